@@ -1,0 +1,188 @@
+//! What can go wrong.
+
+use std::fmt;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IsolationForestError {
+    /// A count among the parameters is outside its interval.
+    #[error("`{name}` must be between {min} and {max}, got {got}")]
+    CountOutOfRange {
+        /// Name of the parameter.
+        name: &'static str,
+        /// Smallest value allowed.
+        min: u64,
+        /// Largest value allowed.
+        max: u64,
+        /// The value given.
+        got: u64,
+    },
+    /// A fraction among the parameters is not above 0 and at most `max`.
+    #[error("`{name}` must be above 0 and at most {max}, got {got}")]
+    FractionOutOfRange {
+        /// Name of the parameter.
+        name: &'static str,
+        /// Largest value allowed.
+        max: f64,
+        /// The value given.
+        got: f64,
+    },
+    /// More features a tree were asked for than the data have columns.
+    #[error("`max_features` is {asked}, but the data have {columns} columns")]
+    TooManyFeatures {
+        /// Features asked for.
+        asked: usize,
+        /// Columns of the data.
+        columns: usize,
+    },
+    /// The training data have no row.
+    #[error("cannot fit on zero rows")]
+    NoRows,
+    /// The training data have no column.
+    #[error("cannot fit on zero columns")]
+    NoColumns,
+    /// The training data have more columns than a node can address.
+    #[error("cannot fit on {got} columns, at most {max} are supported")]
+    TooManyColumns {
+        /// Largest number of columns.
+        max: usize,
+        /// Columns of the data.
+        got: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error(
+        "value in row {row}, column {column} is {value}; impute or drop missing and infinite values first"
+    )]
+    NotFinite {
+        /// Row, from 0.
+        row: usize,
+        /// Column, from 0.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+    /// Rows have another number of columns than the training data.
+    #[error("rows must have {expected} columns as in training, got {got}")]
+    WrongWidth {
+        /// Columns of the training data.
+        expected: usize,
+        /// Columns given.
+        got: usize,
+    },
+    /// The output slice has another length than needed.
+    #[error("output must have length {expected}, got {got}")]
+    WrongOutputLength {
+        /// Length needed.
+        expected: usize,
+        /// Length given.
+        got: usize,
+    },
+    /// No threshold was fitted for this contamination level.
+    #[error("no threshold was fitted for contamination {got}; list it in `contamination` before the fit")]
+    UnknownContamination {
+        /// The level asked for.
+        got: f64,
+    },
+    /// The saved model is no sound forest.
+    #[error("saved isolation forest is damaged")]
+    DamagedModel(#[source] DamagedModel),
+    /// The envelope or the payload of a saved model could not be read or written.
+    #[cfg(feature = "serde")]
+    #[error("cannot read or write the saved isolation forest")]
+    Envelope(#[source] dafu_core::model::ModelError),
+    /// A model file could not be read or written.
+    #[cfg(feature = "serde")]
+    #[error("cannot access the model file")]
+    File(#[source] std::io::Error),
+}
+
+/// In which way a saved forest is not sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DamagedModel {
+    /// A number of the header is outside the interval that the parameters allow.
+    #[error("{what} is out of range")]
+    Header {
+        /// Which number.
+        what: HeaderField,
+    },
+    /// Arrays of the payload disagree in length.
+    #[error("{what} has {got} entries instead of {expected}")]
+    Length {
+        /// Which array.
+        what: &'static str,
+        /// Entries that the other arrays ask for.
+        expected: u64,
+        /// Entries there.
+        got: u64,
+    },
+    /// A tree has children that do not exist, or nodes that no path reaches.
+    #[error("tree {tree} is no tree")]
+    Shape {
+        /// Number of the tree, from 0.
+        tree: usize,
+    },
+    /// A tree is deeper than its height limit.
+    #[error("tree {tree} is deeper than {limit} levels")]
+    Depth {
+        /// Number of the tree, from 0.
+        tree: usize,
+        /// The height limit.
+        limit: u32,
+    },
+    /// A node splits on a feature that the data do not have.
+    #[error("tree {tree} splits on a feature outside the {width} columns")]
+    Feature {
+        /// Number of the tree, from 0.
+        tree: usize,
+        /// Columns of the training data.
+        width: u32,
+    },
+    /// A split value is NaN or infinite.
+    #[error("tree {tree} has a split value that is not finite")]
+    Threshold {
+        /// Number of the tree, from 0.
+        tree: usize,
+    },
+    /// The row counts of a node and its children do not add up.
+    #[error("tree {tree} has row counts that do not add up")]
+    Counts {
+        /// Number of the tree, from 0.
+        tree: usize,
+    },
+    /// A contamination level or its threshold is out of range.
+    #[error("contamination level {index} is out of range")]
+    Level {
+        /// Number of the level, from 0.
+        index: usize,
+    },
+}
+
+/// A number of a saved forest's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderField {
+    /// Number of trees.
+    Trees,
+    /// Number of columns.
+    Width,
+    /// Rows a tree.
+    SampleSize,
+    /// Height limit.
+    HeightLimit,
+    /// Rows of the training data.
+    RowsFitted,
+}
+
+impl fmt::Display for HeaderField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trees => "number of trees",
+            Self::Width => "number of columns",
+            Self::SampleSize => "sample size",
+            Self::HeightLimit => "height limit",
+            Self::RowsFitted => "number of training rows",
+        })
+    }
+}

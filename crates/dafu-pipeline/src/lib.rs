@@ -1,0 +1,1 @@
+//! The Detector: roles, preprocessing, forest, thresholds and assessments in one builder.

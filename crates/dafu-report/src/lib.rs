@@ -1,0 +1,1 @@
+//! Four-panel figures, HTML reports and exports for fraud detection runs.

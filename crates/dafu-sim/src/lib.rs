@@ -1,0 +1,1 @@
+//! A seeded simulator of labelled card transactions with fraud scenarios.

@@ -1,0 +1,1 @@
+//! Strategies and oracles for the tests of dafu.

@@ -1,0 +1,1 @@
+//! Fraud detection in Rust: one Detector over forests, features, evaluation and reports.
