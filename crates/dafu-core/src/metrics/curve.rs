@@ -205,6 +205,10 @@ impl Ranking {
     /// O(m) for m distinct scores.
     ///
     /// Source: Fawcett 2006, *An introduction to ROC analysis*, algorithm 1.
+    #[expect(
+        clippy::float_cmp,
+        reason = "a corner is where sums differ at all, as in scikit-learn"
+    )]
     pub fn roc_curve(&self, points: CurvePoints) -> Result<RocCurve, MetricsError> {
         self.check_two_classes("the ROC curve")?;
         let (positives, negatives) = (self.positives(), self.negatives());
@@ -237,6 +241,10 @@ impl Ranking {
     /// O(m) for m distinct scores.
     ///
     /// Source: Davis & Goadrich 2006, *The relationship between Precision-Recall and ROC curves*.
+    #[expect(
+        clippy::float_cmp,
+        reason = "a corner is where sums differ at all, as in scikit-learn"
+    )]
     pub fn precision_recall_curve(
         &self,
         points: CurvePoints,

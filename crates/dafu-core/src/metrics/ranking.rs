@@ -385,13 +385,26 @@ fn rank<R: SortedRow>(
     merge(&fraud, &honest)
 }
 
+fn distinct_keys<R: SortedRow>(sorted: &[R]) -> usize {
+    let changes = sorted
+        .windows(2)
+        .filter(|pair| pair[0].key() != pair[1].key());
+    changes.count() + usize::from(!sorted.is_empty())
+}
+
 fn merge<R: SortedRow>(fraud: &[R], honest: &[R]) -> Ranking {
+    // Exact unless a fraud and an honest row have equal scores; growing would cost more than
+    // counting.
+    let steps = distinct_keys(fraud) + distinct_keys(honest);
     let mut ranking = Ranking {
-        thresholds: Vec::new(),
-        fraud: Vec::new(),
-        honest: Vec::new(),
-        rows: Vec::new(),
-        amounts: R::AMOUNTS.then(CumulativeAmounts::default),
+        thresholds: Vec::with_capacity(steps),
+        fraud: Vec::with_capacity(steps),
+        honest: Vec::with_capacity(steps),
+        rows: Vec::with_capacity(steps),
+        amounts: R::AMOUNTS.then(|| CumulativeAmounts {
+            fraud: Vec::with_capacity(steps),
+            honest: Vec::with_capacity(steps),
+        }),
     };
     let mut fraud = ClassRows::new(fraud);
     let mut honest = ClassRows::new(honest);
