@@ -37,10 +37,9 @@ fn issuer_uses_length(digits: &[u8]) -> bool {
         5100..=5599 | 2221..=2720 => length == 16,     // Mastercard
         3400..=3499 | 3700..=3799 => length == 15,     // American Express
         3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&length), // Diners Club
-        3528..=3589 => (16..=19).contains(&length),                                    // JCB
-        6011 | 6440..=6599 => (16..=19).contains(&length),                             // Discover
-        6200..=6299 | 8100..=8199 => (16..=19).contains(&length),                      // UnionPay
-        5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763 => true,                 // Maestro
+        // JCB, Discover, UnionPay
+        3528..=3589 | 6011 | 6440..=6599 | 6200..=6299 | 8100..=8199 => (16..=19).contains(&length),
+        5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763 => true, // Maestro
         _ => false,
     }
 }
@@ -55,7 +54,7 @@ fn luhn(digits: &[u8]) -> bool {
             doubled / 10 + doubled % 10
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

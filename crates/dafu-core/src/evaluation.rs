@@ -1,5 +1,9 @@
 //! What came out of judging scored rows: everything that a report draws, as plain data.
 
+mod builder;
+
+pub use builder::{EvaluationBuilder, EvaluationSpec, Observation, ThresholdSpec};
+
 use crate::metrics::Confusion;
 use crate::{Label, RiskBand, Timestamp};
 

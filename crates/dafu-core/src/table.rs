@@ -205,7 +205,9 @@ impl TextColumn {
 impl<'a> FromIterator<Option<&'a str>> for TextColumn {
     fn from_iter<I: IntoIterator<Item = Option<&'a str>>>(texts: I) -> Self {
         let mut column = Self::default();
-        texts.into_iter().for_each(|text| column.push(text));
+        for text in texts {
+            column.push(text);
+        }
         column
     }
 }
@@ -487,8 +489,9 @@ impl Table {
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         let mut selected = self.empty_like();
-        rows.iter()
-            .for_each(|&row| selected.push_row_from(self, row));
+        for &row in rows {
+            selected.push_row_from(self, row);
+        }
         selected
     }
 }

@@ -115,11 +115,7 @@ impl Timestamp {
     }
 
     /// Day of the week in UTC, 0 for Monday to 6 for Sunday (ISO 8601 order).
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "0 to 6"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "0 to 6")]
     pub const fn weekday(self) -> u8 {
         (self.day() + 3).rem_euclid(7) as u8
     }
