@@ -265,6 +265,70 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The transactions under the columns of another table: every column takes the field of its role, categories and
+    /// numbers without a role of their own the extra of their name. What a transaction does not have is missing.
+    ///
+    /// This is how a model that was trained on a file reads transactions.
+    ///
+    /// # Complexity
+    ///
+    /// O(transactions x columns).
+    pub fn from_transactions_like<'a>(
+        columns: impl IntoIterator<Item = (&'a Arc<str>, Role)>,
+        transactions: &[Transaction],
+    ) -> Self {
+        let columns = columns
+            .into_iter()
+            .map(|(name, role)| Column {
+                name: Arc::clone(name),
+                role,
+                data: role_column(name, role, transactions),
+            })
+            .collect();
+        let rows = 1..=transactions.len() as u64;
+        // The names and roles come from a table, where they were checked.
+        Self::new(columns, rows.collect()).unwrap_or_default()
+    }
+}
+
+fn role_column(name: &str, role: Role, transactions: &[Transaction]) -> ColumnData {
+    match role {
+        Role::Time => ColumnData::Time(transactions.iter().map(|tx| Some(tx.timestamp)).collect()),
+        Role::Label => ColumnData::Label(transactions.iter().map(|tx| tx.is_fraud).collect()),
+        _ => field_column(
+            role,
+            transactions.iter().map(|tx| role_field(tx, name, role)),
+        ),
+    }
+}
+
+fn role_field<'a>(tx: &'a Transaction, name: &str, role: Role) -> Field<'a> {
+    match role {
+        Role::TransactionId => Field::Text(Cow::Borrowed(tx.transaction_id.as_str())),
+        Role::User => Field::Text(Cow::Borrowed(tx.user_id.as_str())),
+        Role::Merchant => Field::Text(Cow::Borrowed(tx.merchant_id.as_str())),
+        Role::Amount => Field::Number(tx.amount.major()),
+        Role::Category | Role::Numeric | Role::Ignore => {
+            let kind = if role == Role::Numeric {
+                ExtraKind::Number
+            } else {
+                ExtraKind::Text
+            };
+            match tx.extras.get(name) {
+                None if role == Role::Category && name == "category" => {
+                    Field::id(tx.category.as_ref())
+                }
+                value => extra_field(value, kind),
+            }
+        }
+        _ => OPTIONAL
+            .iter()
+            .find(|optional| optional.role == role)
+            .map_or(Field::Missing, |optional| (optional.read)(tx)),
+    }
+}
+
 impl TableSource for [Transaction] {
     fn chunks(&self) -> Result<Chunks<'_>, SourceError> {
         let layout = Layout::of(self);

@@ -1,6 +1,6 @@
 //! Tables and their making from transactions.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 
 use dafu_core::table::{Column, ColumnData, Role, Storage, Table, TableError, TextColumn};
 use dafu_core::{
@@ -190,4 +190,38 @@ fn the_content_hash_sees_everything_but_the_label() {
     hashes.sort_unstable();
     hashes.dedup();
     assert_eq!(hashes.len(), others.len());
+}
+
+#[test]
+fn transactions_fit_under_the_columns_of_a_file() {
+    let tx = transaction(7)
+        .with_category("food".parse().unwrap())
+        .with_extra("basket", Value::Number(3.0))
+        .with_label(true);
+    let columns: Vec<(Arc<str>, Role)> = [
+        ("amt", Role::Amount),
+        ("when", Role::Time),
+        ("category", Role::Category),
+        ("basket", Role::Numeric),
+        ("weight", Role::Numeric),
+        ("device", Role::Device),
+        ("fraud", Role::Label),
+    ]
+    .map(|(name, role)| (Arc::from(name), role))
+    .into();
+    let columns = columns.iter().map(|(name, role)| (name, *role));
+    let table = Table::from_transactions_like(columns, &[tx]);
+    let number = |name| table.column(name).unwrap().numbers().unwrap()[0];
+    assert_eq!((number("amt"), number("basket")), (0.07, 3.0));
+    assert!(number("weight").is_nan());
+    let text = |name| table.column(name).unwrap().texts().unwrap().at(0);
+    assert_eq!((text("category"), text("device")), (Some("food"), None));
+    assert_eq!(
+        table.column("fraud").unwrap().labels().unwrap(),
+        [Label::Fraud]
+    );
+    assert_eq!(
+        table.column("when").unwrap().times().unwrap()[0],
+        Timestamp::from_seconds(7).ok()
+    );
 }
