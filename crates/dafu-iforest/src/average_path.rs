@@ -36,7 +36,8 @@ pub(crate) struct AveragePathTable {
 impl AveragePathTable {
     /// A table for up to `largest` rows; at most 32 KiB.
     pub(crate) fn new(kind: AveragePath, largest: u32) -> Self {
-        let len = usize::try_from(largest).map_or(TABLE_LEN, |n| n.saturating_add(1).min(TABLE_LEN));
+        let len =
+            usize::try_from(largest).map_or(TABLE_LEN, |n| n.saturating_add(1).min(TABLE_LEN));
         let mut sum = 0.0;
         let harmonic = (0..len)
             .map(|n| {

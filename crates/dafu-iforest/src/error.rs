@@ -79,7 +79,9 @@ pub enum IsolationForestError {
         got: usize,
     },
     /// No threshold was fitted for this contamination level.
-    #[error("no threshold was fitted for contamination {got}; list it in `contamination` before the fit")]
+    #[error(
+        "no threshold was fitted for contamination {got}; list it in `contamination` before the fit"
+    )]
     UnknownContamination {
         /// The level asked for.
         got: f64,
@@ -171,8 +173,8 @@ pub enum HeaderField {
     SampleSize,
     /// Height limit.
     HeightLimit,
-    /// Rows of the training data.
-    RowsFitted,
+    /// Number of nodes.
+    Nodes,
 }
 
 impl fmt::Display for HeaderField {
@@ -182,7 +184,7 @@ impl fmt::Display for HeaderField {
             Self::Width => "number of columns",
             Self::SampleSize => "sample size",
             Self::HeightLimit => "height limit",
-            Self::RowsFitted => "number of training rows",
+            Self::Nodes => "number of nodes",
         })
     }
 }

@@ -71,11 +71,14 @@ impl Grower {
         let (rows, columns) = plan.rows.dim();
         if plan.bootstrap {
             self.drawn.clear();
-            self.drawn.extend((0..plan.sample_size).map(|_| stream.index_below(rows)));
+            self.drawn
+                .extend((0..plan.sample_size).map(|_| stream.index_below(rows)));
         } else {
-            self.sampler.draw(rows, plan.sample_size, stream, &mut self.drawn);
+            self.sampler
+                .draw(rows, plan.sample_size, stream, &mut self.drawn);
         }
-        self.sampler.draw(columns, plan.features, stream, &mut self.columns);
+        self.sampler
+            .draw(columns, plan.features, stream, &mut self.columns);
     }
 
     /// Copies the drawn part of the data into a small matrix that fits the cache.
@@ -99,14 +102,14 @@ impl Grower {
                 }
             }
         }
-        if plan.finite_check == FiniteCheck::SampledRows {
-            if let Some(at) = self.values.iter().position(|value| !value.is_finite()) {
-                return Err(IsolationForestError::NotFinite {
-                    row: self.drawn[at % height],
-                    column: self.columns[at / height],
-                    value: self.values[at],
-                });
-            }
+        if plan.finite_check == FiniteCheck::SampledRows
+            && let Some(at) = self.values.iter().position(|value| !value.is_finite())
+        {
+            return Err(IsolationForestError::NotFinite {
+                row: self.drawn[at % height],
+                column: self.columns[at / height],
+                value: self.values[at],
+            });
         }
         Ok(())
     }
@@ -133,7 +136,11 @@ impl Grower {
             };
             let column = &self.values[feature * height..(feature + 1) * height];
             let middle = pending.start
-                + partition(&mut self.order[pending.start..pending.end], column, threshold);
+                + partition(
+                    &mut self.order[pending.start..pending.end],
+                    column,
+                    threshold,
+                );
             let left = self.made.nodes.len();
             self.made.nodes[pending.node] = Node {
                 threshold,
@@ -152,7 +159,13 @@ impl Grower {
         let node = self.made.nodes.len();
         self.made.nodes.push(Node::leaf(to_u32(node)));
         self.made.counts.push(to_u32(range.len()));
-        self.pending.push(Pending { node, start: range.start, end: range.end, depth, constant });
+        self.pending.push(Pending {
+            node,
+            start: range.start,
+            end: range.end,
+            depth,
+            constant,
+        });
     }
 
     /// A feature, uniform among those that are not constant at the node, and a threshold, uniform between
@@ -200,7 +213,10 @@ impl Grower {
             if node.is_leaf(old) {
                 tree.nodes.push(Node::leaf(to_u32(at)));
             } else {
-                tree.nodes.push(Node { left: to_u32(order.len()), ..node });
+                tree.nodes.push(Node {
+                    left: to_u32(order.len()),
+                    ..node
+                });
                 order.extend([node.left as usize, node.left as usize + 1]);
             }
             at += 1;
@@ -234,7 +250,11 @@ pub(crate) fn split_value(min: f64, max: f64, unit: f64) -> f64 {
         // The range overflows: the halves do not.
         2.0 * (min / 2.0 + unit * (max / 2.0 - min / 2.0))
     };
-    if value >= min && value < max { value } else { min }
+    if value >= min && value < max {
+        value
+    } else {
+        min
+    }
 }
 
 /// Moves the rows with a value of at most `threshold` to the front and says how many there are.
@@ -267,7 +287,10 @@ mod tests {
         ] {
             for unit in [0.0, 0.25, 0.5, unit] {
                 let value = split_value(min, max, unit);
-                assert!(value >= min && value < max, "{min} {max} {unit} gave {value}");
+                assert!(
+                    value >= min && value < max,
+                    "{min} {max} {unit} gave {value}"
+                );
             }
         }
     }

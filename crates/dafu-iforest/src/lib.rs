@@ -1,1 +1,77 @@
-//! Isolation forests over ndarray: fit once, many contamination levels, the same bits on any number of threads.
+//! Isolation forests over ndarray: anomaly scores for rows of numbers, without labels.
+//!
+//! ```
+//! use dafu_iforest::{IsolationForestError, IsolationForestParams};
+//! use ndarray::Array2;
+//!
+//! # fn main() -> Result<(), IsolationForestError> {
+//! let mut rows = Array2::from_shape_fn((1000, 2), |(i, j)| ((i * (31 + 6 * j)) % 97) as f64);
+//! rows.row_mut(17).assign(&ndarray::array![400.0, -300.0]);
+//!
+//! // One forest, a threshold for each contamination level.
+//! let forest = IsolationForestParams::default().contamination([0.001, 0.01]).seed(7).fit(rows.view())?;
+//!
+//! let mut scores = vec![0.0; rows.nrows()];
+//! forest.score_rows(rows.view(), &mut scores)?;
+//! assert!(scores.iter().all(|&score| score <= scores[17]));
+//!
+//! assert!(forest.predict_row(&[400.0, -300.0], 0.001)?);
+//! for level in forest.thresholds() {
+//!     println!("{} of rows: score above {}", level.contamination(), level.threshold());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The method is that of Liu, Ting, Zhou, "Isolation Forest", ICDM 2008: trees split small samples at random until
+//! rows stand alone, and rows that stand alone early are anomalous. The score of a row x is
+//! 2^(-E\[h(x)\] / c(psi)), where h(x) is the path length of x in a tree, E the mean over the trees, psi the rows
+//! a tree was grown from and c(psi) the average path length ([`average_path_length`]). [`IsolationForest`] lists
+//! every difference from the paper.
+//!
+//! **Cost**, for t trees of psi rows, n rows and d columns: fit O(t psi (d + log psi)), with one pass over the data
+//! to check for missing values unless [`FiniteCheck::SampledRows`] is chosen; with contamination levels the cost of
+//! scoring the training rows comes on top. Score O(t log psi + d) for one row. With the default 100 trees of 256
+//! rows a model takes about 300 KiB in memory and 100 KiB in a file.
+//!
+//! **Reproducible**: the same rows, parameters and seed give the same bits for any number of threads, any batch
+//! size and on every platform.
+//!
+//! **Missing values**: NaN and infinite values are an error that names row and column. Impute first, for example
+//! with `dafu-features`.
+//!
+//! When to use another crate: with labels, `dafu-ensemble` learns what fraud looks like; for records instead of
+//! numbers, `dafu-pipeline` (or the umbrella `dafu`) does the reading, encoding and thresholds around this crate;
+//! anomalies in the order of events are for `dafu-sequence`.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `parallel` | trees and blocks of rows on the current rayon pool |
+//! | `serde` | [`IsolationForestParams`] as configuration; `IsolationForest::{save, load, to_bytes, from_bytes}` |
+//!
+//! Minimum supported Rust version: 1.89.
+
+mod average_path;
+mod error;
+mod explain;
+mod grow;
+mod model;
+mod node;
+mod params;
+mod path_score;
+mod random;
+#[cfg(feature = "serde")]
+mod saved;
+mod threshold;
+mod traits;
+mod walk;
+
+pub use average_path::{AveragePath, average_path_length};
+pub use dafu_core::Score;
+pub use error::{DamagedModel, HeaderField, IsolationForestError};
+pub use model::IsolationForest;
+pub use params::{
+    CheckedIsolationForestParams, FiniteCheck, HeightLimit, IsolationForestParams, MAX_HEIGHT,
+    MAX_LEVELS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH, MaxFeatures, Parallelism, ThresholdRows,
+};
+pub use threshold::ContaminationThreshold;

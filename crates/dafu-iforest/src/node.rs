@@ -18,7 +18,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) const fn leaf(at: u32) -> Self {
-        Self { threshold: f64::INFINITY, feature: 0, left: at }
+        Self {
+            threshold: f64::INFINITY,
+            feature: 0,
+            left: at,
+        }
     }
 
     pub(crate) fn is_leaf(&self, at: usize) -> bool {
@@ -46,7 +50,11 @@ pub(crate) struct PathScale {
 impl PathScale {
     pub(crate) fn new(table: AveragePathTable, sample_size: u32) -> Self {
         let normaliser = table.get(sample_size);
-        let units = if normaliser > 0.0 { f64::from(PATH_ONE) / normaliser } else { 0.0 };
+        let units = if normaliser > 0.0 {
+            f64::from(PATH_ONE) / normaliser
+        } else {
+            0.0
+        };
         Self { table, units }
     }
 
@@ -80,7 +88,7 @@ pub(crate) struct FlatTree {
 }
 
 /// All trees of a forest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Trees {
     /// The nodes of all trees, one tree after the other.
     nodes: Vec<Node>,
@@ -98,6 +106,7 @@ pub(crate) struct Trees {
 pub(crate) struct Tree<'a> {
     pub(crate) nodes: &'a [Node],
     pub(crate) paths: &'a [u32],
+    #[cfg(feature = "serde")]
     pub(crate) counts: &'a [u32],
     pub(crate) depth: u32,
 }
@@ -126,7 +135,13 @@ impl Trees {
 
     pub(crate) fn leaf_count(&self) -> usize {
         self.iter()
-            .map(|tree| tree.nodes.iter().enumerate().filter(|(at, node)| node.is_leaf(*at)).count())
+            .map(|tree| {
+                tree.nodes
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, node)| node.is_leaf(*at))
+                    .count()
+            })
             .sum()
     }
 
@@ -135,15 +150,19 @@ impl Trees {
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Tree<'_>> {
-        self.starts.windows(2).zip(&self.depths).map(|(ends, &depth)| {
-            let range = ends[0]..ends[1];
-            Tree {
-                nodes: &self.nodes[range.clone()],
-                paths: &self.paths[range.clone()],
-                counts: &self.counts[range],
-                depth,
-            }
-        })
+        self.starts
+            .windows(2)
+            .zip(&self.depths)
+            .map(|(ends, &depth)| {
+                let range = ends[0]..ends[1];
+                Tree {
+                    nodes: &self.nodes[range.clone()],
+                    #[cfg(feature = "serde")]
+                    counts: &self.counts[range.clone()],
+                    paths: &self.paths[range],
+                    depth,
+                }
+            })
     }
 
     /// Where the trees begin, the nodes and the paths of all trees.
@@ -190,7 +209,10 @@ impl Trees {
             }
             next += 2;
             if node.feature >= width {
-                return Err(DamagedModel::Feature { tree: number, width });
+                return Err(DamagedModel::Feature {
+                    tree: number,
+                    width,
+                });
             }
             if !node.threshold.is_finite() {
                 return Err(DamagedModel::Threshold { tree: number });
@@ -206,7 +228,10 @@ impl Trees {
             return Err(shape);
         }
         if deepest > limit {
-            return Err(DamagedModel::Depth { tree: number, limit });
+            return Err(DamagedModel::Depth {
+                tree: number,
+                limit,
+            });
         }
         // From depths to paths, children before parents.
         let paths = depths;

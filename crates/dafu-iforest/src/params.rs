@@ -246,7 +246,12 @@ impl IsolationForestParams {
         if let HeightLimit::Levels(levels) = self.height_limit {
             count("height_limit", levels as usize, 0, MAX_HEIGHT as usize)?;
         }
-        count("number of contamination levels", self.contamination.len(), 0, MAX_LEVELS)?;
+        count(
+            "number of contamination levels",
+            self.contamination.len(),
+            0,
+            MAX_LEVELS,
+        )?;
         for &level in &self.contamination {
             fraction("contamination", level, 0.5)?;
         }

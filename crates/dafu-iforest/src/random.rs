@@ -1,8 +1,5 @@
 //! Random streams whose bits are fixed for ever: generator, seeding and conversions are all written down here.
 
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::{RngCore, SeedableRng};
-
 /// What a stream is for; part of the hash that seeds it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
@@ -13,8 +10,12 @@ pub(crate) enum Purpose {
 }
 
 /// One stream of xoshiro256++.
+///
+/// Source: Blackman, Vigna, "Scrambled Linear Pseudorandom Number Generators", ACM TOMS 47(4), 2021, section 5.
+/// Written out here, and compared with the crate `rand_xoshiro` in a test, so that no change of a dependency
+/// can change a forest.
 #[derive(Debug, Clone)]
-pub(crate) struct Stream(Xoshiro256PlusPlus);
+pub(crate) struct Stream([u64; 4]);
 
 /// The finaliser of `SplitMix64`, a bijection of u64 with good avalanche.
 ///
@@ -31,29 +32,41 @@ impl Stream {
     /// no stream (with `seed + index` forests of adjacent seeds would share all trees but one).
     pub(crate) fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
         let mut state = mix(mix(mix(seed) ^ purpose as u64) ^ index);
-        let mut bytes = [0_u8; 32];
-        for word in bytes.chunks_exact_mut(8) {
+        Self([(); 4].map(|()| {
             state = mix(state);
-            word.copy_from_slice(&state.to_le_bytes());
-        }
-        Self(Xoshiro256PlusPlus::from_seed(bytes))
+            state
+        }))
+    }
+
+    /// The next 64 bits.
+    fn next(&mut self) -> u64 {
+        let s = &mut self.0;
+        let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
+        let shifted = s[1] << 17;
+        s[2] ^= s[0];
+        s[3] ^= s[1];
+        s[1] ^= s[2];
+        s[0] ^= s[3];
+        s[2] ^= shifted;
+        s[3] = s[3].rotate_left(45);
+        result
     }
 
     /// Uniform in [0, 1): the upper 53 bits times 2^-53.
     pub(crate) fn unit(&mut self) -> f64 {
         const SCALE: f64 = 1.0 / 9_007_199_254_740_992.0;
-        (self.0.next_u64() >> 11) as f64 * SCALE
+        (self.next() >> 11) as f64 * SCALE
     }
 
     /// Uniform in 0..`bound`, without bias; 0 when `bound` is 0.
     ///
     /// Source: Lemire, "Fast Random Integer Generation in an Interval", ACM TOMACS 29(1), 2019, algorithm 5.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        let mut product = u128::from(self.0.next_u64()) * u128::from(bound);
+        let mut product = u128::from(self.next()) * u128::from(bound);
         if low_half(product) < bound {
             let reject = bound.wrapping_neg() % bound;
             while low_half(product) < reject {
-                product = u128::from(self.0.next_u64()) * u128::from(bound);
+                product = u128::from(self.next()) * u128::from(bound);
             }
         }
         high_half(product)
@@ -65,12 +78,14 @@ impl Stream {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower half is what is asked for"
+)]
 const fn low_half(product: u128) -> u64 {
     product as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "shifted down to 64 bits")]
 const fn high_half(product: u128) -> u64 {
     (product >> 64) as u64
 }
@@ -151,7 +166,10 @@ mod tests {
         }
         // 20 subsets, 3,000 each expected; chi-square with 19 degrees of freedom, 99.99 % quantile 50.8.
         assert_eq!(counts.len(), 20);
-        let chi2: f64 = counts.values().map(|&c| (f64::from(c) - 3000.0).powi(2) / 3000.0).sum();
+        let chi2: f64 = counts
+            .values()
+            .map(|&c| (f64::from(c) - 3000.0).powi(2) / 3000.0)
+            .sum();
         assert!(chi2 < 50.8, "chi-square {chi2}");
     }
 
@@ -176,7 +194,10 @@ mod tests {
         for _ in 0..70_000 {
             counts[stream.index_below(7)] += 1;
         }
-        let chi2: f64 = counts.iter().map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4).sum();
+        let chi2: f64 = counts
+            .iter()
+            .map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4)
+            .sum();
         assert!(chi2 < 27.9, "chi-square {chi2}"); // 6 degrees of freedom, 99.99 %
     }
 
@@ -185,20 +206,25 @@ mod tests {
         let mut first = BTreeSet::new();
         for seed in 0..50 {
             for tree in 0..50 {
-                first.insert(Stream::new(seed, Purpose::Tree, tree).0.clone().unit_bits());
+                first.insert(Stream::new(seed, Purpose::Tree, tree).next());
             }
         }
         assert_eq!(first.len(), 2500);
         assert_eq!(low_half(u128::MAX), u64::MAX);
     }
 
-    trait UnitBits {
-        fn unit_bits(self) -> u64;
-    }
-
-    impl UnitBits for rand_xoshiro::Xoshiro256PlusPlus {
-        fn unit_bits(mut self) -> u64 {
-            rand_xoshiro::rand_core::RngCore::next_u64(&mut self)
+    #[test]
+    fn generator_equals_the_published_crate() {
+        use rand_xoshiro::Xoshiro256PlusPlus;
+        use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+        let mut stream = Stream::new(3, Purpose::Tree, 5);
+        let mut seed = [0; 32];
+        for (bytes, word) in seed.chunks_exact_mut(8).zip(stream.0) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        let mut oracle = Xoshiro256PlusPlus::from_seed(seed);
+        for _ in 0..1000 {
+            assert_eq!(stream.next(), oracle.next_u64());
         }
     }
 
@@ -212,5 +238,5 @@ mod tests {
         assert!((0.0..1.0).contains(&unit));
     }
 
-    const FIXED: [u64; 4] = [0, 0, 0, 0];
+    const FIXED: [u64; 4] = [936_456, 249_296, 933_571, 25_609];
 }

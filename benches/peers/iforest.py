@@ -1,0 +1,218 @@
+"""Isolation forest against scikit-learn and isotree; see run.sh.
+
+Speed: CPU seconds (user + system) on one thread, the programs taking turns, medians. Data go to our side as a file of
+f64 values. scikit-learn and isotree get arrays in the layout that suits them best.
+
+Quality: ROC AUC on the ADBench files of DAFU_DATA, all rows fitted and scored, the same number of distant seeds on both
+sides, with exact c(n) and with scikit-learn's approximation. scikit-learn's results are kept in the cache folder.
+"""
+
+import argparse
+import csv
+import importlib.metadata
+import io
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import isotree
+import numpy as np
+import sklearn
+from scipy import stats
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+
+REPEATS = 5
+SEED_STEP = 1_000_003
+
+
+def figure(name, ours, peer_name, peer, ratio, reach, stretch, verdict):
+    print(
+        f"figure={name} ours={ours} peer={peer_name}:{peer} ratio={ratio} "
+        f"reach={reach} stretch={stretch} verdict={verdict}",
+        flush=True,
+    )
+
+
+def at_least(value, reach, stretch):
+    return "stretch" if value >= stretch else "reach" if value >= reach else "short"
+
+
+def at_most(value, reach, stretch):
+    return "stretch" if value <= stretch else "reach" if value <= reach else "short"
+
+
+def cpu(call, calls=1):
+    start = time.process_time()
+    for _ in range(calls):
+        call()
+    return (time.process_time() - start) / calls
+
+
+def read_csv_gz(path, cache):
+    """Features as f64 and labels as bool."""
+    kept = cache / (path.name + ".npy")
+    if not kept.exists():
+        np.save(kept, np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2))
+    table = np.load(kept)
+    return np.ascontiguousarray(table[:, :-1]), table[:, -1] == 1
+
+
+def new_isotree():
+    # As the paper: one column a split, both split choices at random.
+    return isotree.IsolationForest(
+        ntrees=100,
+        sample_size=256,
+        ndim=1,
+        prob_pick_avg_gain=0,
+        prob_pick_pooled_gain=0,
+        missing_action="fail",
+        nthreads=1,
+        random_seed=1,
+    )
+
+
+def ours_speed(binary, path, columns):
+    out = subprocess.run([binary, "speed", path, str(columns)], check=True, capture_output=True, text=True).stdout
+    return {key: float(value) for key, value in (pair.split("=") for pair in out.split())}
+
+
+def speed(arguments, name, rows):
+    path = arguments.cache / "rows.f64"
+    rows.tofile(path)
+    fortran = np.asfortranarray(rows)
+    one = rows[:1]
+    taken = {key: [] for key in (
+        "fit", "fit_sampled", "score", "one_row", "sk_fit", "sk_score", "sk_one", "iso_fit", "iso_score", "iso_one")}
+    for _ in range(REPEATS):
+        for key, value in ours_speed(arguments.ours, path, rows.shape[1]).items():
+            taken[key].append(value)
+        forest = IsolationForest(n_estimators=100, max_samples=256, random_state=1, n_jobs=1)
+        taken["sk_fit"].append(cpu(lambda: forest.fit(rows)))
+        taken["sk_score"].append(cpu(lambda: forest.score_samples(rows)))
+        taken["sk_one"].append(cpu(lambda: forest.score_samples(one), 10))
+        other = new_isotree()
+        taken["iso_fit"].append(cpu(lambda: other.fit(fortran)))
+        by_row, by_column = cpu(lambda: other.predict(rows)), cpu(lambda: other.predict(fortran))
+        taken["iso_score"].append(min(by_row, by_column))
+        taken["iso_one"].append(cpu(lambda: other.predict(one), 100))
+    path.unlink()
+    median = {key: float(np.median(values)) for key, values in taken.items()}
+
+    def ratio(what, ours, peer_name, peer, reach, stretch, digits="{:.3g}"):
+        value = median[peer] / median[ours]
+        figure(f"{what}/{name}", digits.format(median[ours] * 1e3) + "ms", peer_name,
+               digits.format(median[peer] * 1e3) + "ms", f"{value:.2f}", reach, stretch,
+               at_least(value, reach, stretch))
+
+    ratio("score", "score", "scikit-learn", "sk_score", 6, 12)
+    ratio("score", "score", "isotree", "iso_score", 11, 21)
+    ratio("fit", "fit", "scikit-learn", "sk_fit", 10, 25)
+    ratio("fit", "fit", "isotree", "iso_fit", 10, 25)
+    ratio("fit_sampled_check", "fit_sampled", "isotree", "iso_fit", 10, 25)
+    micro = median["one_row"] * 1e6
+    for peer_name, key in (("scikit-learn", "sk_one"), ("isotree", "iso_one")):
+        figure(f"one_row/{name}", f"{micro:.2f}us", peer_name, f"{median[key] * 1e6:.1f}us",
+               f"{median[key] * 1e6 / micro:.0f}", "1.2us", "0.7us", at_most(micro, 1.2, 0.7))
+
+
+def sklearn_auc(files, seeds, cache):
+    """AUC of every file and seed, computed once for each version."""
+    kept = cache / f"sklearn-{sklearn.__version__}-auc.csv"
+    known = {}
+    if kept.exists():
+        with kept.open() as source:
+            known = {(row["file"], int(row["seed"])): float(row["auc"]) for row in csv.DictReader(source)}
+    with kept.open("a") as sink:
+        if not known:
+            sink.write("file,seed,auc\n")
+        for path in files:
+            name = path.name.removesuffix(".csv.gz")
+            missing = [seed for seed in range(seeds) if (name, seed) not in known]
+            if not missing:
+                continue
+            rows, labels = read_csv_gz(path, cache)
+            for seed in missing:
+                forest = IsolationForest(
+                    n_estimators=100, max_samples=256, random_state=seed * SEED_STEP, n_jobs=1).fit(rows)
+                known[name, seed] = roc_auc_score(labels, -forest.score_samples(rows))
+                sink.write(f"{name},{seed},{known[name, seed]!r}\n")
+            sink.flush()
+            print(f"scikit-learn: {name} done", file=sys.stderr, flush=True)
+    return known
+
+
+def ours_auc(binary, folder, seeds, average):
+    out = subprocess.run(
+        [binary, "auc", folder, str(seeds), str(SEED_STEP), average], check=True, capture_output=True, text=True).stdout
+    return {(row["file"], int(row["seed"])): float(row["auc"]) for row in csv.DictReader(io.StringIO(out))}
+
+
+def holm(p_values):
+    """Holm's step-down adjusted p-values."""
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(p_values))
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def quality(arguments, folder):
+    files = sorted(folder.glob("*.csv.gz"))
+    names = [path.name.removesuffix(".csv.gz") for path in files]
+    seeds = range(arguments.seeds)
+    theirs = sklearn_auc(files, arguments.seeds, arguments.cache)
+    theirs = np.array([[theirs[name, seed] for seed in seeds] for name in names])
+    for average in ("exact", "approximate"):
+        ours = ours_auc(arguments.ours, folder, arguments.seeds, average)
+        ours = np.array([[ours[name, seed] for seed in seeds] for name in names])
+        t_test = stats.ttest_rel(ours, theirs, axis=1).pvalue
+        wilcoxon = np.array([stats.wilcoxon(a, b).pvalue if (a != b).any() else 1.0 for a, b in zip(ours, theirs)])
+        t_adjusted, w_adjusted = holm(np.nan_to_num(t_test, nan=1.0)), holm(wilcoxon)
+        print(f"# c(n) {average}: file, ours mean (std), scikit-learn mean (std), "
+              "difference, Holm-adjusted p of t-test and Wilcoxon")
+        for index, name in enumerate(names):
+            a, b = ours[index], theirs[index]
+            print(f"# {name:12} {a.mean():.5f} ({a.std(ddof=1):.5f}) {b.mean():.5f} ({b.std(ddof=1):.5f}) "
+                  f"{a.mean() - b.mean():+.5f} {t_adjusted[index]:.3f} {w_adjusted[index]:.3f}")
+        difference = ours.mean() - theirs.mean()
+        # Seed error of the difference of the two means.
+        error = math.sqrt((ours.mean(axis=0).var(ddof=1) + theirs.mean(axis=0).var(ddof=1)) / arguments.seeds)
+        print(f"# difference of the means over all files {difference:+.5f}, standard error {error:.5f}")
+        figure(f"auc_mean_absolute_difference/{average}", f"{ours.mean():.5f}", "scikit-learn", f"{theirs.mean():.5f}",
+               f"{abs(difference):.5f}", 0.005, 0.002, at_most(abs(difference), 0.005, 0.002))
+        differing = int(((t_adjusted < 0.05) | (w_adjusted < 0.05)).sum())
+        figure(f"auc_files_differing/{average}", differing, "scikit-learn", len(names), differing, 0, 0,
+               at_most(differing, 0, 0))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ours", required=True)
+    parser.add_argument("--cache", required=True, type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--only", choices=("speed", "quality"))
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    data = os.environ.get("DAFU_DATA")
+    folder = pathlib.Path(data) / "adbench" if data else None
+    print(f"# load average {os.getloadavg()}, {os.cpu_count()} processors, scikit-learn {sklearn.__version__}, "
+          f"isotree {importlib.metadata.version('isotree')}")
+    if arguments.only != "quality":
+        speed(arguments, "gauss_1m_x_10", np.random.default_rng(0).normal(size=(1_000_000, 10)))
+        if folder:
+            for name in ("cover", "http", "shuttle"):
+                speed(arguments, name, read_csv_gz(folder / f"{name}.csv.gz", arguments.cache)[0])
+    if folder is None:
+        print("skipped: DAFU_DATA is not set")
+    elif arguments.only != "speed":
+        quality(arguments, folder)
+
+
+if __name__ == "__main__":
+    main()
