@@ -1,0 +1,198 @@
+//! A scene as SVG text.
+
+use crate::ink::Ink;
+use crate::scene::{
+    Anchor, Area, Mark, Scene, Shape, Stroke, Text, Weight, cross_width, diamond, tenths, triangle,
+};
+use std::fmt::Write;
+
+/// Fonts of about the same widths as the embedded one, which PNG uses.
+const FONTS: &str = "Roboto,Inter,'Helvetica Neue',Arial,'Liberation Sans',sans-serif";
+
+/// Escapes text for XML and HTML, in elements and in quoted attributes.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A coordinate with at most one decimal.
+fn number(value: f64) -> String {
+    let value = tenths(value);
+    let sign = if value < 0 { "-" } else { "" };
+    let (whole, tenth) = (value.abs() / 10, value.abs() % 10);
+    if tenth == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{tenth}")
+    }
+}
+
+fn color(ink: Ink) -> String {
+    format!("#{:06x}", ink.rgb)
+}
+
+fn opacity(ink: Ink) -> String {
+    let hundredths = tenths(ink.opacity * 10.0).clamp(0, 100);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn fill(fill: Option<Ink>) -> String {
+    match fill {
+        None => " fill=\"none\"".to_owned(),
+        Some(ink) if ink.opacity < 1.0 => {
+            format!(" fill=\"{}\" fill-opacity=\"{}\"", color(ink), opacity(ink))
+        }
+        Some(ink) => format!(" fill=\"{}\"", color(ink)),
+    }
+}
+
+fn stroke(stroke: Option<Stroke>) -> String {
+    let Some(stroke) = stroke else {
+        return String::new();
+    };
+    let mut out = format!(" stroke=\"{}\"", color(stroke.ink));
+    if stroke.ink.opacity < 1.0 {
+        out += &format!(" stroke-opacity=\"{}\"", opacity(stroke.ink));
+    }
+    out += &format!(" stroke-width=\"{}\"", number(stroke.width));
+    if let Some((dash, gap)) = stroke.dash {
+        out += &format!(" stroke-dasharray=\"{} {}\"", number(dash), number(gap));
+    }
+    out
+}
+
+fn outline(points: &[(f64, f64)], closed: bool) -> String {
+    let mut out = String::new();
+    for (index, (x, y)) in points.iter().enumerate() {
+        out.push(if index == 0 { 'M' } else { ' ' });
+        out += &number(*x);
+        out.push(' ');
+        out += &number(*y);
+    }
+    if closed {
+        out.push('z');
+    }
+    out
+}
+
+fn rect(area: &Area, radius: f64) -> String {
+    let mut out = format!(
+        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
+        number(area.x),
+        number(area.y),
+        number(area.width),
+        number(area.height)
+    );
+    if radius > 0.0 {
+        out += &format!(" rx=\"{}\"", number(radius));
+    }
+    out
+}
+
+fn marks(mark: Mark, at: &[(f64, f64)], size: f64, ink: Ink) -> String {
+    let mut path = String::new();
+    for &(x, y) in at {
+        path += &match mark {
+            Mark::Dot => format!("M{} {}h0", number(x), number(y)),
+            Mark::Cross => {
+                let (side, back) = (number(2.0 * size), number(-2.0 * size));
+                let (left, top) = (number(x - size), number(y - size));
+                format!("M{left} {top}l{side} {side}m0 {back}l{back} {side}")
+            }
+            Mark::Triangle => outline(&triangle((x, y), size), true),
+            Mark::Diamond => outline(&diamond((x, y), size), true),
+        };
+    }
+    match mark {
+        // A line of no length with round caps is a dot, and much shorter than a circle element.
+        Mark::Dot => {
+            let dots = stroke(Some(Stroke::solid(ink, 2.0 * size)));
+            format!("<path d=\"{path}\" fill=\"none\" stroke-linecap=\"round\"{dots}/>\n")
+        }
+        Mark::Cross => {
+            let lines = stroke(Some(Stroke::solid(ink, cross_width(size))));
+            format!("<path d=\"{path}\" fill=\"none\"{lines}/>\n")
+        }
+        Mark::Triangle | Mark::Diamond => {
+            let rim = "stroke=\"#ffffff\" stroke-width=\"0.5\"";
+            format!("<path d=\"{path}\"{} {rim}/>\n", fill(Some(ink)))
+        }
+    }
+}
+
+fn text(text: &Text) -> String {
+    let (x, y) = (number(text.x), number(text.y));
+    let mut out = format!(
+        "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"",
+        number(text.size)
+    );
+    out += &fill(Some(text.ink));
+    if text.weight == Weight::Bold {
+        out += " font-weight=\"700\"";
+    }
+    match text.anchor {
+        Anchor::Start => {}
+        Anchor::Middle => out += " text-anchor=\"middle\"",
+        Anchor::End => out += " text-anchor=\"end\"",
+    }
+    if text.upwards {
+        out += &format!(" transform=\"rotate(-90 {x} {y})\"");
+    }
+    out + ">" + &escape(&text.text) + "</text>\n"
+}
+
+/// The scene as an SVG document.
+pub(crate) fn write(scene: &Scene) -> String {
+    let (width, height) = (number(scene.width), number(scene.height));
+    let title = escape(&scene.title);
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{title}\" \
+         font-family=\"{FONTS}\">\n<title>{title}</title>\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>"
+    );
+    for shape in &scene.shapes {
+        out += &match shape {
+            Shape::Rect {
+                area,
+                radius,
+                fill: inside,
+                stroke: line,
+            } => rect(area, *radius) + &fill(*inside) + &stroke(*line) + "/>\n",
+            Shape::Path {
+                points,
+                closed,
+                fill: inside,
+                stroke: line,
+            } => {
+                let join = if line.is_some() {
+                    " stroke-linejoin=\"round\""
+                } else {
+                    ""
+                };
+                let (path, inside) = (outline(points, *closed), fill(*inside));
+                format!("<path d=\"{path}\"{inside}{}{join}/>\n", stroke(*line))
+            }
+            Shape::Marks {
+                mark,
+                at,
+                size,
+                ink,
+            } => marks(*mark, at, *size, *ink),
+            Shape::Text(line) => text(line),
+        };
+    }
+    out + "</svg>\n"
+}
