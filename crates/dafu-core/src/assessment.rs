@@ -58,10 +58,27 @@ impl fmt::Display for RiskBand {
 /// Where the bands begin: low below `medium`, critical from `critical` on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "(f64, f64, f64)", into = "(f64, f64, f64)")
+)]
 pub struct Bands {
     medium: f64,
     high: f64,
     critical: f64,
+}
+
+impl TryFrom<(f64, f64, f64)> for Bands {
+    type Error = CoreError;
+    fn try_from((medium, high, critical): (f64, f64, f64)) -> Result<Self, CoreError> {
+        Self::new(medium, high, critical)
+    }
+}
+
+impl From<Bands> for (f64, f64, f64) {
+    fn from(bands: Bands) -> Self {
+        (bands.medium, bands.high, bands.critical)
+    }
 }
 
 impl Default for Bands {

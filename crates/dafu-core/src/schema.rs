@@ -54,6 +54,22 @@ pub enum Unit {
     Degree,
 }
 
+impl Unit {
+    /// The symbol for axes and messages; empty for pure numbers, counts, shares and money.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::One | Self::Count | Self::Share | Self::Money => "",
+            Self::Second => "s",
+            Self::Hour => "h",
+            Self::Day => "d",
+            Self::PerHour => "1/h",
+            Self::Kilometre => "km",
+            Self::KilometrePerHour => "km/h",
+            Self::Degree => "deg",
+        }
+    }
+}
+
 /// The part of the story that a feature tells; explanations are summed by group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -533,6 +533,16 @@ pub trait TableSource {
     }
 }
 
+impl<S: TableSource + ?Sized> TableSource for &S {
+    fn chunks(&self) -> Result<Chunks<'_>, SourceError> {
+        (**self).chunks()
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        (**self).rows_hint()
+    }
+}
+
 impl TableSource for Table {
     fn chunks(&self) -> Result<Chunks<'_>, SourceError> {
         Ok(Box::new(std::iter::once(Ok(Cow::Borrowed(self)))))
