@@ -1,1 +1,81 @@
-//! Fraud detection in Rust: one Detector over forests, features, evaluation and reports.
+//! Fraud detection in Rust: build a [`Detector`] from a history of transactions, call it for every new one.
+//!
+//! ```
+//! use dafu::prelude::*;
+//! # use dafu_sim::SimulatorParams;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let history: Vec<Transaction> =
+//! #     SimulatorParams::default().users(200).days(20).seed(7).simulator()?.collect();
+//! let mut detector = Detector::builder().contamination([0.01, 0.05]).seed(1).build()?.fit(&history)?;
+//!
+//! let assessment = detector.score(&history[17])?;
+//! println!("{} {} {:?}", assessment.risk_score, assessment.band, assessment.decision);
+//! for reason in &assessment.reasons {
+//!     println!("  {:.2} {}", reason.contribution, reason.text);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate holds no logic: it re-exports the pieces, and each piece is a crate that works alone.
+//!
+//! | module | crate | what it does |
+//! |---|---|---|
+//! | root, [`metrics`], [`evaluation`], [`model`] | `dafu-core` | records, scores, tables, metrics, saved models |
+//! | [`pipeline`] | `dafu-pipeline` | the [`Detector`]: roles, features, stages, thresholds, assessments |
+//! | [`features`] | `dafu-features` | imputation, encoding, scaling, time features |
+//! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
+//! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
+//! | `report` | `dafu-report` | figures, HTML report, exports |
+//! | `sim` | `dafu-sim` | simulated transactions with fraud |
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `iforest` (default) | the isolation forest |
+//! | `ingest` (default) | reading CSV files |
+//! | `parquet` | reading Parquet files |
+//! | `report` (default) | figures, reports, exports |
+//! | `parallel` (default) | several threads; the results are the same bits |
+//! | `sim` | the simulator |
+//!
+//! Minimum supported Rust version: 1.89.
+
+#[doc(inline)]
+pub use dafu_core::*;
+#[doc(inline)]
+pub use dafu_features as features;
+#[cfg(feature = "iforest")]
+#[doc(inline)]
+pub use dafu_iforest as iforest;
+#[cfg(feature = "ingest")]
+#[doc(inline)]
+pub use dafu_ingest as ingest;
+#[doc(inline)]
+pub use dafu_pipeline as pipeline;
+#[doc(inline)]
+pub use dafu_pipeline::{
+    Detection, Detector, DetectorBuilder, EvaluateOptions, Judged, Mode, PipelineError, TimeSlice,
+    Trainer,
+};
+#[cfg(feature = "report")]
+#[doc(inline)]
+pub use dafu_report as report;
+#[cfg(feature = "sim")]
+#[doc(inline)]
+pub use dafu_sim as sim;
+
+/// What most programs need.
+pub mod prelude {
+    #[doc(inline)]
+    pub use dafu_core::{
+        Assessment, Decision, Evaluation, Label, Money, RiskBand, Role, Score, Table, TableSource,
+        Timestamp, Transaction,
+    };
+    #[doc(inline)]
+    pub use dafu_pipeline::{Detector, Mode, TimeSlice};
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

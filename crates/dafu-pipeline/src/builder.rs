@@ -1,0 +1,351 @@
+//! Settings of a detector, checked together.
+
+use crate::{ModelsFile, OneOrMany, PipelineError, SampleSize, Trainer};
+use dafu_core::{Bands, Role, StageSpec};
+use dafu_features::PreprocessorParams;
+use std::collections::BTreeMap;
+
+/// How a detector learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Supervised with at least 100 known frauds in the history and both classes, else unsupervised.
+    #[default]
+    Auto,
+    /// Labels of the history choose the threshold; without them fitting is an error.
+    Supervised,
+    /// No label is read while learning.
+    Unsupervised,
+}
+
+/// Which rows are alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detection {
+    /// The share of training rows that is flagged, one threshold a level ("classic"). In supervised mode the
+    /// levels are reported, and the labels of the history choose the threshold that decides.
+    Contamination,
+    /// Rows whose risk reaches this threshold.
+    Risk(f64),
+}
+
+/// Builds a [`Trainer`], and with it a detector. Made by [`Detector::builder`](crate::Detector::builder).
+#[derive(Debug)]
+pub struct DetectorBuilder {
+    mode: Mode,
+    detection: Detection,
+    levels: Vec<f64>,
+    main_level: usize,
+    roles: BTreeMap<String, Role>,
+    preprocessor: PreprocessorParams,
+    #[cfg(feature = "iforest")]
+    forest: dafu_iforest::IsolationForestParams,
+    #[cfg(feature = "iforest")]
+    forest_share: Option<f64>,
+    stages: Vec<Box<dyn StageSpec>>,
+    bands: Bands,
+    models: Option<ModelsFile>,
+    seed: Option<u64>,
+    sample_rows: usize,
+    remembered: usize,
+}
+
+impl Default for DetectorBuilder {
+    /// Contamination levels 1 %, 5 % and 10 %, the first of which decides; auto mode; one isolation forest.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Auto,
+            detection: Detection::Contamination,
+            levels: vec![0.01, 0.05, 0.1],
+            main_level: 0,
+            roles: BTreeMap::new(),
+            preprocessor: PreprocessorParams::default(),
+            #[cfg(feature = "iforest")]
+            forest: dafu_iforest::IsolationForestParams::default(),
+            #[cfg(feature = "iforest")]
+            forest_share: None,
+            stages: Vec::new(),
+            bands: Bands::default(),
+            models: None,
+            seed: None,
+            sample_rows: 1 << 18,
+            remembered: 100_000,
+        }
+    }
+}
+
+/// What a trainer needs, after the checks.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) detection: Detection,
+    pub(crate) levels: Vec<f64>,
+    pub(crate) main_level: usize,
+    pub(crate) roles: BTreeMap<String, Role>,
+    pub(crate) preprocessor: PreprocessorParams,
+    pub(crate) stages: Vec<Box<dyn StageSpec>>,
+    pub(crate) bands: Bands,
+    pub(crate) seed: u64,
+    pub(crate) sample_rows: usize,
+    pub(crate) remembered: usize,
+}
+
+impl DetectorBuilder {
+    /// Sets how the detector learns. Default: auto.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets the contamination levels; the first decides and maps to risk 0.5. One forest serves them all.
+    #[must_use]
+    pub fn contamination(mut self, levels: impl IntoIterator<Item = f64>) -> Self {
+        self.levels = levels.into_iter().collect();
+        self
+    }
+
+    /// Sets which of the contamination levels decides and maps to risk 0.5, counted from 0. Default 0.
+    #[must_use]
+    pub fn main_level(mut self, index: usize) -> Self {
+        self.main_level = index;
+        self
+    }
+
+    /// Detects by risk score: rows at or above this risk are alerts.
+    #[must_use]
+    pub fn threshold(mut self, risk: f64) -> Self {
+        self.detection = Detection::Risk(risk);
+        self
+    }
+
+    /// Gives a column of the history another role, by name.
+    #[must_use]
+    pub fn role(mut self, column: impl Into<String>, role: Role) -> Self {
+        self.roles.insert(column.into(), role);
+        self
+    }
+
+    /// Sets how columns become features.
+    #[must_use]
+    pub fn preprocessor(mut self, params: PreprocessorParams) -> Self {
+        self.preprocessor = params;
+        self
+    }
+
+    /// Sets the parameters of the isolation forest that is used when no stage is added.
+    #[cfg(feature = "iforest")]
+    #[must_use]
+    pub fn forest(mut self, params: dafu_iforest::IsolationForestParams) -> Self {
+        self.forest = params;
+        self
+    }
+
+    /// Adds a stage; the default forest is then left out. With several stages the tail probabilities of their
+    /// scores are combined by Fisher's method.
+    #[must_use]
+    pub fn stage(mut self, spec: impl StageSpec + 'static) -> Self {
+        self.stages.push(Box::new(spec));
+        self
+    }
+
+    /// Sets where the bands of risk begin.
+    #[must_use]
+    pub fn bands(mut self, bands: Bands) -> Self {
+        self.bands = bands;
+        self
+    }
+
+    /// Takes the settings of a `models.json`; what the file names wins over what was set before.
+    #[must_use]
+    pub fn models(mut self, file: ModelsFile) -> Self {
+        self.models = Some(file);
+        self
+    }
+
+    /// Sets the seed of everything random: the forest, unless its own parameters have another, and the sample.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets how many training rows stages are fitted on and thresholds taken from: a uniform sample where the history
+    /// has more. Default 262,144.
+    #[must_use]
+    pub fn sample_rows(mut self, rows: usize) -> Self {
+        self.sample_rows = rows;
+        self
+    }
+
+    /// Sets how many answers are remembered, so that the same transaction gets the same answer. Default 100,000.
+    #[must_use]
+    pub fn remembered(mut self, answers: usize) -> Self {
+        self.remembered = answers;
+        self
+    }
+
+    /// Checks all settings together.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError`] for levels, thresholds and sizes out of range, for two stages of one name, and for a
+    /// `models.json` that asks for a stage that is not there.
+    pub fn build(mut self) -> Result<Trainer, PipelineError> {
+        if let Some(file) = self.models.take() {
+            self.apply(&file)?;
+        }
+        if self.levels.is_empty() {
+            return Err(PipelineError::NoContamination);
+        }
+        if let Some(&got) = self
+            .levels
+            .iter()
+            .find(|level| !(**level > 0.0 && **level <= 0.5))
+        {
+            return Err(PipelineError::Contamination { got });
+        }
+        if self.main_level >= self.levels.len() {
+            let (main, levels) = (self.main_level, self.levels.len());
+            return Err(PipelineError::MainLevel { main, levels });
+        }
+        if let Detection::Risk(got) = self.detection
+            && !(got > 0.0 && got <= 1.0)
+        {
+            return Err(PipelineError::Threshold { got });
+        }
+        if self.sample_rows < 16 {
+            let got = self.sample_rows;
+            return Err(PipelineError::TooSmall {
+                name: "sample_rows",
+                least: 16,
+                got,
+            });
+        }
+        self.preprocessor.check()?;
+        #[cfg(feature = "iforest")]
+        if self.stages.is_empty() {
+            if let Some(seed) = self.seed {
+                self.forest.seed = seed;
+            }
+            let checked = self.forest.check();
+            checked.map_err(|error| dafu_core::StageError::new("isolation_forest", error))?;
+            let spec = crate::ForestSpec::new(self.forest.clone());
+            self.stages
+                .push(Box::new(spec.sample_share(self.forest_share)));
+        }
+        if self.stages.is_empty() {
+            return Err(PipelineError::NoStage);
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            if self.stages[..index]
+                .iter()
+                .any(|other| other.name() == stage.name())
+            {
+                return Err(PipelineError::DuplicateStage {
+                    name: stage.name().to_owned(),
+                });
+            }
+        }
+        Ok(Trainer::new(Settings {
+            mode: self.mode,
+            detection: self.detection,
+            levels: self.levels,
+            main_level: self.main_level,
+            roles: self.roles,
+            preprocessor: self.preprocessor,
+            stages: self.stages,
+            bands: self.bands,
+            seed: self.seed.unwrap_or_default(),
+            sample_rows: self.sample_rows,
+            remembered: self.remembered,
+        }))
+    }
+
+    fn apply(&mut self, file: &ModelsFile) -> Result<(), PipelineError> {
+        if let Some(block) = file.not_built().first() {
+            return Err(PipelineError::StageNotBuilt {
+                block: (*block).to_owned(),
+            });
+        }
+        let block = file
+            .isolation_forest
+            .as_ref()
+            .ok_or(PipelineError::EmptyModelsFile)?;
+        match &block.contamination {
+            Some(OneOrMany::One(level)) => self.levels = vec![*level],
+            Some(OneOrMany::Many(levels)) => self.levels.clone_from(levels),
+            None => {}
+        }
+        self.seed = block.random_state.or(self.seed);
+        #[cfg(feature = "iforest")]
+        self.apply_forest(block)?;
+        #[cfg(not(feature = "iforest"))]
+        return Err(PipelineError::StageNotBuilt {
+            block: "isolation_forest".to_owned(),
+        });
+        #[cfg(feature = "iforest")]
+        Ok(())
+    }
+
+    #[cfg(feature = "iforest")]
+    fn apply_forest(&mut self, block: &crate::IsolationForestBlock) -> Result<(), PipelineError> {
+        const BLOCK: &str = "isolation_forest";
+        let wrong = |key, requirement, got: String| PipelineError::ModelsValue {
+            block: BLOCK,
+            key,
+            requirement,
+            got,
+        };
+        if let Some(trees) = block.n_estimators {
+            self.forest.trees = usize::try_from(trees)
+                .map_err(|_| wrong("n_estimators", "a number of trees", trees.to_string()))?;
+        }
+        match &block.max_samples {
+            Some(SampleSize::Rows(rows)) => {
+                self.forest.sample_size = usize::try_from(*rows)
+                    .map_err(|_| wrong("max_samples", "a number of rows", rows.to_string()))?;
+            }
+            Some(SampleSize::Word(word)) if word == "auto" => self.forest.sample_size = 256,
+            Some(SampleSize::Word(word)) => {
+                return Err(wrong(
+                    "max_samples",
+                    "a number of rows or \"auto\"",
+                    word.clone(),
+                ));
+            }
+            Some(SampleSize::Share(share)) if *share > 0.0 && *share <= 1.0 => {
+                self.forest_share = Some(*share);
+            }
+            Some(SampleSize::Share(share)) => {
+                return Err(wrong(
+                    "max_samples",
+                    "a share above 0 and at most 1",
+                    share.to_string(),
+                ));
+            }
+            None => {}
+        }
+        if let Some(features) = block.max_features {
+            // JSON does not tell 1 from 1.0; as in the source platform's files, 1 is all of them.
+            self.forest.max_features = match features {
+                share if share > 0.0 && share < 1.0 => dafu_iforest::MaxFeatures::Fraction(share),
+                all if (all - 1.0).abs() < f64::EPSILON => dafu_iforest::MaxFeatures::All,
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a whole number above 1 and below a million"
+                )]
+                count if count > 1.0 && count < 1e6 && count.fract().abs() < f64::EPSILON => {
+                    dafu_iforest::MaxFeatures::Count(count as usize)
+                }
+                other => {
+                    let requirement = "a share above 0 and at most 1, or a number of features";
+                    return Err(wrong("max_features", requirement, other.to_string()));
+                }
+            };
+        }
+        if let Some(bootstrap) = block.bootstrap {
+            self.forest.bootstrap = bootstrap;
+        }
+        Ok(())
+    }
+}

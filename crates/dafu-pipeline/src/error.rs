@@ -1,0 +1,182 @@
+//! What can go wrong between a history and an assessment.
+
+use dafu_core::metrics::MetricsError;
+use dafu_core::model::ModelError;
+use dafu_core::table::{Storage, TableError};
+use dafu_core::{CoreError, DatasetError, Role, SourceError, StageError};
+use dafu_features::FeatureError;
+
+/// What can go wrong in the pipeline.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// A contamination level is no share between 0 and one half.
+    #[error("contamination level {got} must lie above 0 and at most at 0.5")]
+    Contamination {
+        /// The level.
+        got: f64,
+    },
+    /// No contamination level was given.
+    #[error("give at least one contamination level, such as 0.01")]
+    NoContamination,
+    /// The main contamination level is none of the levels.
+    #[error(
+        "the main contamination level is number {main}, there are {levels} levels, counted from 0"
+    )]
+    MainLevel {
+        /// Index given.
+        main: usize,
+        /// Levels given.
+        levels: usize,
+    },
+    /// A risk threshold does not lie between 0 and 1.
+    #[error("the risk threshold must lie above 0 and at most at 1, got {got}")]
+    Threshold {
+        /// The threshold.
+        got: f64,
+    },
+    /// A setting is too small to work with.
+    #[error("{name} must be at least {least}, got {got}")]
+    TooSmall {
+        /// Name of the setting.
+        name: &'static str,
+        /// Smallest value.
+        least: usize,
+        /// The value given.
+        got: usize,
+    },
+    /// Two stages have one name.
+    #[error("two stages are named {name:?}: give one of them another name")]
+    DuplicateStage {
+        /// The name.
+        name: String,
+    },
+    /// There is no stage and no default one.
+    #[error("the detector has no stage: switch on the feature `iforest` or add a stage")]
+    NoStage,
+    /// A role override names a column that the history does not have.
+    #[error(
+        "role {role} was given to column {column:?}, which the history does not have; it has {known:?}"
+    )]
+    UnknownColumn {
+        /// The column.
+        column: String,
+        /// The role.
+        role: Role,
+        /// Columns there are.
+        known: Vec<String>,
+    },
+    /// A role override does not fit what the column holds.
+    #[error(
+        "column {column:?} holds {got:?} values, role {role} needs {expected:?}: read the file with this role instead"
+    )]
+    RoleStorage {
+        /// The column.
+        column: String,
+        /// The role.
+        role: Role,
+        /// What the role needs.
+        expected: Storage,
+        /// What the column holds.
+        got: Storage,
+    },
+    /// The history has too few rows.
+    #[error("the history has {got} rows to learn from, at least {least} are needed")]
+    TooFewRows {
+        /// Rows needed.
+        least: u64,
+        /// Rows there are.
+        got: u64,
+    },
+    /// Supervised learning was asked for without labels of both classes.
+    #[error(
+        "supervised mode needs labels of both classes in the history, got {frauds} fraud and {legitimate} legitimate: \
+         use `Mode::Auto` or `Mode::Unsupervised`"
+    )]
+    NoLabels {
+        /// Rows labelled fraud.
+        frauds: u64,
+        /// Rows labelled legitimate.
+        legitimate: u64,
+    },
+    /// A transaction id came again with other content.
+    #[error(
+        "transaction {id} was already scored with other content (hash {first:016x}, now {second:016x})"
+    )]
+    Conflict {
+        /// The id.
+        id: String,
+        /// Content hash of the first.
+        first: u64,
+        /// Content hash now.
+        second: u64,
+    },
+    /// A split by time was asked for, and the table has no time column.
+    #[error("a split by time needs a column with role time")]
+    NoTime,
+    /// A row number is past the end of its table.
+    #[error("row {row} of a table with {rows} rows")]
+    Row {
+        /// Row asked for, from 0.
+        row: usize,
+        /// Rows there are.
+        rows: usize,
+    },
+    /// A configuration file cannot be read.
+    #[error("models.json: {source}")]
+    ModelsFile {
+        /// What the reader says, with line and column.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A block of the configuration file belongs to a stage that this version does not have.
+    #[error(
+        "models.json asks for {block:?}, which this version has no stage for: take the block out, or skip it with \
+         `ModelsFile::without`"
+    )]
+    StageNotBuilt {
+        /// Name of the block.
+        block: String,
+    },
+    /// The configuration file has no block that a detector can be built from.
+    #[error(
+        "models.json has no block for a stage; known blocks are isolation_forest, lstm and xgboost"
+    )]
+    EmptyModelsFile,
+    /// A value in the configuration file is not allowed.
+    #[error("models.json, {block}.{key}: {requirement}, got {got}")]
+    ModelsValue {
+        /// Name of the block.
+        block: &'static str,
+        /// Name of the key.
+        key: &'static str,
+        /// What is allowed.
+        requirement: &'static str,
+        /// The value given.
+        got: String,
+    },
+    /// A stage failed.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// A source of tables failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Preprocessing failed.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// A saved model cannot be read or written.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// An evaluation failed.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A value of the vocabulary is not allowed.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// A table does not fit together.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A dataset does not fit together.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+}

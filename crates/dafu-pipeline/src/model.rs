@@ -1,0 +1,301 @@
+//! What fitting learned: immutable and shared.
+
+use crate::{PipelineError, RiskMap};
+use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
+use dafu_core::{
+    Bands, Column, Dataset, Evidence, FeatureRow, Role, Schema, Score, Stage, StageInput,
+    StageState, Table, Transaction,
+};
+use dafu_features::Preprocessor;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A fitted detector without its memory of past events. Immutable; clones of the [`Arc`] around it are cheap.
+#[derive(Debug)]
+pub struct DetectorModel {
+    pub(crate) preprocessor: Preprocessor,
+    /// Names and roles that the preprocessor reads.
+    pub(crate) inputs: Vec<(Arc<str>, Role)>,
+    pub(crate) roles: BTreeMap<String, Role>,
+    pub(crate) stages: Vec<Box<dyn Stage>>,
+    /// One map a stage, from its score to its tail; used when there are several stages.
+    pub(crate) stage_maps: Vec<RiskMap>,
+    /// From the combined statistic to the risk.
+    pub(crate) risk_map: RiskMap,
+    pub(crate) facts: Facts,
+    /// Hash of the saved model.
+    pub(crate) hash: u64,
+}
+
+/// Plain facts of a fit, saved as they are.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) mode: LearningMode,
+    pub(crate) levels: Vec<f64>,
+    /// The thresholds to judge and which of them decides.
+    pub(crate) thresholds: Vec<(String, ThresholdKind, Score, Option<f64>)>,
+    pub(crate) chosen: usize,
+    pub(crate) bands: Bands,
+    pub(crate) trained: Option<Period>,
+    pub(crate) population: u64,
+    pub(crate) rows: u64,
+    /// Median of each feature over the training rows.
+    pub(crate) medians: Vec<f64>,
+    /// The two most telling features.
+    pub(crate) axes: Option<[(u32, Axis); 2]>,
+    pub(crate) seed: u64,
+    pub(crate) remembered: u64,
+}
+
+impl Facts {
+    /// Whether decoded facts fit a schema of this width.
+    pub(crate) fn is_sound(&self, width: usize) -> bool {
+        let axes = self
+            .axes
+            .iter()
+            .flatten()
+            .all(|(feature, _)| (*feature as usize) < width);
+        !self.thresholds.is_empty()
+            && self.chosen < self.thresholds.len()
+            && self.medians.len() == width
+            && axes
+    }
+
+    pub(crate) fn threshold_specs(&self) -> Vec<ThresholdSpec> {
+        let spec = |(name, kind, risk, expected): &(String, ThresholdKind, Score, Option<f64>)| {
+            ThresholdSpec {
+                name: name.clone(),
+                kind: *kind,
+                risk: *risk,
+                expected_alert_share: *expected,
+            }
+        };
+        self.thresholds.iter().map(spec).collect()
+    }
+}
+
+impl DetectorModel {
+    /// The features that the stages see.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.preprocessor.schema()
+    }
+
+    /// How columns become features, with the report of what each column became.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.preprocessor
+    }
+
+    /// The stages.
+    pub fn stages(&self) -> impl Iterator<Item = &dyn Stage> {
+        self.stages.iter().map(|stage| &**stage)
+    }
+
+    /// How the detector learned.
+    pub fn mode(&self) -> LearningMode {
+        self.facts.mode
+    }
+
+    /// The thresholds, in the order in which they were asked for.
+    pub fn thresholds(&self) -> Vec<ThresholdSpec> {
+        self.facts.threshold_specs()
+    }
+
+    /// The risk from which on a row is an alert.
+    pub fn threshold(&self) -> Score {
+        self.facts
+            .thresholds
+            .get(self.facts.chosen)
+            .map_or(Score::ONE, |(_, _, risk, _)| *risk)
+    }
+
+    /// Share of rows like the training rows that reach a risk above 0.
+    pub fn expected_alert_share(&self, risk: f64) -> f64 {
+        self.risk_map.expected_share(risk)
+    }
+
+    /// Where the bands of risk begin.
+    pub fn bands(&self) -> &Bands {
+        &self.facts.bands
+    }
+
+    /// Time span of the training rows, where they have times.
+    pub fn trained(&self) -> Option<Period> {
+        self.facts.trained
+    }
+
+    /// Rows of the history that were read, and rows that the stages were fitted on.
+    pub fn training_rows(&self) -> (u64, u64) {
+        (self.facts.population, self.facts.rows)
+    }
+
+    /// Content hash of the model: equal models answer equally.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The risk of every row of a table.
+    ///
+    /// # Errors
+    ///
+    /// When a column is missing or holds a value that the preprocessor does not take, or a stage fails.
+    ///
+    /// # Complexity
+    ///
+    /// O(rows x features) for the features, plus what the stages cost.
+    pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
+        self.score_dataset(&self.features(table)?)
+    }
+
+    pub(crate) fn features(&self, table: &Table) -> Result<Dataset, PipelineError> {
+        Ok(self
+            .preprocessor
+            .transform(&*with_roles(table, &self.roles)?)?)
+    }
+
+    pub(crate) fn score_dataset(&self, dataset: &Dataset) -> Result<Vec<Score>, PipelineError> {
+        let statistic = self.statistic(dataset)?;
+        Ok(statistic
+            .into_iter()
+            .map(|value| self.risk_map.risk(value))
+            .collect())
+    }
+
+    /// The statistic that the risk map takes, one a row.
+    fn statistic(&self, dataset: &Dataset) -> Result<Vec<f64>, PipelineError> {
+        let scores = stage_scores(&self.stages, dataset)?;
+        Ok(combine(&scores, &self.stage_maps))
+    }
+
+    /// What every stage says of one row, and the risk that follows.
+    pub(crate) fn evaluate(
+        &self,
+        row: &[f64],
+        transaction: Option<&Transaction>,
+        states: &[Box<dyn StageState>],
+    ) -> Result<(Vec<Evidence>, Score), PipelineError> {
+        let row = FeatureRow::new(self.schema(), row)?;
+        let input = StageInput {
+            row,
+            transaction,
+            explain: true,
+        };
+        let mut evidence = Vec::with_capacity(self.stages.len());
+        for (stage, state) in self.stages.iter().zip(states) {
+            evidence.push(stage.evaluate(&input, &**state)?);
+        }
+        let scores: Vec<Vec<f64>> = evidence
+            .iter()
+            .map(|found| vec![found.score.get()])
+            .collect();
+        let statistic = combine(&scores, &self.stage_maps)
+            .first()
+            .copied()
+            .unwrap_or_default();
+        Ok((evidence, self.risk_map.risk(statistic)))
+    }
+
+    /// Empty states, one a stage.
+    pub(crate) fn new_states(&self) -> Vec<Box<dyn StageState>> {
+        self.stages.iter().map(|stage| stage.new_state()).collect()
+    }
+}
+
+/// The scores of each stage for each row.
+pub(crate) fn stage_scores(
+    stages: &[Box<dyn Stage>],
+    dataset: &Dataset,
+) -> Result<Vec<Vec<f64>>, PipelineError> {
+    stages
+        .iter()
+        .map(|stage| one_stage_scores(&**stage, dataset))
+        .collect()
+}
+
+fn one_stage_scores(stage: &dyn Stage, dataset: &Dataset) -> Result<Vec<f64>, PipelineError> {
+    let mut scores = vec![0.0; dataset.rows()];
+    match stage.score_dataset(dataset, &mut scores) {
+        Some(scored) => scored?,
+        None => {
+            let mut state = stage.new_state();
+            for (row, score) in scores.iter_mut().enumerate() {
+                let input = StageInput {
+                    row: dataset.row(row)?,
+                    transaction: None,
+                    explain: false,
+                };
+                *score = stage.evaluate(&input, &*state)?.score.get();
+                state.record(&input)?;
+            }
+        }
+    }
+    Ok(scores)
+}
+
+/// One statistic a row: the score itself for one stage, the mean of `-ln e` over several.
+///
+/// Source: Fisher, "Statistical Methods for Research Workers" (1932), section 21.1: minus twice the sum of the
+/// logarithms of independent tail probabilities. The stages are not independent, so no chi-squared table is used; the
+/// risk map learns the distribution from training rows instead.
+pub(crate) fn combine(scores: &[Vec<f64>], maps: &[RiskMap]) -> Vec<f64> {
+    match scores {
+        [] => Vec::new(),
+        [single] => single.clone(),
+        [first, ..] => (0..first.len())
+            .map(|row| {
+                let tails = scores
+                    .iter()
+                    .zip(maps)
+                    .map(|(scores, map)| -map.ln_share(scores[row]));
+                tails.sum::<f64>() / scores.len() as f64
+            })
+            .collect(),
+    }
+}
+
+/// The table with the roles that the user gave to columns.
+pub(crate) fn with_roles<'t>(
+    table: &'t Table,
+    roles: &BTreeMap<String, Role>,
+) -> Result<Cow<'t, Table>, PipelineError> {
+    if roles.is_empty() {
+        return Ok(Cow::Borrowed(table));
+    }
+    for (column, &role) in roles {
+        let known = || {
+            table
+                .columns()
+                .iter()
+                .map(|column| column.name.to_string())
+                .collect()
+        };
+        let found = table
+            .column(column)
+            .ok_or_else(|| PipelineError::UnknownColumn {
+                column: column.clone(),
+                role,
+                known: known(),
+            })?;
+        let (expected, got) = (role.storage(), found.data.storage());
+        if role != Role::Ignore && expected != got {
+            return Err(PipelineError::RoleStorage {
+                column: column.clone(),
+                role,
+                expected,
+                got,
+            });
+        }
+    }
+    let columns = table
+        .columns()
+        .iter()
+        .map(|column| Column {
+            role: roles.get(&*column.name).copied().unwrap_or(column.role),
+            ..column.clone()
+        })
+        .collect();
+    Ok(Cow::Owned(Table::new(
+        columns,
+        table.row_numbers().to_vec(),
+    )?))
+}

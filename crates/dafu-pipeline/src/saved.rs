@@ -1,0 +1,150 @@
+//! Saving and loading a detector's model.
+
+use crate::model::{DetectorModel, Facts};
+use crate::{Detector, PipelineError, RiskMap};
+use dafu_core::model::{Envelope, Limits, ModelError};
+use dafu_core::{Role, SchemaHash, StableHasher, StageRegistry};
+use dafu_features::Preprocessor;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Kind of the envelope around a detector.
+const KIND: &str = "dafu.detector";
+const SCHEMA_VERSION: u16 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct SavedDetector {
+    preprocessor: Vec<u8>,
+    roles: BTreeMap<String, Role>,
+    stages: Vec<Vec<u8>>,
+    stage_maps: Vec<RiskMap>,
+    risk_map: RiskMap,
+    facts: Facts,
+}
+
+/// A registry with the decoders of all stages of this crate. Register your own beside them.
+pub fn stage_registry(limits: Limits) -> StageRegistry {
+    #[cfg_attr(
+        not(feature = "iforest"),
+        expect(unused_mut, reason = "no stage to register")
+    )]
+    let mut registry = StageRegistry::new(limits);
+    #[cfg(feature = "iforest")]
+    registry.register(
+        dafu_iforest::IsolationForest::KIND,
+        crate::ForestStage::decode,
+    );
+    registry
+}
+
+impl DetectorModel {
+    /// The model as bytes.
+    ///
+    /// # Errors
+    ///
+    /// When a stage cannot be saved.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PipelineError> {
+        let stages = self
+            .stages
+            .iter()
+            .map(|stage| stage.save())
+            .collect::<Result<_, _>>()?;
+        let saved = SavedDetector {
+            preprocessor: self.preprocessor.to_bytes()?,
+            roles: self.roles.clone(),
+            stages,
+            stage_maps: self.stage_maps.clone(),
+            risk_map: self.risk_map.clone(),
+            facts: self.facts.clone(),
+        };
+        Ok(Envelope::encode(
+            KIND,
+            SCHEMA_VERSION,
+            self.schema().hash(),
+            &saved,
+        )?)
+    }
+
+    pub(crate) fn content_hash(&self) -> Result<u64, PipelineError> {
+        Ok(StableHasher::hash_bytes(&self.to_bytes()?))
+    }
+
+    /// Reads a model, trusting nothing in the bytes. Stages are decoded by the registry, within its limits.
+    ///
+    /// # Errors
+    ///
+    /// Every way in which the bytes are no sound detector within the limits; an unknown kind of stage is named.
+    pub fn from_bytes(bytes: &[u8], registry: &StageRegistry) -> Result<Self, PipelineError> {
+        let envelope = Envelope::expect(bytes, KIND, SCHEMA_VERSION, registry.limits())?;
+        let saved: SavedDetector = envelope.decode()?;
+        let preprocessor = Preprocessor::from_bytes_with(&saved.preprocessor, registry.limits())?;
+        let got = preprocessor.schema().hash();
+        let expected = envelope.header().schema_hash();
+        if expected != got {
+            return Err(ModelError::SchemaHash { expected, got }.into());
+        }
+        let stages = saved
+            .stages
+            .iter()
+            .map(|stage| registry.load(stage))
+            .collect::<Result<Vec<_>, _>>()?;
+        let levels = saved.facts.levels.len();
+        let maps_fit = |map: &RiskMap| map.is_sound() && map.level_count() == levels;
+        let sound = !stages.is_empty()
+            && saved.stage_maps.len() == stages.len()
+            && saved.stage_maps.iter().all(maps_fit)
+            && maps_fit(&saved.risk_map)
+            && saved.facts.is_sound(preprocessor.schema().width());
+        if !sound {
+            let what = "stages, maps, thresholds and features do not fit together".to_owned();
+            return Err(ModelError::Payload {
+                kind: KIND.to_owned(),
+                what,
+            }
+            .into());
+        }
+        let inputs = preprocessor
+            .inputs()
+            .map(|(name, role)| (Arc::from(name), role))
+            .collect();
+        Ok(Self {
+            preprocessor,
+            inputs,
+            roles: saved.roles,
+            stages,
+            stage_maps: saved.stage_maps,
+            risk_map: saved.risk_map,
+            facts: saved.facts,
+            hash: StableHasher::hash_bytes(bytes),
+        })
+    }
+
+    /// Identity of the features.
+    pub fn schema_hash(&self) -> SchemaHash {
+        self.schema().hash()
+    }
+}
+
+impl Detector {
+    /// The model as bytes; the memory of past events is not part of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`DetectorModel::to_bytes`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PipelineError> {
+        self.model().to_bytes()
+    }
+
+    /// A detector without memory of past events from a saved model. [`stage_registry`] knows the stages of this
+    /// crate.
+    ///
+    /// # Errors
+    ///
+    /// As [`DetectorModel::from_bytes`].
+    pub fn load(bytes: &[u8], registry: &StageRegistry) -> Result<Self, PipelineError> {
+        Ok(Self::from_model(Arc::new(DetectorModel::from_bytes(
+            bytes, registry,
+        )?)))
+    }
+}
