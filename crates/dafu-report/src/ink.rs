@@ -16,6 +16,29 @@ const fn solid(rgb: u32) -> Ink {
 }
 
 impl Ink {
+    /// Relative luminance, 0 for black to 1 for white (WCAG 2.1).
+    fn luminance(self) -> f64 {
+        let channel = |shift: u32| {
+            let value = f64::from((self.rgb >> shift) & 0xff) / 255.0;
+            if value <= 0.040_45 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
+    }
+
+    /// The text colour that stands out more on this ground.
+    pub(crate) fn text_on(self) -> Self {
+        let ground = self.luminance() + 0.05;
+        if 1.05 / ground > ground / (TEXT.luminance() + 0.05) {
+            WHITE
+        } else {
+            TEXT
+        }
+    }
+
     /// The same colour, see-through.
     pub(crate) const fn faded(self, opacity: f64) -> Self {
         Self { opacity, ..self }

@@ -156,6 +156,8 @@ pub(crate) fn ratio(value: f64) -> String {
 pub(crate) fn factor(value: f64) -> String {
     if value.abs() >= 1e4 || !value.is_finite() {
         si(value)
+    } else if value.abs() < 1.0 {
+        decimals(value, 2)
     } else if value.abs() >= 100.0 {
         decimals(value, 0)
     } else {

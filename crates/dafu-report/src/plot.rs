@@ -41,51 +41,36 @@ pub(crate) struct Plot {
     y: Scale,
 }
 
-/// As many ticks as stand side by side in `length`.
-fn ticks_across(axis: &AxisSpec, length: f64) -> Vec<Tick> {
-    let room = |tick: &Tick| width(&tick.label, SMALL, Weight::Regular) / 2.0 + TICK_ROOM / 2.0;
-    let fits = |ticks: &[Tick]| {
-        ticks
-            .windows(2)
-            .all(|pair| (pair[1].at - pair[0].at).abs() * length >= room(&pair[0]) + room(&pair[1]))
-    };
-    if let Some(ticks) = &axis.ticks {
-        let stride = (1..=ticks.len().max(1)).find(|stride| {
-            let some = ticks.iter().step_by(*stride).cloned().collect::<Vec<_>>();
-            fits(&some)
-        });
-        return ticks.iter().step_by(stride.unwrap_or(1)).cloned().collect();
-    }
-    let found = (2..=7)
-        .rev()
-        .map(|most| axis.scale.ticks(most))
-        .find(|ticks| fits(ticks));
-    found.unwrap_or_else(|| {
-        let mut kept: Vec<Tick> = Vec::new();
-        for tick in axis.scale.ticks(2) {
-            let free = kept
-                .last()
-                .is_none_or(|last| (tick.at - last.at).abs() * length >= room(last) + room(&tick));
-            if free {
-                kept.push(tick);
-            }
+/// As many ticks as stand beside each other; `room` is the length that half a tick takes.
+fn spaced(axis: &AxisSpec, length: f64, most: usize, room: impl Fn(&Tick) -> f64) -> Vec<Tick> {
+    let clear = |a: &Tick, b: &Tick| (a.at - b.at).abs() * length >= room(a) + room(b);
+    if axis.ticks.is_none() && !axis.scale.crowds() {
+        let sets = (2..=most).rev().map(|most| axis.scale.ticks(most));
+        let fits = |ticks: &Vec<Tick>| ticks.windows(2).all(|pair| clear(&pair[0], &pair[1]));
+        if let Some(ticks) = sets.into_iter().find(fits) {
+            return ticks;
         }
-        kept
-    })
+    }
+    let given = axis.ticks.clone();
+    let ticks = given.unwrap_or_else(|| axis.scale.ticks(most + 2));
+    // Zero stays; then every tick, from zero outwards, that stands clear of those that stay.
+    let start = ticks.iter().position(|tick| tick.label == "0").unwrap_or(0);
+    let mut kept = Vec::<Tick>::new();
+    for tick in ticks[start..].iter().chain(ticks[..start].iter().rev()) {
+        if kept.iter().all(|other| clear(other, tick)) {
+            kept.push(tick.clone());
+        }
+    }
+    kept
 }
 
-/// As many ticks as stand above each other in `length`.
+fn ticks_across(axis: &AxisSpec, length: f64) -> Vec<Tick> {
+    let half = |tick: &Tick| width(&tick.label, SMALL, Weight::Regular) / 2.0 + TICK_ROOM / 2.0;
+    spaced(axis, length, 7, half)
+}
+
 fn ticks_up(axis: &AxisSpec, length: f64) -> Vec<Tick> {
-    if let Some(ticks) = &axis.ticks {
-        return ticks.clone();
-    }
-    let fits = |ticks: &Vec<Tick>| {
-        ticks
-            .windows(2)
-            .all(|pair| (pair[1].at - pair[0].at).abs() * length >= 18.0)
-    };
-    let found = (2..=6).rev().map(|most| axis.scale.ticks(most)).find(fits);
-    found.unwrap_or_else(|| axis.scale.ticks(2))
+    spaced(axis, length, 6, |_| 9.0)
 }
 
 impl Plot {

@@ -48,6 +48,22 @@ fn tame(value: f64) -> f64 {
     }
 }
 
+/// sign(v) log10(1 + |v| / unit), also where the quotient has no place in `f64`.
+fn warp(value: f64, unit: f64) -> f64 {
+    let size = value.abs();
+    let decades = if size > 0.0 {
+        size.log10() - unit.log10()
+    } else {
+        -1e3
+    };
+    let warped = if decades > 15.0 {
+        decades
+    } else {
+        (1.0 + 10_f64.powf(decades)).log10()
+    };
+    warped.copysign(value)
+}
+
 fn limits(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values
         .filter(|value| value.is_finite())
@@ -104,8 +120,7 @@ impl Scale {
             sizes.sort_by(f64::total_cmp);
             let middle = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
             let unit = 10_f64.powi(number::exponent(middle).min(0).max(-290));
-            let warp = |value: f64| (1.0 + value.abs() / unit).log10().copysign(value);
-            let (lo, hi) = (warp(lo), warp(hi));
+            let (lo, hi) = (warp(lo, unit), warp(hi, unit));
             let hi = if hi - lo > 1e-6 { hi } else { lo + 1.0 };
             Self::SymLog { unit, lo, hi }
         };
@@ -143,14 +158,14 @@ impl Scale {
             Self::Linear { lo, hi } => (value, lo, hi),
             Self::Log { lo, hi } if value <= 0.0 => (lo, lo, hi),
             Self::Log { lo, hi } => (value.log10(), lo, hi),
-            Self::SymLog { unit, lo, hi } => {
-                let warped = (1.0 + (value / unit).abs().min(1e300))
-                    .log10()
-                    .copysign(value);
-                (warped, lo, hi)
-            }
+            Self::SymLog { unit, lo, hi } => (warp(value, unit), lo, hi),
         };
         ((at - lo) / (hi - lo)).clamp(0.0, 1.0)
+    }
+
+    /// Whether round values crowd around zero, so that some must give way.
+    pub(crate) fn crowds(&self) -> bool {
+        matches!(self, Self::SymLog { .. })
     }
 
     /// About `most` ticks at round values.
@@ -159,7 +174,7 @@ impl Scale {
         match *self {
             Self::Linear { lo, hi } => self.linear_ticks(lo, hi, most),
             Self::Log { lo, hi } => self.log_ticks(lo, hi, most),
-            Self::SymLog { unit, lo, hi } => self.symlog_ticks(unit, lo.abs().max(hi.abs()), most),
+            Self::SymLog { unit, lo, hi } => self.symlog_ticks(unit, (lo, hi), most),
         }
     }
 
@@ -210,14 +225,15 @@ impl Scale {
         self.labelled(values)
     }
 
-    fn symlog_ticks(&self, unit: f64, reach: f64, most: usize) -> Vec<Tick> {
-        let decades = whole(reach, f64::ceil);
+    fn symlog_ticks(&self, unit: f64, (lo, hi): (f64, f64), most: usize) -> Vec<Tick> {
+        let decades = whole(lo.abs().max(hi.abs()), f64::ceil);
+        let shown = whole(hi - lo, f64::ceil);
         let most = i32::try_from(most).unwrap_or(i32::MAX);
-        let stride = round_stride((2 * decades + most) / most);
+        let stride = round_stride((shown + most - 1) / most);
         let base = number::exponent(unit);
-        let sizes = (0..=decades)
-            .filter(|decade| decade % stride == 0 && base + decade <= 300)
-            .map(|decade| 10_f64.powi(base + decade))
+        let sizes = (base..=(base + decades).min(300))
+            .filter(|decade| decade.rem_euclid(stride) == 0)
+            .map(|decade| 10_f64.powi(decade))
             .collect::<Vec<_>>();
         let below = sizes.iter().rev().map(|size| -size);
         let values = below.chain([0.0]).chain(sizes.iter().copied());
@@ -286,7 +302,7 @@ mod tests {
 
     #[test]
     fn extreme_and_constant_ranges_stay_finite() {
-        let cases: [&[f64]; 8] = [
+        let cases: [&[f64]; 9] = [
             &[],
             &[0.0],
             &[5.0, 5.0],
@@ -295,6 +311,7 @@ mod tests {
             &[5e-324, 0.0],
             &[f64::NAN, f64::INFINITY],
             &[1e-300, 1e300],
+            &[0.0, 1e-80, 1e-80, 1e300],
         ];
         for values in cases {
             for logarithmic in [false, true] {

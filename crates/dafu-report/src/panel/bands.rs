@@ -26,35 +26,50 @@ pub(crate) fn draw(scene: &mut Scene, area: Area, evaluation: &Evaluation) {
         .iter()
         .fold(0_u64, |sum, band| sum.saturating_add(band.rows));
     let amounts = bands.iter().filter_map(|band| band.amount).sum::<f64>();
-    let note = "bars: share of rows (left edge 0, right edge 100 %, square-root scale)";
+    let note = if bands.iter().any(|band| band.amount.is_some()) {
+        "bars from 0 to 100 %: share of rows, and thin below it share of amount"
+    } else {
+        "bars from 0 to 100 %: share of rows"
+    };
     scene.text(Text::new(area.x, area.y + 8.0, note).size(SMALL).ink(SOFT));
     let area = area.inset(0.0, 22.0, 0.0, 8.0);
     let names = 92.0;
     let step = (area.height / bands.len() as f64).min(96.0);
     for (index, band) in bands.iter().enumerate() {
         let y = area.y + index as f64 * step;
-        let bar = (step * 0.38).min(30.0);
+        let bar = (step * 0.25).min(22.0);
+        let thin = (step * 0.1).min(8.0);
         scene.text(
-            Text::new(area.x, y + bar * 0.5 + 2.0, band.band.name())
+            Text::new(area.x, y + 13.0, band.band.name())
                 .size(13.0)
                 .bold(),
         );
-        let from = format!("risk from {}", number::ratio(band.lower));
-        scene.text(
-            Text::new(area.x, y + bar * 0.5 + 18.0, from)
-                .size(SMALL)
-                .ink(SOFT),
-        );
-        let lane = Area::new(area.x + names, y, area.width - names, bar);
+        let from = format!("risk from {}", number::si(band.lower));
+        scene.text(Text::new(area.x, y + 29.0, from).size(SMALL).ink(SOFT));
+        let lane = Area::new(area.x + names, y, area.width - names, bar + thin + 2.0);
         scene.fill(lane, GRID.faded(0.6));
+        let ink = ink(band.band);
+        let mut stripe = |y: f64, height: f64, share: f64, ink: Ink| {
+            let least = if share > 0.0 { 1.5 } else { 0.0 };
+            let width = (lane.width * share.clamp(0.0, 1.0)).max(least);
+            scene.fill(Area::new(lane.x, y, width, height), ink);
+        };
         let share = if total == 0 {
             0.0
         } else {
             band.rows as f64 / total as f64
         };
-        let width = (lane.width * share.sqrt()).max(if band.rows > 0 { 1.5 } else { 0.0 });
-        scene.fill(Area { width, ..lane }, ink(band.band));
-        scene.line((lane.x, y), (lane.x, y + bar), Stroke::solid(SOFT, 1.0));
+        stripe(y, bar, share, ink);
+        let part = band
+            .amount
+            .filter(|_| amounts > 0.0)
+            .map_or(0.0, |amount| amount / amounts);
+        stripe(y + bar + 2.0, thin, part, ink.tint(0.6));
+        scene.line(
+            (lane.x, y),
+            (lane.x, lane.bottom()),
+            Stroke::solid(SOFT, 1.0),
+        );
         let rows = format!(
             "{} rows ({})",
             number::count(band.rows),
@@ -67,9 +82,8 @@ pub(crate) fn draw(scene: &mut Scene, area: Area, evaluation: &Evaluation) {
         scene.text(text);
         let mut notes = Vec::new();
         if let Some(amount) = band.amount {
-            let share = if amounts > 0.0 { amount / amounts } else { 0.0 };
             let amount = number::amount(amount, evaluation.currency.as_deref());
-            notes.push(format!("amount {amount} ({})", number::percent(share)));
+            notes.push(format!("amount {amount} ({})", number::percent(part)));
         }
         if let Some(frauds) = band.frauds {
             notes.push(format!("{} fraud", number::count(frauds)));

@@ -1,6 +1,6 @@
 //! The confusion matrix at the chosen threshold.
 
-use crate::ink::{BLUE, Ink, SOFT, TEXT, VERMILLION, WHITE};
+use crate::ink::{BLUE, Ink, SOFT, VERMILLION};
 use crate::number;
 use crate::plot::{SMALL, heading, notice};
 use crate::scene::{Area, Scene, Text, Weight, fit};
@@ -43,7 +43,10 @@ pub(crate) fn draw(scene: &mut Scene, area: Area, evaluation: &Evaluation) {
     let mut amounts = Vec::new();
     let currency = evaluation.currency.as_deref();
     if let Some(amount) = threshold.amount_alerted {
-        amounts.push(format!("alerts stop {}", number::amount(amount, currency)));
+        amounts.push(format!(
+            "amount in alerts {}",
+            number::amount(amount, currency)
+        ));
     }
     if let Some(amount) = threshold.fraud_amount_caught {
         amounts.push(format!("of it fraud {}", number::amount(amount, currency)));
@@ -104,20 +107,16 @@ fn cells(scene: &mut Scene, area: Area, confusion: &Confusion) {
 }
 
 fn cell(scene: &mut Scene, area: Area, (what, count, share): (&str, f64, f64), ink: Ink) {
-    // The share decides the shade; text turns white where the ground gets dark.
-    let shade = 0.08 + 0.92 * share.clamp(0.0, 1.0);
-    scene.rounded(area, 4.0, ink.tint(shade));
-    let (strong, soft) = if shade > 0.62 {
-        (WHITE, WHITE)
-    } else {
-        (TEXT, TEXT)
-    };
+    // The share decides the shade.
+    let ground = ink.tint(0.08 + 0.92 * share.clamp(0.0, 1.0));
+    scene.rounded(area, 4.0, ground);
+    let ink = ground.text_on();
     let x = area.x + area.width / 2.0;
     let y = area.y + area.height / 2.0;
     let count = Text::new(x, y - 4.0, number::weight(count))
         .size(24.0)
         .bold()
-        .ink(strong);
+        .ink(ink);
     let count = if count.width() > area.width - 12.0 {
         count.size(17.0)
     } else {
@@ -125,8 +124,8 @@ fn cell(scene: &mut Scene, area: Area, (what, count, share): (&str, f64, f64), i
     };
     scene.text(count.middle());
     let share = format!("{} of row", number::percent(share));
-    scene.text(Text::new(x, y + 18.0, share).size(13.0).ink(soft).middle());
-    scene.text(Text::new(x, y + 36.0, what).size(SMALL).ink(soft).middle());
+    scene.text(Text::new(x, y + 18.0, share).size(13.0).ink(ink).middle());
+    scene.text(Text::new(x, y + 36.0, what).size(SMALL).ink(ink).middle());
 }
 
 fn metrics(scene: &mut Scene, area: Area, confusion: &Confusion) {
@@ -137,7 +136,7 @@ fn metrics(scene: &mut Scene, area: Area, confusion: &Confusion) {
         ("F1", number::ratio(confusion.f1())),
         ("MCC", number::ratio(confusion.mcc())),
         (
-            "false alerts per fraud caught",
+            "false alerts per fraud",
             if per_fraud.is_finite() {
                 number::factor(per_fraud)
             } else {

@@ -78,9 +78,15 @@ fn unit_axis(label: &str) -> AxisSpec {
     AxisSpec::new(Scale::linear(0.0, 1.0), label)
 }
 
-fn sorted(points: &[CurvePoint]) -> Vec<CurvePoint> {
+/// Points by recall; among those of equal recall the one with the highest threshold comes first.
+fn by_recall(points: &[CurvePoint]) -> Vec<CurvePoint> {
     let mut points = points.to_vec();
     points.retain(|point| point.x.is_finite() && point.y.is_finite());
+    if let [first, .., last] = points.as_slice()
+        && first.x > last.x
+    {
+        points.reverse();
+    }
     points.sort_by(|a, b| a.x.total_cmp(&b.x));
     points
 }
@@ -129,7 +135,7 @@ fn precision_recall(
     scene.polyline(base, Stroke::dashed(SOFT, 1.2, 4.0, 4.0));
     // Steps, as average precision sums them: between two recalls the precision of the higher one holds. Of points
     // with equal recall, those in between say nothing: the curve goes straight from the first to the last.
-    let points = sorted(&ranking.precision_recall);
+    let points = by_recall(&ranking.precision_recall);
     let mut line = Vec::with_capacity(2 * points.len());
     for (index, point) in points.iter().enumerate() {
         if let Some(before) = index.checked_sub(1).and_then(|before| points.get(before)) {
@@ -175,8 +181,8 @@ fn draw_table(scene: &mut Scene, area: Area, top: &[TopK]) {
     if top.is_empty() {
         return;
     }
-    let columns = [0.0, 0.28, 0.46, 0.64, 0.82].map(|share| area.x + share * area.width);
-    let ends = [columns[2], columns[3], columns[4]].map(|x| x - 8.0);
+    let columns = [0.0, 0.34, 0.56, 0.78, 1.0].map(|share| area.x + share * area.width);
+    let ends = [columns[2], columns[3], columns[4]].map(|x| x - 10.0);
     let mut y = area.y + 11.0;
     scene.text(
         Text::new(columns[0], y, "looking at the")

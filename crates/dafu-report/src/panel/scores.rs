@@ -111,7 +111,11 @@ pub(crate) fn draw(scene: &mut Scene, area: Area, evaluation: &Evaluation) {
         top
     };
     let x = AxisSpec::new(Scale::linear(0.0, 1.0), "risk score");
-    let y = AxisSpec::new(Scale::log(0.5, top), "rows per bin (log scale)");
+    let scale = Scale::log(0.5, top);
+    let mut ticks = scale.ticks(6);
+    // Half a row is only the foot of the axis.
+    ticks.retain(|tick| tick.at > scale.position(0.99));
+    let y = AxisSpec::new(scale, "rows per bin (log scale)").with_ticks(ticks);
     let strip = label_rows(evaluation, area) as f64 * LABEL_ROW;
     let plot = Plot::frame(scene, area.inset(0.0, strip, 0.0, 0.0), &x, &y);
     let edge = |index: usize| ((index * factor) as f64 / bins as f64).min(1.0);
