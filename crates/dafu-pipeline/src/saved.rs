@@ -78,7 +78,7 @@ impl DetectorModel {
     pub fn from_bytes(bytes: &[u8], registry: &StageRegistry) -> Result<Self, PipelineError> {
         let envelope = Envelope::expect(bytes, KIND, SCHEMA_VERSION, registry.limits())?;
         let saved: SavedDetector = envelope.decode()?;
-        let preprocessor = Preprocessor::from_bytes_with(&saved.preprocessor, registry.limits())?;
+        let preprocessor = Preprocessor::from_bytes_within(&saved.preprocessor, registry.limits())?;
         let got = preprocessor.schema().hash();
         let expected = envelope.header().schema_hash();
         if expected != got {

@@ -75,7 +75,3 @@ pub mod prelude {
     #[doc(inline)]
     pub use dafu_pipeline::{Detector, Mode, TimeSlice};
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-mod readme {}
