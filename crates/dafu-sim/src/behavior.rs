@@ -2,6 +2,7 @@
 
 use crate::campaign::clip;
 use crate::draft::{Draft, Where};
+use crate::name::Names;
 use crate::random::{Purpose, Stream};
 use crate::simulator::instant;
 use crate::world::id;
@@ -62,8 +63,9 @@ impl BehaviorEvents {
         self.logins.clear();
         self.position = 0;
         let seed = self.transactions.engine.params.seed;
-        let (day, drafts) = self.transactions.load_day()?;
-        self.day = day;
+        self.day = self.transactions.load_day()?;
+        let day = self.day;
+        let drafts = self.transactions.day_drafts();
         for (number, draft) in (0..)
             .zip(drafts)
             .filter(|(_, draft)| draft.place.address != 0)
@@ -79,7 +81,7 @@ impl BehaviorEvents {
                 self.logins
                     .insert(draft.user, (draft.second, draft.place.device));
             }
-            session(draft, login, &mut stream, &mut self.events);
+            session(&draft, login, &mut stream, &mut self.events);
         }
         self.events
             .sort_by_key(|event| (event.second, event.user, event.action));
@@ -134,13 +136,13 @@ impl Iterator for BehaviorEvents {
         let transactions = &mut self.transactions;
         let currency = transactions.engine.params.currency;
         Some(BehaviorEvent {
-            user_id: transactions.engine.world.users[event.user as usize]
+            user_id: transactions.engine.world.faces[event.user as usize]
                 .id
                 .clone(),
             timestamp: instant(self.day, event.second),
             action_type: self.actions[event.action as usize].clone(),
-            device_id: Some(transactions.names.device(event.place.device)),
-            location: Some(transactions.names.city(event.place.city)),
+            device_id: Some(Names::device(event.place.device)),
+            location: Some(transactions.names.city(event.place.city())),
             amount: event.minor.map(|minor| Money::from_minor(minor, currency)),
             extras: BTreeMap::new(),
         })

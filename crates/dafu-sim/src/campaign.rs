@@ -110,7 +110,7 @@ impl Engine {
                     }
                     (Scenario::Ring, _) => self.found_ring(day, &mut stream),
                     (Scenario::AccountTakeover, Some(drafts)) => {
-                        self.take_over(&mut stream, drafts)
+                        self.take_over(&mut stream, drafts);
                     }
                     (Scenario::CardTesting, Some(drafts)) => self.test_cards(&mut stream, drafts),
                     _ => {}

@@ -10,11 +10,13 @@ pub(crate) struct Where {
     /// The internet address, 0 for none.
     pub(crate) address: u32,
     /// The city where the payer seems to be.
-    pub(crate) city: usize,
+    city: u8,
 }
 
 impl Where {
     pub(crate) const fn online(device: u64, address: u32, city: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "20 cities")]
+        let city = city as u8;
         Self {
             device,
             address,
@@ -24,11 +26,12 @@ impl Where {
 
     /// In a shop, with a phone or without.
     pub(crate) const fn shop(device: u64, city: usize) -> Self {
-        Self {
-            device,
-            address: 0,
-            city,
-        }
+        Self::online(device, 0, city)
+    }
+
+    /// Position in the list of cities.
+    pub(crate) fn city(self) -> usize {
+        self.city.into()
     }
 }
 

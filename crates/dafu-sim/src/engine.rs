@@ -94,7 +94,7 @@ impl Engine {
         engine
     }
 
-    /// Replaces `drafts` by the payments of a day in order of time, then user. Days must be asked for in order.
+    /// Replaces `drafts` by the payments of a day in the order in which they are drawn. Days must be asked for in order.
     pub(crate) fn draft_day(&mut self, day: i64, drafts: &mut Vec<Draft>) {
         drafts.clear();
         self.start_campaigns(day, Some(drafts));
@@ -109,8 +109,6 @@ impl Engine {
             self.ordinary(number, (day, weekday, month_day), drafts);
         }
         self.ring_payments(day, drafts);
-        // Stable: payments of one user in one second keep the order in which they were drawn.
-        drafts.sort_by_key(|draft| (draft.second, draft.user));
     }
 
     fn ordinary(
@@ -296,17 +294,21 @@ impl Engine {
         }
         // 256 shared addresses of the mobile network of a city.
         let cellular = 100 << 24 | 64 << 16 | place << 12 | pick;
-        match (user_day.away, on_phone) {
-            (Some(_), _) if mobile => Where::online(user_day.phone, cellular, city),
-            (Some(_), _) => {
-                let hotel = u64::from(place) << 16 | u64::from(pick % 40);
-                let address = residential(key(self.params.seed, Purpose::Hotel, hotel, 0));
-                Where::online(user_day.phone, address, city)
-            }
-            (None, true) if mobile => Where::online(user_day.phone, cellular, city),
-            (None, true) => Where::online(user_day.phone, user_day.home_address, city),
-            (None, false) => Where::online(user_day.tablet, user_day.home_address, city),
-        }
+        let away = user_day.away.is_some();
+        let device = if away || on_phone {
+            user_day.phone
+        } else {
+            user_day.tablet
+        };
+        let address = if mobile && (away || on_phone) {
+            cellular
+        } else if away {
+            let hotel = u64::from(place) << 16 | u64::from(pick % 40);
+            residential(key(self.params.seed, Purpose::Hotel, hotel, 0))
+        } else {
+            user_day.home_address
+        };
+        Where::online(device, address, city)
     }
 
     /// One of the 400 addresses of services that hide the sender: 198.18.x.y.
@@ -337,9 +339,12 @@ impl Engine {
     }
 
     /// Minor units of an amount: at least 1.
-    #[expect(clippy::cast_possible_truncation, reason = "cut to a billion")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding down is meant, at most a billion"
+    )]
     pub(crate) fn minor(&self, amount: f64) -> i64 {
-        (amount * self.minor_per_major).round().clamp(1.0, 1e9) as i64
+        (amount * self.minor_per_major + 0.5).clamp(1.0, 1e9) as i64
     }
 }
 

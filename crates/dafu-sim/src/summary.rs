@@ -34,10 +34,11 @@ impl Iterator for DailySummaries {
     fn next(&mut self) -> Option<DailySummary> {
         if self.position == self.day.len() {
             let users = self.transactions.engine.world.users.len();
-            let (day, drafts) = self.transactions.load_day()?;
+            let day = self.transactions.load_day()?;
             self.day.clear();
             self.day.resize(users, (0, 0));
-            for draft in drafts.iter().filter(|draft| !draft.declined) {
+            let drafts = self.transactions.day_drafts();
+            for draft in drafts.filter(|draft| !draft.declined) {
                 let (count, sum) = &mut self.day[draft.user as usize];
                 *count += 1;
                 *sum += draft.minor;
@@ -51,7 +52,7 @@ impl Iterator for DailySummaries {
         let engine = &self.transactions.engine;
         Some(DailySummary {
             timestamp: self.start,
-            user_id: engine.world.users[user].id.clone(),
+            user_id: engine.world.faces[user].id.clone(),
             transaction_count,
             daily_amount: Money::from_minor(minor, engine.params.currency),
             risk_score: None,

@@ -31,14 +31,19 @@ pub(crate) struct Merchant {
     popularity: f64,
 }
 
+/// What a payment shows of its user; kept together, since it is read in the order of time.
 #[derive(Debug)]
-pub(crate) struct User {
+pub(crate) struct Face {
     pub(crate) id: EntityId,
     pub(crate) card: EntityId,
     pub(crate) email: EntityId,
+    pub(crate) home: GeoPoint,
+}
+
+#[derive(Debug)]
+pub(crate) struct User {
     pub(crate) household: u32,
     pub(crate) city: u8,
-    pub(crate) home: GeoPoint,
     /// Expected payments of a plain day.
     pub(crate) rate: f64,
     /// Factor of the rate on Saturdays and Sundays.
@@ -84,6 +89,7 @@ impl Choice {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) users: Vec<User>,
+    pub(crate) faces: Vec<Face>,
     pub(crate) merchants: Vec<Merchant>,
     /// Cities in use.
     pub(crate) cities: &'static [City],
@@ -213,6 +219,7 @@ impl World {
         }
         let mut world = Self {
             users: Vec::new(),
+            faces: Vec::new(),
             merchants,
             cities,
             near,
@@ -229,9 +236,10 @@ impl World {
             if !stream.chance(0.35) {
                 household = number;
             }
-            let user = world.user(params, (number, household), &mut stream);
+            let (face, user) = world.user(params, (number, household), &mut stream);
             world.total_rate += user.rate;
             world.users.push(user);
+            world.faces.push(face);
         }
         world.rank_merchants();
         world
@@ -242,7 +250,7 @@ impl World {
         params: &SimulatorParams,
         (number, household): (u32, u32),
         stream: &mut Stream,
-    ) -> User {
+    ) -> (Face, User) {
         let mut home = Stream::new(params.seed, Purpose::Household, household.into(), 0);
         let city = pick_weighted(self.cities.iter().map(|c| c.weight), home.unit());
         let place = around(&self.cities[city], 0.08, &mut home);
@@ -255,13 +263,15 @@ impl World {
         for favourite in &mut favourites {
             *favourite = self.draw(stream.pick(&preference), city, stream);
         }
-        User {
+        let face = Face {
             id: id(&format!("u-{number}")),
             card: id(&format!("c-{:016x}", stream.bits())),
             email: id(&format!("e-{:016x}", stream.bits())),
+            home: place,
+        };
+        let user = User {
             household,
             city: small(city),
-            home: place,
             rate: params.payments_per_user_day * factor.min(RATE_LIMIT),
             weekend: stream.between(0.7, 1.7),
             shift: i8::try_from(stream.within(0, 5)).unwrap_or(0) - 2,
@@ -279,7 +289,8 @@ impl World {
             },
             preference,
             favourites,
-        }
+        };
+        (face, user)
     }
 
     /// A merchant of a category by popularity: in the city for shops that are there, else anywhere.
