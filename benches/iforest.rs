@@ -26,7 +26,9 @@ fn rows(count: usize) -> Array2<f64> {
 }
 
 fn params() -> IsolationForestParams {
-    IsolationForestParams::default().parallelism(Parallelism::Serial).seed(1)
+    IsolationForestParams::default()
+        .parallelism(Parallelism::Serial)
+        .seed(1)
 }
 
 fn fitted(count: usize) -> Option<(Array2<f64>, IsolationForest)> {
@@ -40,9 +42,10 @@ fn fit(criterion: &mut Criterion) {
     for count in [1_000, 10_000, 1_000_000] {
         let rows = rows(count);
         group.throughput(Throughput::Elements(count as u64));
-        for (name, check) in
-            [("rows", FiniteCheck::AllRows), ("sampled_check/rows", FiniteCheck::SampledRows)]
-        {
+        for (name, check) in [
+            ("rows", FiniteCheck::AllRows),
+            ("sampled_check/rows", FiniteCheck::SampledRows),
+        ] {
             let params = params().finite_check(check);
             group.bench_function(format!("{name}={count}"), |bencher| {
                 bencher.iter(|| black_box(params.fit(rows.view())));
@@ -55,12 +58,17 @@ fn fit(criterion: &mut Criterion) {
 fn fit_with_levels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("iforest/fit_levels");
     let rows = rows(100_000);
-    group.throughput(Throughput::Elements(100_000)).sample_size(20);
+    group
+        .throughput(Throughput::Elements(100_000))
+        .sample_size(20);
     for levels in [1, 8] {
         let params = params().contamination((1..=levels).map(|level| f64::from(level) * 0.01));
-        group.bench_function(BenchmarkId::from_parameter(format!("levels={levels}")), |bencher| {
-            bencher.iter(|| black_box(params.fit(rows.view())));
-        });
+        group.bench_function(
+            BenchmarkId::from_parameter(format!("levels={levels}")),
+            |bencher| {
+                bencher.iter(|| black_box(params.fit(rows.view())));
+            },
+        );
     }
     group.finish();
 }
@@ -68,9 +76,13 @@ fn fit_with_levels(criterion: &mut Criterion) {
 fn score(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("iforest/score");
     for count in [1_000, 100_000] {
-        let Some((rows, forest)) = fitted(count) else { continue };
+        let Some((rows, forest)) = fitted(count) else {
+            continue;
+        };
         let mut scores = vec![0.0; count];
-        group.throughput(Throughput::Elements(count as u64)).sample_size(20);
+        group
+            .throughput(Throughput::Elements(count as u64))
+            .sample_size(20);
         group.bench_function(format!("rows={count}"), |bencher| {
             bencher.iter(|| -> Result<f64, IsolationForestError> {
                 forest.score_rows(rows.view(), &mut scores)?;
@@ -82,7 +94,9 @@ fn score(criterion: &mut Criterion) {
 }
 
 fn one_row(criterion: &mut Criterion) {
-    let Some((rows, forest)) = fitted(10_000) else { return };
+    let Some((rows, forest)) = fitted(10_000) else {
+        return;
+    };
     let row = rows.row(3).to_vec();
     let mut group = criterion.benchmark_group("iforest/one_row");
     group.throughput(Throughput::Elements(1));

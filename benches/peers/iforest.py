@@ -90,7 +90,7 @@ def speed(arguments, name, rows):
     for _ in range(REPEATS):
         for key, value in ours_speed(arguments.ours, path, rows.shape[1]).items():
             taken[key].append(value)
-        forest = IsolationForest(n_estimators=100, max_samples=256, random_state=1, n_jobs=1)
+        forest = IsolationForest(n_estimators=100, max_samples="auto", random_state=1, n_jobs=1)
         taken["sk_fit"].append(cpu(lambda: forest.fit(rows)))
         taken["sk_score"].append(cpu(lambda: forest.score_samples(rows)))
         taken["sk_one"].append(cpu(lambda: forest.score_samples(one), 10))
@@ -137,7 +137,7 @@ def sklearn_auc(files, seeds, cache):
             rows, labels = read_csv_gz(path, cache)
             for seed in missing:
                 forest = IsolationForest(
-                    n_estimators=100, max_samples=256, random_state=seed * SEED_STEP, n_jobs=1).fit(rows)
+                    n_estimators=100, max_samples="auto", random_state=seed * SEED_STEP, n_jobs=1).fit(rows)
                 known[name, seed] = roc_auc_score(labels, -forest.score_samples(rows))
                 sink.write(f"{name},{seed},{known[name, seed]!r}\n")
             sink.flush()
@@ -187,7 +187,7 @@ def quality(arguments, folder):
         figure(f"auc_mean_absolute_difference/{average}", f"{ours.mean():.5f}", "scikit-learn", f"{theirs.mean():.5f}",
                f"{abs(difference):.5f}", 0.005, 0.002, at_most(abs(difference), 0.005, 0.002))
         differing = int(((t_adjusted < 0.05) | (w_adjusted < 0.05)).sum())
-        figure(f"auc_files_differing/{average}", differing, "scikit-learn", len(names), differing, 0, 0,
+        figure(f"auc_files_differing_of_{len(names)}/{average}", differing, "scikit-learn", 0, differing, 0, 0,
                at_most(differing, 0, 0))
 
 

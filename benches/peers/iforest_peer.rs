@@ -6,9 +6,7 @@
 //!   column `label`) for every seed, as CSV; seed number i is i times STEP.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
-use dafu_iforest::{
-    AveragePath, FiniteCheck, IsolationForest, IsolationForestParams, Parallelism,
-};
+use dafu_iforest::{AveragePath, FiniteCheck, IsolationForest, IsolationForestParams, Parallelism};
 use flate2::read::MultiGzDecoder;
 use ndarray::{Array2, ArrayView2};
 use rustix::time::{ClockId, clock_gettime};
@@ -28,11 +26,22 @@ fn main() -> Outcome<()> {
             let average = match average {
                 "exact" => AveragePath::Exact,
                 "approximate" => AveragePath::Approximate,
-                other => return Err(format!("average path must be exact or approximate, got {other}").into()),
+                other => {
+                    return Err(
+                        format!("average path must be exact or approximate, got {other}").into(),
+                    );
+                }
             };
-            auc(Path::new(directory), (seeds.parse()?, step.parse()?), average)
+            auc(
+                Path::new(directory),
+                (seeds.parse()?, step.parse()?),
+                average,
+            )
         }
-        _ => Err("usage: iforest_peer speed FILE COLUMNS | auc DIRECTORY SEEDS STEP exact|approximate".into()),
+        _ => Err(
+            "usage: iforest_peer speed FILE COLUMNS | auc DIRECTORY SEEDS STEP exact|approximate"
+                .into(),
+        ),
     }
 }
 
@@ -64,7 +73,9 @@ fn speed(file: &Path, columns: usize) -> Outcome<()> {
         .map(|bytes| bytes.try_into().map(f64::from_le_bytes))
         .collect::<Result<_, _>>()?;
     let rows = Array2::from_shape_vec((values.len() / columns, columns), values)?;
-    let params = IsolationForestParams::default().parallelism(Parallelism::Serial).seed(1);
+    let params = IsolationForestParams::default()
+        .parallelism(Parallelism::Serial)
+        .seed(1);
     let forest = params.fit(rows.view())?;
     let mut scores = vec![0.0; rows.nrows()];
     let fit = time_of(|| Ok(params.fit(rows.view())?))?;
@@ -86,7 +97,10 @@ fn auc(directory: &Path, (seeds, step): (u64, u64), average: AveragePath) -> Out
     println!("file,seed,auc");
     for path in files {
         let (rows, labels) = read(&path)?;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         let name = name.trim_end_matches(".csv.gz");
         for seed in 0..seeds {
             let params = IsolationForestParams::default()
@@ -115,7 +129,15 @@ fn read(path: &Path) -> Outcome<(Array2<f64>, Vec<bool>)> {
         for field in record.iter().take(columns) {
             values.push(field.parse::<f64>()?);
         }
-        labels.push(record.iter().nth(columns).is_some_and(|label| label.parse() == Ok(1.0)));
+        labels.push(
+            record
+                .iter()
+                .nth(columns)
+                .is_some_and(|label| label.parse() == Ok(1.0)),
+        );
     }
-    Ok((Array2::from_shape_vec((labels.len(), columns), values)?, labels))
+    Ok((
+        Array2::from_shape_vec((labels.len(), columns), values)?,
+        labels,
+    ))
 }

@@ -62,6 +62,8 @@ mod path_score;
 mod random;
 #[cfg(feature = "serde")]
 mod saved;
+#[cfg(test)]
+mod tests;
 mod threshold;
 mod traits;
 mod walk;

@@ -170,6 +170,12 @@ impl Trees {
         (&self.starts, &self.nodes, &self.paths)
     }
 
+    /// Rows of each node of all trees.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
     /// Checks a tree and appends it.
     ///
     /// Checked are: children come in breadth-first order behind their parent and every node has exactly one

@@ -55,7 +55,9 @@ impl Walker {
         let (starts, nodes, _) = trees.parts();
         // Trees outside, so that one tree and the block stay in the first-level cache.
         for (tree, &start) in trees.iter().zip(starts) {
-            let window = nodes.get(start..start + WINDOW).and_then(|part| part.try_into().ok());
+            let window = nodes
+                .get(start..start + WINDOW)
+                .and_then(|part| part.try_into().ok());
             let window = window.filter(|_| tree.nodes.len() <= WINDOW);
             for (cells, sums) in self.cells.chunks_exact(stride).zip(&mut self.sums) {
                 let at = match (window, cells.try_into()) {
@@ -171,7 +173,11 @@ fn leaves(tree: &Tree<'_>, cells: &[[f64; LANES]]) -> [u32; LANES] {
                 *at = step(node, cells[node.feature as usize][lane]);
             }
         }
-        if left == 0 || at.iter().all(|&at| tree.nodes[at as usize].is_leaf(at as usize)) {
+        if left == 0
+            || at
+                .iter()
+                .all(|&at| tree.nodes[at as usize].is_leaf(at as usize))
+        {
             return at;
         }
     }
