@@ -144,6 +144,10 @@ pub enum FeatureError {
     /// A saved preprocessor cannot be written or read.
     #[error("saved preprocessor: {0}")]
     Model(#[from] ModelError),
+    /// A file of a saved preprocessor cannot be read or written.
+    #[cfg(feature = "serde")]
+    #[error("cannot read or write the file of a preprocessor: {0}")]
+    File(#[source] std::io::Error),
     /// A step of linfa failed.
     #[cfg(feature = "linfa")]
     #[error("linfa: {0}")]

@@ -1,4 +1,52 @@
 //! From records to numbers: imputation, encoding, scaling and time features, fitted on training rows only.
+//!
+//! ```
+//! use dafu_core::{Currency, Money, Transaction};
+//! use dafu_features::{ColumnParams, Encoding, PreprocessorParams};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let history: Vec<Transaction> = (0..40_u32)
+//!     .map(|n| {
+//!         let paid = Money::from_major(f64::from(3 + n % 7), Currency::new("EUR")?)?;
+//!         let (user, shop) = (format!("u-{}", n % 9), format!("m-{}", n % 4));
+//!         let at = format!("2026-03-{:02}T{:02}:30:00Z", 1 + n % 28, n % 24).parse()?;
+//!         let id = format!("t-{n}").parse()?;
+//!         Ok(Transaction::new(id, user.parse()?, paid, shop.parse()?, at).with_label(n % 13 == 0))
+//!     })
+//!     .collect::<Result<_, dafu_core::CoreError>>()?;
+//!
+//! // Learn on the first rows, apply to the later ones.
+//! let merchants = ColumnParams::default().encoding(Encoding::Target { smoothing: 10.0 });
+//! let params = PreprocessorParams::default().column("merchant_id", merchants);
+//! let preprocessor = params.fit(&history[..30])?;
+//! let later = preprocessor.transform(&dafu_core::Table::from_transactions(&history[30..]))?;
+//! assert_eq!(later.rows(), 10);
+//! println!("{}", preprocessor.report());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`PreprocessorParams`] says what becomes of which column, by role or by name; [`Preprocessor`] holds what was
+//! learned and turns tables into datasets with named, typed features; [`FitReport`] says in sentences what each column
+//! became and why.
+//!
+//! **What is learned** comes from training rows only, in one pass and bounded memory, and is applied unchanged later:
+//! new levels, missing values and values outside the range of training have outcomes that are stated at each setting.
+//! Labels touch nothing but [`Encoding::Target`], and there unknown labels count for nothing and
+//! [`Preprocessor::transform_training`] keeps each row from seeing its own.
+//!
+//! **Reproducible**: the same row gives the same bits alone, in a table, and in any cut of a file into tables. Sines,
+//! cosines and logarithms are those of the platform and may differ in the last bit from one to another.
+//!
+//! When to use another crate: for numbers that are complete already, a model such as `dafu-iforest` takes them as they
+//! are; for the whole way from a file to scores, take `dafu-pipeline` (or the umbrella `dafu`).
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `linfa` | `to_linfa` and `LinfaStep`: datasets for linfa, its linear scalers and whiteners as a step |
+//! | `serde` | [`PreprocessorParams`] as configuration; `Preprocessor::{save, load, to_bytes, from_bytes}` |
+//!
+//! Minimum supported Rust version: 1.89.
 
 mod error;
 mod geo;
@@ -11,3 +59,5 @@ pub use preprocess::{
     FitReport, Fitter, Folds, Indicator, Infinite, NumberImpute, Preprocessor, PreprocessorParams,
     Scaling, TextImpute, TimeFeature,
 };
+#[cfg(feature = "linfa")]
+pub use preprocess::{LinfaStep, to_linfa};

@@ -3,6 +3,8 @@
 mod fit;
 mod fit_number;
 mod fit_text;
+#[cfg(feature = "linfa")]
+mod linfa_step;
 mod model;
 mod params;
 mod plan;
@@ -13,6 +15,8 @@ mod save;
 mod stats;
 
 pub use fit::Fitter;
+#[cfg(feature = "linfa")]
+pub use linfa_step::{LinfaStep, to_linfa};
 pub use model::Preprocessor;
 pub use params::{
     AmountFeatures, CheckedPreprocessorParams, ColumnParams, Constants, Encoding, Folds, Indicator,

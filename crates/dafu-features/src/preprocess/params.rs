@@ -258,19 +258,19 @@ macro_rules! option_setters {
 impl ColumnParams {
     option_setters! {
         /// Sets whether the column gives no feature.
-        with_skip: skip, bool;
+        skip: skip, bool;
         /// Sets what stands in for a missing number.
-        with_number_impute: number_impute, NumberImpute;
+        number_impute: number_impute, NumberImpute;
         /// Sets what stands in for a missing text.
-        with_text_impute: text_impute, TextImpute;
+        text_impute: text_impute, TextImpute;
         /// Sets whether a flag tells that the value was missing.
-        with_indicator: indicator, Indicator;
+        indicator: indicator, Indicator;
         /// Sets how texts become numbers.
-        with_encoding: encoding, Encoding;
+        encoding: encoding, Encoding;
         /// Sets how real features are scaled.
-        with_scaling: scaling, Scaling;
+        scaling: scaling, Scaling;
         /// Sets the part of the story that the features tell.
-        with_group: group, FeatureGroup;
+        group: group, FeatureGroup;
     }
 
     fn or(self, wider: &Self) -> Self {
@@ -400,61 +400,61 @@ macro_rules! setters {
 impl PreprocessorParams {
     setters! {
         /// Sets what stands in for a missing number.
-        with_number_impute: number_impute, NumberImpute;
+        number_impute: number_impute, NumberImpute;
         /// Sets what stands in for a missing text.
-        with_text_impute: text_impute, TextImpute;
+        text_impute: text_impute, TextImpute;
         /// Sets whether a flag tells that a value was missing.
-        with_indicator: indicator, Indicator;
+        indicator: indicator, Indicator;
         /// Sets how categories, countries and currencies become numbers.
-        with_encoding: encoding, Encoding;
+        encoding: encoding, Encoding;
         /// Sets how real features are scaled.
-        with_scaling: scaling, Scaling;
+        scaling: scaling, Scaling;
         /// Sets which features the amount gives.
-        with_amount: amount, AmountFeatures;
+        amount: amount, AmountFeatures;
         /// Sets the minutes to add to UTC for hour and weekday.
-        with_utc_offset_minutes: utc_offset_minutes, i32;
+        utc_offset_minutes: utc_offset_minutes, i32;
         /// Sets whether the distance between user and merchant is added.
-        with_distance: distance, bool;
+        distance: distance, bool;
         /// Sets what happens to constant columns.
-        with_constants: constants, Constants;
+        constants: constants, Constants;
         /// Sets what happens to infinite numbers.
-        with_infinite: infinite, Infinite;
+        infinite: infinite, Infinite;
         /// Sets the most levels that [`Encoding::Auto`] gives a flag each.
-        with_one_hot_levels: one_hot_levels, usize;
+        one_hot_levels: one_hot_levels, usize;
         /// Sets the most levels counted in one column.
-        with_max_levels: max_levels, usize;
+        max_levels: max_levels, usize;
         /// Sets the most numbers of one column kept for median and quartiles.
-        with_exact_values: exact_values, usize;
+        exact_values: exact_values, usize;
         /// Sets how training rows are dealt into folds.
-        with_folds: folds, Folds;
+        folds: folds, Folds;
         /// Sets the seed of the sample beyond `exact_values`.
-        with_seed: seed, u64;
+        seed: seed, u64;
     }
 
     /// Sets which features the time gives.
     #[must_use]
-    pub fn with_time_features(mut self, features: impl IntoIterator<Item = TimeFeature>) -> Self {
+    pub fn time_features(mut self, features: impl IntoIterator<Item = TimeFeature>) -> Self {
         self.time_features = features.into_iter().collect();
         self
     }
 
     /// Sets first hour of the night and first hour after it.
     #[must_use]
-    pub fn with_night(mut self, from: u8, until: u8) -> Self {
+    pub fn night(mut self, from: u8, until: u8) -> Self {
         (self.night_from, self.night_until) = (from, until);
         self
     }
 
     /// Sets what holds for the columns with a role.
     #[must_use]
-    pub fn with_role(mut self, role: Role, settings: ColumnParams) -> Self {
+    pub fn role(mut self, role: Role, settings: ColumnParams) -> Self {
         self.roles.insert(role, settings);
         self
     }
 
     /// Sets what holds for one column.
     #[must_use]
-    pub fn with_column(mut self, name: impl Into<String>, settings: ColumnParams) -> Self {
+    pub fn column(mut self, name: impl Into<String>, settings: ColumnParams) -> Self {
         self.columns.insert(name.into(), settings);
         self
     }

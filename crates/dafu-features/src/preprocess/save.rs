@@ -9,6 +9,9 @@ use super::report::FitReport;
 use crate::FeatureError;
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::table::Storage;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 const SCHEMA_VERSION: u16 = 1;
 /// Most features that a file may have beyond one for each of its bytes (buckets cost no bytes).
@@ -49,9 +52,9 @@ impl Preprocessor {
     ///
     /// # Errors
     ///
-    /// As [`Preprocessor::from_bytes_with`].
+    /// As [`Preprocessor::from_bytes_within`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FeatureError> {
-        Self::from_bytes_with(bytes, &Limits::default())
+        Self::from_bytes_within(bytes, &Limits::default())
     }
 
     /// Reads a preprocessor from bytes of any origin. Memory stays proportional to the bytes.
@@ -63,7 +66,7 @@ impl Preprocessor {
     /// # Complexity
     ///
     /// O(bytes).
-    pub fn from_bytes_with(bytes: &[u8], limits: &Limits) -> Result<Self, FeatureError> {
+    pub fn from_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, FeatureError> {
         let envelope = Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)?;
         let Loaded { plans, report } = envelope.decode()?;
         let most = usize::try_from(limits.max_features).unwrap_or(usize::MAX);
@@ -79,6 +82,31 @@ impl Preprocessor {
         }
         check_report(&preprocessor).map_err(broken)?;
         Ok(preprocessor)
+    }
+
+    /// Writes the preprocessor to a file.
+    ///
+    /// # Errors
+    ///
+    /// [`FeatureError::File`], and as [`Preprocessor::to_bytes`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FeatureError> {
+        std::fs::write(path, self.to_bytes()?).map_err(FeatureError::File)
+    }
+
+    /// Reads a preprocessor from a file, within the default [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// [`FeatureError::File`], and as [`Preprocessor::from_bytes_within`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, FeatureError> {
+        let limits = Limits::default();
+        let file = File::open(path).map_err(FeatureError::File)?;
+        // One byte more than allowed, so that a longer file is seen to be too long without reading it all.
+        let mut bytes = Vec::new();
+        file.take(limits.max_bytes.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(FeatureError::File)?;
+        Self::from_bytes_within(&bytes, &limits)
     }
 }
 
