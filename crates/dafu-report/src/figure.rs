@@ -257,10 +257,10 @@ fn header(scene: &mut Scene, evaluation: &Evaluation) {
     }
     let mut trained = format!("trained on {} rows", number::count(scope.training_rows));
     if scope.training_population > scope.training_rows {
-        trained += &format!(" of {}", number::count(scope.training_population));
+        trained = format!("{trained} of {}", number::count(scope.training_population));
     }
     if let Some(span) = &scope.trained {
-        trained += &format!(", {}", period(span));
+        trained = format!("{trained}, {}", period(span));
     }
     parts.push(trained);
     let mut room = WIDTH - 2.0 * MARGIN;

@@ -1,11 +1,17 @@
 //! The report as one HTML file: no script, no network.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "reads better than `write!` with an ignored result; drawing is no hot path"
+)]
+
 use crate::figure::{Figure, Panel, mode, period};
 use crate::meta::ReportMeta;
 use crate::number;
 use crate::svg::escape;
 use dafu_core::Evaluation;
-use dafu_core::evaluation::{ThresholdKind, ThresholdReport};
+use dafu_core::evaluation::{LearningMode, ThresholdKind, ThresholdReport};
+use dafu_core::metrics::Confusion;
 
 const STYLE: &str = include_str!("report.css");
 /// Most days in the table; more are left to the figure and `metrics.json`.
@@ -286,15 +292,14 @@ fn thresholds(evaluation: &Evaluation) -> String {
             }));
         }
         if counts {
-            let metric =
-                |of: fn(&dafu_core::metrics::Confusion) -> f64| report.confusion.as_ref().map(of);
+            let metric = |of: fn(&Confusion) -> f64| report.confusion.as_ref().map(of);
             row.push(or_dash(metric(|c| c.true_positives), number::weight));
             row.push(or_dash(metric(|c| c.false_negatives), number::weight));
             row.push(or_dash(metric(|c| c.false_positives), number::weight));
-            row.push(or_dash(metric(|c| c.precision()), number::percent));
-            row.push(or_dash(metric(|c| c.recall()), number::percent));
-            row.push(or_dash(metric(|c| c.f1()), number::ratio));
-            row.push(or_dash(metric(|c| c.mcc()), number::ratio));
+            row.push(or_dash(metric(Confusion::precision), number::percent));
+            row.push(or_dash(metric(Confusion::recall), number::percent));
+            row.push(or_dash(metric(Confusion::f1), number::ratio));
+            row.push(or_dash(metric(Confusion::mcc), number::ratio));
         }
         if counts && amounts {
             let caught = report.fraud_amount_caught;
@@ -464,10 +469,8 @@ fn scope(evaluation: &Evaluation) -> String {
     let scope = &evaluation.scope;
     let span = |of: Option<&_>| of.map_or_else(|| "rows have no times".to_owned(), period);
     let learned = match evaluation.mode {
-        dafu_core::evaluation::LearningMode::Supervised => {
-            "supervised: labels of training rows chose the threshold"
-        }
-        dafu_core::evaluation::LearningMode::Unsupervised => {
+        LearningMode::Supervised => "supervised: labels of training rows chose the threshold",
+        LearningMode::Unsupervised => {
             "unsupervised: no label was read while learning; where there are labels, they only judge"
         }
     };

@@ -121,10 +121,10 @@ pub(crate) fn percent(share: f64) -> String {
         return "<0.001 %".to_owned();
     }
     let near_all = 100.0 - value;
-    if near_all > 0.0 && near_all < 0.005 {
+    if (f64::MIN_POSITIVE..0.005).contains(&near_all) {
         return ">99.99 %".to_owned();
     }
-    let places = if size >= 100.0 || size < 0.0005 {
+    let places = if !(0.0005..100.0).contains(&size) {
         0
     } else if near_all < 0.05 {
         2

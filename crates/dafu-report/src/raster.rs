@@ -173,7 +173,7 @@ impl Canvas {
             builder: PathBuilder::new(),
             x: 0.0,
         };
-        for c in text.text.chars() {
+        for c in text.content.chars() {
             let glyph = face.glyph_index(c).unwrap_or_default();
             face.outline_glyph(glyph, &mut glyphs);
             glyphs.x += f32::from(face.glyph_hor_advance(glyph).unwrap_or_default());

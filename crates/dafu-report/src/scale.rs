@@ -119,7 +119,7 @@ impl Scale {
                 .collect::<Vec<_>>();
             sizes.sort_by(f64::total_cmp);
             let middle = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
-            let unit = 10_f64.powi(number::exponent(middle).min(0).max(-290));
+            let unit = 10_f64.powi(number::exponent(middle).clamp(-290, 0));
             let (lo, hi) = (warp(lo, unit), warp(hi, unit));
             let hi = if hi - lo > 1e-6 { hi } else { lo + 1.0 };
             Self::SymLog { unit, lo, hi }

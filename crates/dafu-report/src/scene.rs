@@ -102,7 +102,7 @@ pub(crate) struct Text {
     pub(crate) x: f64,
     /// Baseline.
     pub(crate) y: f64,
-    pub(crate) text: String,
+    pub(crate) content: String,
     pub(crate) size: f64,
     pub(crate) weight: Weight,
     pub(crate) anchor: Anchor,
@@ -116,7 +116,7 @@ impl Text {
         Self {
             x,
             y,
-            text: clean(&text.into()),
+            content: clean(&text.into()),
             size: 12.0,
             weight: Weight::Regular,
             anchor: Anchor::Start,
@@ -163,12 +163,12 @@ impl Text {
 
     /// Cuts the text so that it is at most `room` wide, with an ellipsis where it was cut.
     pub(crate) fn fit(mut self, room: f64) -> Self {
-        self.text = fit(&self.text, self.size, self.weight, room);
+        self.content = fit(&self.content, self.size, self.weight, room);
         self
     }
 
     pub(crate) fn width(&self) -> f64 {
-        width(&self.text, self.size, self.weight)
+        width(&self.content, self.size, self.weight)
     }
 }
 
@@ -283,7 +283,7 @@ impl Scene {
     }
 
     pub(crate) fn text(&mut self, text: Text) {
-        if !text.text.is_empty() {
+        if !text.content.is_empty() {
             self.shapes.push(Shape::Text(text));
         }
     }
@@ -300,7 +300,8 @@ fn rounded((x, y): (f64, f64)) -> (i64, i64) {
     (tenths(x), tenths(y))
 }
 
-/// The corners of a mark around a point, as closed outlines or (for the cross) strokes.
+/// The corners of a triangle around a point.
+#[cfg(feature = "png")]
 pub(crate) fn triangle((x, y): (f64, f64), size: f64) -> [(f64, f64); 3] {
     [
         (x, y - size * 1.1),
@@ -309,6 +310,8 @@ pub(crate) fn triangle((x, y): (f64, f64), size: f64) -> [(f64, f64); 3] {
     ]
 }
 
+/// The corners of a diamond around a point.
+#[cfg(feature = "png")]
 pub(crate) fn diamond((x, y): (f64, f64), size: f64) -> [(f64, f64); 4] {
     [(x, y - size), (x + size, y), (x, y + size), (x - size, y)]
 }
@@ -318,10 +321,17 @@ pub(crate) fn cross_width(size: f64) -> f64 {
     size * 0.45
 }
 
-/// Replaces what no drawing and no XML file can hold (control characters, noncharacters) by spaces.
+/// A space for what no drawing and no XML file can hold: control characters and noncharacters.
+pub(crate) fn printable(c: char) -> char {
+    if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
+        ' '
+    } else {
+        c
+    }
+}
+
 fn clean(text: &str) -> String {
-    let odd = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if odd(c) { ' ' } else { c }).collect()
+    text.chars().map(printable).collect()
 }
 
 /// Width of a text in scene units.

@@ -1,18 +1,23 @@
 //! A scene as SVG text.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "reads better than `write!` with an ignored result; drawing is no hot path"
+)]
+
 use crate::ink::Ink;
 use crate::scene::{
-    Anchor, Area, Mark, Scene, Shape, Stroke, Text, Weight, cross_width, diamond, tenths, triangle,
+    Anchor, Area, Mark, Scene, Shape, Stroke, Text, Weight, cross_width, printable, tenths,
 };
 use std::fmt::Write;
 
 /// Fonts of about the same widths as the embedded one, which PNG uses.
 const FONTS: &str = "Roboto,Inter,'Helvetica Neue',Arial,'Liberation Sans',sans-serif";
 
-/// Escapes text for XML and HTML, in elements and in quoted attributes.
+/// Escapes text for XML and HTML, in elements and in quoted attributes; what neither can hold becomes a space.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text.chars().map(printable) {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -34,6 +39,21 @@ fn number(value: f64) -> String {
         format!("{sign}{whole}")
     } else {
         format!("{sign}{whole}.{tenth}")
+    }
+}
+
+/// Tenths in the fewest bytes; after another number a sign or a space parts the two.
+fn short(value: i64, after_number: bool) -> String {
+    let sign = match (value < 0, after_number) {
+        (true, _) => "-",
+        (false, true) => " ",
+        (false, false) => "",
+    };
+    let (whole, tenth) = (value.abs() / 10, value.abs() % 10);
+    match (whole, tenth) {
+        (whole, 0) => format!("{sign}{whole}"),
+        (0, tenth) => format!("{sign}.{tenth}"),
+        (whole, tenth) => format!("{sign}{whole}.{tenth}"),
     }
 }
 
@@ -101,17 +121,36 @@ fn rect(area: &Area, radius: f64) -> String {
 
 fn marks(mark: Mark, at: &[(f64, f64)], size: f64, ink: Ink) -> String {
     let mut path = String::new();
+    // One shape for all marks of a kind, in coordinates relative to its first corner: a third of the bytes.
+    let (half, side, high) = (number(size), number(2.0 * size), number(1.9 * size));
+    let (offset, shape) = match mark {
+        Mark::Dot => ((0.0, 0.0), "h0".to_owned()),
+        Mark::Cross => (
+            (-size, -size),
+            format!("l{side} {side}m0-{side}l-{side} {side}"),
+        ),
+        Mark::Triangle => ((0.0, -1.1 * size), format!("l{half} {high}h-{side}z")),
+        Mark::Diamond => (
+            (0.0, -size),
+            format!("l{half} {half}-{half} {half}-{half}-{half}z"),
+        ),
+    };
+    // Each mark begins relative to the one before it, in whole tenths so that nothing adds up. A closed shape ends
+    // where it began; the cross ends at its lower left.
+    let end = if mark == Mark::Cross {
+        tenths(2.0 * size)
+    } else {
+        0
+    };
+    let mut last = (0, 0);
     for &(x, y) in at {
-        path += &match mark {
-            Mark::Dot => format!("M{} {}h0", number(x), number(y)),
-            Mark::Cross => {
-                let (side, back) = (number(2.0 * size), number(-2.0 * size));
-                let (left, top) = (number(x - size), number(y - size));
-                format!("M{left} {top}l{side} {side}m0 {back}l{back} {side}")
-            }
-            Mark::Triangle => outline(&triangle((x, y), size), true),
-            Mark::Diamond => outline(&diamond((x, y), size), true),
-        };
+        let (x, y) = (tenths(x + offset.0), tenths(y + offset.1));
+        path += &format!(
+            "m{}{}{shape}",
+            short(x - last.0, false),
+            short(y - last.1, true)
+        );
+        last = (x, y + end);
     }
     match mark {
         // A line of no length with round caps is a dot, and much shorter than a circle element.
@@ -148,7 +187,7 @@ fn text(text: &Text) -> String {
     if text.upwards {
         out += &format!(" transform=\"rotate(-90 {x} {y})\"");
     }
-    out + ">" + &escape(&text.text) + "</text>\n"
+    out + ">" + &escape(&text.content) + "</text>\n"
 }
 
 /// The scene as an SVG document.

@@ -1,4 +1,5 @@
 //! Figures: deterministic, well-formed, and drawn whatever the run was like.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 
@@ -28,6 +29,91 @@ fn draws_every_kind_of_run() {
             .unwrap();
         }
     }
+}
+
+/// A change of the drawing shows up here; `DAFU_BLESS=1` writes the file anew after a look at it.
+#[test]
+fn a_small_run_looks_as_before() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tiny.svg");
+    let evaluation = common::run(
+        common::spec(dafu_core::evaluation::LearningMode::Unsupervised, true),
+        40,
+        0.2,
+        true,
+    );
+    let svg = render_svg(&evaluation);
+    if std::env::var_os("DAFU_BLESS").is_some() {
+        std::fs::write(path, &svg).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
+    assert!(
+        svg == expected,
+        "the picture changed; look at it and run with DAFU_BLESS=1"
+    );
+}
+
+#[test]
+fn in_sample_is_said_loudly() {
+    let spec = common::spec(dafu_core::evaluation::LearningMode::Unsupervised, true);
+    let evaluation = common::run(spec, 100, 0.1, true);
+    assert!(render_svg(&evaluation).contains(">IN-SAMPLE</text>"));
+    for panel in Panel::ALL {
+        let svg = Figure::of_panel(&evaluation, panel).to_svg();
+        assert!(svg.contains(">IN-SAMPLE</text>"), "{}", panel.name());
+    }
+    assert!(!render_svg(&common::unsupervised()).contains("IN-SAMPLE"));
+}
+
+#[test]
+fn panels_that_need_labels_give_way() {
+    let with = Panel::of_figure(&common::supervised());
+    assert_eq!(
+        with,
+        [
+            Panel::Scores,
+            Panel::Ranking,
+            Panel::Confusion,
+            Panel::Scatter
+        ]
+    );
+    let mut without = common::unsupervised();
+    without.scatter = None;
+    let without = Panel::of_figure(&without);
+    assert_eq!(
+        without,
+        [Panel::Scores, Panel::AlertShare, Panel::Bands, Panel::Days]
+    );
+}
+
+#[cfg(feature = "png")]
+#[test]
+fn png_is_deterministic_and_has_the_size_asked_for() {
+    let evaluation = common::unsupervised();
+    let png = dafu_report::render_png(&evaluation, 0.5).unwrap();
+    assert_eq!(png, dafu_report::render_png(&evaluation, 0.5).unwrap());
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    assert_eq!(png[16..24], [0, 0, 2, 88, 0, 0, 1, 219], "600 x 475");
+}
+
+#[test]
+fn a_full_scatter_stays_small() {
+    use dafu_core::Label;
+    use dafu_core::evaluation::ScatterPoint;
+    let mut evaluation = common::supervised();
+    let mut numbers = common::Numbers(3);
+    if let Some(scatter) = &mut evaluation.scatter {
+        scatter.points = (0..3_000)
+            .map(|index| ScatterPoint {
+                x: numbers.normal().exp(),
+                y: numbers.normal().exp(),
+                risk: 0.5,
+                label: Label::from(index % 3 == 0),
+                alert: index % 4 == 0,
+            })
+            .collect();
+    }
+    let bytes = render_svg(&evaluation).len();
+    assert!(bytes < 100_000, "{bytes} bytes");
 }
 
 fn check(name: &str, svg: &str) {

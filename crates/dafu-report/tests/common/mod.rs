@@ -1,6 +1,7 @@
 //! Evaluations as runs make them, for the tests of this crate.
 #![allow(
     dead_code,
+    clippy::assigning_clones,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     reason = "helpers of several test files"
