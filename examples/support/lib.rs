@@ -1,1 +1,23 @@
-//! Shared by the examples.
+//! Shared by the examples: arguments, progress bars and the export of scored rows.
+
+pub mod args;
+pub mod bar;
+pub mod file;
+pub mod scored;
+
+/// The README's code blocks run as tests of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+/// The time of the host, for the files of a report. Nothing inside the libraries reads a clock.
+///
+/// # Errors
+///
+/// When the host's clock stands before 1970.
+pub fn now() -> Result<dafu::Timestamp, Box<dyn std::error::Error>> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(dafu::Timestamp::from_micros(i64::try_from(
+        since.as_micros(),
+    )?)?)
+}

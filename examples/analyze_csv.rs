@@ -1,0 +1,249 @@
+//! What is in a file of transactions: roles, suitability, forests, an evaluation, a figure and exports.
+//!
+//! Run: `cargo run --release --example analyze_csv -- --input FILE --output DIR`
+//!
+//! Parquet files need the feature: `cargo run --release -p dafu-examples --features parquet --example analyze_csv`.
+//! Without `--input` a small simulated file is analysed. Memory does not grow with the file.
+
+use dafu::evaluation::LearningMode;
+use dafu::ingest::Suitability;
+use dafu::pipeline::ModelsFile;
+use dafu::prelude::*;
+use dafu::report::{CsvMode, ReportMeta, write_all};
+use dafu::{EvaluateOptions, Judged, SourceError};
+use dafu_examples::args::Args;
+use dafu_examples::bar::Bars;
+use dafu_examples::file::InputFile;
+use dafu_examples::scored::Export;
+use std::error::Error;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+const USAGE: &str = "analyze_csv --input FILE [options]
+
+  --input FILE              CSV (plain or gzip) or Parquet; simulated payments when left out
+  --role COLUMN=ROLE        gives a column a role; may stand several times
+  --zone ZONE               zone of times without one: UTC (default), +02:00, Europe/Berlin, ...
+  --contamination LEVELS    shares of rows to flag, the first decides; default 0.01,0.05,0.1
+  --threshold RISK          detects by risk score instead: rows at or above RISK, such as 0.7, are alerts
+  --mode MODE               auto (default), supervised or unsupervised
+  --models FILE             settings from a models.json
+  --train-until DATE        learns from rows until DATE (2018-06-30 or 2018-06-30T12:00:00Z), judges the rest;
+                            default: the first 80 % of the time
+  --output DIR              folder for figure, report and exports; default dafu-report
+  --spreadsheet true        makes text cells of scored.csv safe to open in a spreadsheet
+  --seed N                  default 1";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let known = [
+        "input",
+        "role",
+        "zone",
+        "contamination",
+        "threshold",
+        "mode",
+        "models",
+        "train-until",
+        "output",
+        "spreadsheet",
+        "seed",
+    ];
+    let Some(args) = Args::read(USAGE, &known)? else {
+        return Ok(());
+    };
+    let output = Path::new(args.value("output").unwrap_or("dafu-report"));
+    std::fs::create_dir_all(output)?;
+    let bars = Bars::default();
+
+    // 1. What do the columns mean?
+    let file = InputFile::open(&args, &output.join("quarantine.csv"))?;
+    println!("{}", file.plan());
+
+    // 2. What is in them?
+    let suitability = file.suitability(&bars)?;
+    bars.finish();
+    println!("{suitability}");
+
+    // 3. Learn from the past.
+    let trainer = trainer(&args)?;
+    let cut = cut(&args, &suitability)?;
+    let (past, later);
+    let (training, judged): (&dyn TableSource, &dyn TableSource) = match cut {
+        Some(cut) => {
+            past = TimeSlice::until(&file, cut);
+            later = TimeSlice::after(&file, cut);
+            println!("learning from rows until {cut}, judging the later ones");
+            (&past, &later)
+        }
+        None => {
+            println!(
+                "no time column: learning from all rows and judging the same rows (in-sample)"
+            );
+            (&file, &file)
+        }
+    };
+    let detector = trainer.fit_with(&training, &bars)?;
+    let (population, rows) = detector.model().training_rows();
+    println!(
+        "learned from {rows} of {population} rows, {} features",
+        detector.model().schema().width()
+    );
+
+    // 4. Judge the rest, chunk by chunk.
+    let mode = match args.value("spreadsheet") {
+        Some("true") => CsvMode::SpreadsheetSafe,
+        _ => CsvMode::Raw,
+    };
+    let scored = BufWriter::new(File::create(output.join("scored.csv"))?);
+    let mut export = Export::new(&detector, scored, mode);
+    let options = EvaluateOptions {
+        judged: if cut.is_some() {
+            Judged::ByTime
+        } else {
+            Judged::InSample
+        },
+        progress: &bars,
+        ..EvaluateOptions::default()
+    };
+    let evaluation = detector.evaluate_with(&judged, &options, &mut |table, scores| {
+        export.take(table, scores).map_err(SourceError::new)
+    })?;
+    let reasons = export.finish()?;
+    bars.finish();
+    print_evaluation(&evaluation);
+
+    // 5. Figure, report, exports.
+    let name = args.value("input").map_or("simulated payments", |path| {
+        Path::new(path)
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(path)
+    });
+    let meta = ReportMeta::new(format!("Analysis of {name}"))
+        .with_generated_at(dafu_examples::now()?)
+        .with_model_hash(detector.model().hash())
+        .with_seed(args.parsed("seed", 1)?)
+        .with_source(name)
+        .with_reasons(reasons);
+    let files = write_all(output, &evaluation, &meta)?;
+    std::fs::write(output.join("model.dafu"), detector.to_bytes()?)?;
+    println!("\nreport in {}:", output.display());
+    for path in files.paths() {
+        println!("  {}", path.file_name().unwrap_or_default().display());
+    }
+    println!("  scored.csv\n  model.dafu");
+    Ok(())
+}
+
+fn trainer(args: &Args) -> Result<dafu::Trainer, Box<dyn Error>> {
+    let mut builder = Detector::builder().seed(args.parsed("seed", 1)?);
+    if let Some(path) = args.value("models") {
+        builder = builder.models(ModelsFile::parse(&std::fs::read_to_string(path)?)?);
+    }
+    if let Some(levels) = args.list::<f64>("contamination")? {
+        builder = builder.contamination(levels);
+    }
+    if args.value("threshold").is_some() {
+        builder = builder.threshold(args.parsed("threshold", 0.7)?);
+    }
+    builder = match args.value("mode") {
+        None | Some("auto") => builder.mode(Mode::Auto),
+        Some("supervised") => builder.mode(Mode::Supervised),
+        Some("unsupervised") => builder.mode(Mode::Unsupervised),
+        Some(other) => {
+            return Err(format!("--mode {other:?}: auto, supervised or unsupervised").into());
+        }
+    };
+    Ok(builder.build()?)
+}
+
+/// Where training ends: as asked for, or after the first 80 % of the time.
+fn cut(args: &Args, data: &Suitability) -> Result<Option<Timestamp>, Box<dyn Error>> {
+    let Some(times) = &data.times else {
+        return match args.value("train-until") {
+            Some(_) => {
+                Err("--train-until needs a time column; give one with --role COLUMN=time".into())
+            }
+            None => Ok(None),
+        };
+    };
+    let Some(text) = args.value("train-until") else {
+        let span = times.last.since(times.first);
+        return Ok(Some(Timestamp::from_micros(
+            times.first.as_micros() + span / 5 * 4,
+        )?));
+    };
+    // A date alone means the whole of that day.
+    let until = if text.len() == 10 {
+        format!("{text}T23:59:59.999999Z")
+    } else {
+        text.to_owned()
+    };
+    Ok(Some(
+        until
+            .parse()
+            .map_err(|error| format!("--train-until: {error}"))?,
+    ))
+}
+
+fn print_evaluation(evaluation: &Evaluation) {
+    let mode = match evaluation.mode {
+        LearningMode::Supervised => "supervised (labels of the training rows chose the threshold)",
+        LearningMode::Unsupervised => "unsupervised (no label was read while learning)",
+    };
+    println!("\nmode: {mode}");
+    if evaluation.scope.in_sample {
+        println!("IN-SAMPLE: judged rows were also trained on; the figures are optimistic");
+    }
+    println!(
+        "{} rows judged, {} labelled, {} fraud",
+        evaluation.rows, evaluation.labelled, evaluation.frauds
+    );
+    if let Some(ranking) = &evaluation.ranking {
+        println!(
+            "ROC AUC {:.3}, average precision {:.3} (random {:.4})",
+            ranking.roc_auc, ranking.average_precision, ranking.prevalence
+        );
+        if let Some(precision) = ranking.card_precision_at_100 {
+            println!("card precision@100 {precision:.3}");
+        }
+    }
+    println!(
+        "\n{:<28}{:>7}{:>10}{:>9}{:>11}{:>8}",
+        "threshold", "risk", "alerts", "share", "precision", "recall"
+    );
+    for (index, threshold) in evaluation.thresholds.iter().enumerate() {
+        let mark = if index == evaluation.chosen { "*" } else { " " };
+        print!(
+            "{mark}{:<27}{:>7.3}{:>10}{:>8.2}%",
+            threshold.name,
+            threshold.risk,
+            threshold.alerts,
+            100.0 * threshold.alert_share
+        );
+        match threshold.confusion {
+            Some(counts) => println!("{:>11.3}{:>8.3}", counts.precision(), counts.recall()),
+            None => println!(),
+        }
+    }
+    println!(
+        "(* decides)\n\n{:<10}{:>12}{:>18}{:>10}",
+        "band", "rows", "amount", "fraud"
+    );
+    for band in &evaluation.bands {
+        let amount = band
+            .amount
+            .map_or_else(String::new, |amount| format!("{amount:.2}"));
+        let frauds = band
+            .frauds
+            .map_or_else(String::new, |frauds| frauds.to_string());
+        println!(
+            "{:<10}{:>12}{:>18}{:>10}",
+            band.band.name(),
+            band.rows,
+            amount,
+            frauds
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! One isolation-forest score for every row of a CSV file: the numeric columns go in, the label column stays out.
+//!
+//! Run: `cargo run --release --example score_csv -- --input FILE --label COLUMN --output FILE`
+//!
+//! Further arguments: `--trees 100`, `--sample 256`, `--seed 1`. The output has one line a row: `row,score`.
+//! Without `--input` it scores a small table of its own and prints the five highest scores.
+
+use dafu::iforest::IsolationForestParams;
+use dafu::ingest::{CsvSource, IngestParams};
+use dafu::{Role, TableSource};
+use dafu_examples::args::Args;
+use ndarray::Array2;
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+const USAGE: &str =
+    "score_csv --input FILE [--label COLUMN] --output FILE [--trees 100] [--sample 256] [--seed 1]";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let known = ["input", "label", "output", "trees", "sample", "seed"];
+    let Some(args) = Args::read(USAGE, &known)? else {
+        return Ok(());
+    };
+    let params = IsolationForestParams::default()
+        .trees(args.parsed("trees", 100)?)
+        .sample_size(args.parsed("sample", 256)?)
+        .seed(args.parsed("seed", 1)?);
+    let mut ingest = IngestParams::default();
+    if let Some(label) = args.value("label") {
+        ingest = ingest.role(label, Role::Ignore);
+    }
+    let source = match args.value("input") {
+        Some(path) => CsvSource::open(path, &ingest)?,
+        None => CsvSource::from_bytes(built_in(), &ingest)?,
+    };
+
+    let (names, row_numbers, rows) = numeric_columns(&source)?;
+    eprintln!(
+        "{} rows, {} numeric columns: {}",
+        rows.nrows(),
+        names.len(),
+        names.join(", ")
+    );
+    let forest = params.fit(rows.view())?;
+    let mut scores = vec![0.0; rows.nrows()];
+    forest.score_rows(rows.view(), &mut scores)?;
+
+    if let Some(path) = args.value("output") {
+        let mut file = BufWriter::new(File::create(path)?);
+        writeln!(file, "row,score")?;
+        for (row, score) in row_numbers.iter().zip(&scores) {
+            writeln!(file, "{row},{score}")?;
+        }
+        file.flush()?;
+        return Ok(());
+    }
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    println!("row    score");
+    for &row in order.iter().take(5) {
+        println!("{:<6} {:.4}", row_numbers[row], scores[row]);
+    }
+    Ok(())
+}
+
+/// Names of the numeric columns, the record number of each row, and the matrix. A missing number becomes its
+/// column's median, since the forest takes none.
+fn numeric_columns(
+    source: &dyn TableSource,
+) -> Result<(Vec<String>, Vec<u64>, Array2<f64>), Box<dyn Error>> {
+    let mut names: Vec<String> = Vec::new();
+    let mut columns: Vec<Vec<f64>> = Vec::new();
+    let mut row_numbers = Vec::new();
+    for table in source.chunks()? {
+        let table = table?;
+        let numeric = || {
+            table
+                .columns()
+                .iter()
+                .filter_map(|column| Some((column, column.numbers()?)))
+        };
+        if columns.is_empty() {
+            names = numeric()
+                .map(|(column, _)| column.name.to_string())
+                .collect();
+            columns = vec![Vec::new(); names.len()];
+        }
+        for (column, (_, numbers)) in columns.iter_mut().zip(numeric()) {
+            column.extend_from_slice(numbers);
+        }
+        row_numbers.extend_from_slice(table.row_numbers());
+    }
+    if columns.is_empty() || row_numbers.is_empty() {
+        return Err("the file has no numeric column or no row".into());
+    }
+    for column in &mut columns {
+        let mut present: Vec<f64> = column.iter().copied().filter(|x| !x.is_nan()).collect();
+        let median = match present.len() {
+            0 => 0.0,
+            count => *present.select_nth_unstable_by(count / 2, f64::total_cmp).1,
+        };
+        column
+            .iter_mut()
+            .filter(|x| x.is_nan())
+            .for_each(|x| *x = median);
+    }
+    let matrix = Array2::from_shape_fn((row_numbers.len(), columns.len()), |(i, j)| columns[j][i]);
+    Ok((names, row_numbers, matrix))
+}
+
+/// Points around a circle, and one in the middle: far from all others, though each coordinate alone is ordinary.
+fn built_in() -> String {
+    let mut file = "x,y,label\n".to_owned();
+    for step in 0..400 {
+        let angle = f64::from(step) * 0.0157;
+        let radius = 10.0 + f64::from(step * 7 % 13) / 13.0;
+        file += &format!(
+            "{:.3},{:.3},0\n",
+            radius * angle.cos(),
+            radius * angle.sin()
+        );
+    }
+    file + "30,-25,1\n"
+}

@@ -1,0 +1,68 @@
+//! Progress bars on stderr.
+
+use dafu::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::RefCell;
+use std::time::Instant;
+
+/// One bar a step, with a line on stderr when the step is over.
+#[derive(Debug, Default)]
+pub struct Bars {
+    current: RefCell<Option<Step>>,
+}
+
+#[derive(Debug)]
+struct Step {
+    name: String,
+    bar: ProgressBar,
+    started: Instant,
+    done: u64,
+}
+
+impl Bars {
+    /// Ends the bar of the current step.
+    pub fn finish(&self) {
+        if let Some(step) = self.current.borrow_mut().take() {
+            step.bar.finish_and_clear();
+            let seconds = step.started.elapsed().as_secs_f64();
+            eprintln!("{:<24}{:>12} in {seconds:>6.2} s", step.name, step.done);
+        }
+    }
+
+    fn start(&self, name: &str, total: Option<u64>) {
+        self.finish();
+        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+        let template = match total {
+            Some(_) => "{msg:<24}{wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left",
+            None => "{msg:<24}{spinner} {human_pos}, {per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(name.to_owned());
+        let (name, started) = (name.to_owned(), Instant::now());
+        *self.current.borrow_mut() = Some(Step {
+            name,
+            bar,
+            started,
+            done: 0,
+        });
+    }
+}
+
+impl Progress for Bars {
+    fn report(&self, step: &str, done: u64, total: Option<u64>) {
+        let other = self
+            .current
+            .borrow()
+            .as_ref()
+            .is_none_or(|current| current.name != step);
+        if other {
+            self.start(step, total);
+        }
+        if let Some(current) = &mut *self.current.borrow_mut() {
+            current.done = done;
+            current.bar.set_position(done);
+        }
+    }
+}
