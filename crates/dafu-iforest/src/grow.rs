@@ -38,7 +38,9 @@ pub(crate) struct Grower {
     drawn: Vec<usize>,
     /// Drawn columns of the data.
     columns: Vec<usize>,
-    /// The drawn rows and columns, column after column.
+    /// The drawn rows and columns, row after row.
+    fetched: Vec<f64>,
+    /// The same column after column.
     values: Vec<f64>,
     /// Positions of drawn rows; every node owns a range.
     order: Vec<u32>,
@@ -82,24 +84,31 @@ impl Grower {
     }
 
     /// Copies the drawn part of the data into a small matrix that fits the cache.
+    ///
+    /// First whole rows, with nothing between their loads, since most of them miss the cache; then, in the
+    /// cache, from rows to columns.
     fn gather(&mut self, plan: &GrowPlan<'_>) -> Result<(), IsolationForestError> {
-        let height = self.drawn.len();
-        self.values.clear();
-        self.values.resize(height * self.columns.len(), 0.0);
-        for (position, &row) in self.drawn.iter().enumerate() {
+        let (height, width) = (self.drawn.len(), self.columns.len());
+        let all = width == plan.rows.ncols();
+        self.fetched.clear();
+        for &row in &self.drawn {
             let source = plan.rows.row(row);
-            let cells = self.values.iter_mut().skip(position).step_by(height);
             match source.as_slice() {
-                Some(slice) => {
-                    for (cell, &column) in cells.zip(&self.columns) {
-                        *cell = slice[column];
-                    }
-                }
-                None => {
-                    for (cell, &column) in cells.zip(&self.columns) {
-                        *cell = source[column];
-                    }
-                }
+                Some(slice) if all => self.fetched.extend_from_slice(slice),
+                Some(slice) => self
+                    .fetched
+                    .extend(self.columns.iter().map(|&at| slice[at])),
+                None => self
+                    .fetched
+                    .extend(self.columns.iter().map(|&at| source[at])),
+            }
+        }
+        self.values.clear();
+        self.values.resize(height * width, 0.0);
+        for (position, row) in self.fetched.chunks_exact(width).enumerate() {
+            let cells = self.values.iter_mut().skip(position).step_by(height);
+            for (cell, &value) in cells.zip(row) {
+                *cell = value;
             }
         }
         if plan.finite_check == FiniteCheck::SampledRows

@@ -272,7 +272,7 @@ impl IsolationForest {
     ///
     /// # Complexity
     ///
-    /// O(bytes) time and memory: at most 24 bytes for each byte of the file.
+    /// O(bytes) time and memory: at most 32 bytes for each byte of the file, and 48 KiB.
     pub fn from_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, IsolationForestError> {
         let saved: SavedForest = Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)
             .and_then(|envelope| envelope.decode())

@@ -3,6 +3,7 @@
 use crate::PipelineError;
 use crate::model::{DetectorModel, with_roles};
 use dafu_core::evaluation::{EvaluationBuilder, EvaluationSpec, Observation, Scope};
+use dafu_core::table::TextColumn;
 use dafu_core::{
     Dataset, Evaluation, NoProgress, Progress, Role, Score, SourceError, StableHasher, Table,
     TableSource,
@@ -67,7 +68,7 @@ impl Currency {
         let texts = table
             .by_role(Role::Currency)
             .and_then(|column| column.texts());
-        for code in texts.into_iter().flat_map(|texts| texts.iter()).flatten() {
+        for code in texts.into_iter().flat_map(TextColumn::iter).flatten() {
             match self {
                 Self::None => *self = Self::One(code.to_owned()),
                 Self::One(known) if known != code => *self = Self::Several,

@@ -214,20 +214,19 @@ pub(crate) fn stage_scores(
 
 fn one_stage_scores(stage: &dyn Stage, dataset: &Dataset) -> Result<Vec<f64>, PipelineError> {
     let mut scores = vec![0.0; dataset.rows()];
-    match stage.score_dataset(dataset, &mut scores) {
-        Some(scored) => scored?,
-        None => {
-            let mut state = stage.new_state();
-            for (row, score) in scores.iter_mut().enumerate() {
-                let input = StageInput {
-                    row: dataset.row(row)?,
-                    transaction: None,
-                    explain: false,
-                };
-                *score = stage.evaluate(&input, &*state)?.score.get();
-                state.record(&input)?;
-            }
-        }
+    if let Some(scored) = stage.score_dataset(dataset, &mut scores) {
+        scored?;
+        return Ok(scores);
+    }
+    let mut state = stage.new_state();
+    for (row, score) in scores.iter_mut().enumerate() {
+        let input = StageInput {
+            row: dataset.row(row)?,
+            transaction: None,
+            explain: false,
+        };
+        *score = stage.evaluate(&input, &*state)?.score.get();
+        state.record(&input)?;
     }
     Ok(scores)
 }

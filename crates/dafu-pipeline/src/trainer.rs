@@ -224,14 +224,12 @@ impl Trainer {
             })
         };
         let (frauds, legitimate) = (count(Label::Fraud), count(Label::Legitimate));
+        let both = frauds > 0 && legitimate > 0;
         match self.settings.mode {
-            Mode::Unsupervised => Ok(LearningMode::Unsupervised),
-            Mode::Supervised if frauds == 0 || legitimate == 0 => {
-                Err(PipelineError::NoLabels { frauds, legitimate })
-            }
+            Mode::Supervised if !both => Err(PipelineError::NoLabels { frauds, legitimate }),
             Mode::Supervised => Ok(LearningMode::Supervised),
-            Mode::Auto if frauds >= AUTO_FRAUDS && legitimate > 0 => Ok(LearningMode::Supervised),
-            Mode::Auto => Ok(LearningMode::Unsupervised),
+            Mode::Auto if both && frauds >= AUTO_FRAUDS => Ok(LearningMode::Supervised),
+            Mode::Auto | Mode::Unsupervised => Ok(LearningMode::Unsupervised),
         }
     }
 
