@@ -10,10 +10,7 @@ use sha2::Sha256;
 ///
 /// Source: RFC 2104 (HMAC), FIPS 180-4 (SHA-256).
 pub(crate) fn token(number: &str, key: &TokenKey) -> String {
-    let digits: Vec<u8> = number
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .collect();
+    let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
     // HMAC takes keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else {
         return String::from("tok_");
@@ -22,7 +19,9 @@ pub(crate) fn token(number: &str, key: &TokenKey) -> String {
     let tag = mac.finalize().into_bytes();
     let mut token = String::from("tok_");
     for byte in &tag[..16] {
-        token.push_str(&format!("{byte:02x}"));
+        for half in [byte >> 4, byte & 15] {
+            token.push(char::from(b"0123456789abcdef"[usize::from(half)]));
+        }
     }
     token
 }
@@ -43,8 +42,8 @@ pub(crate) fn redact(bytes: &[u8]) -> Vec<u8> {
         // The longest run of digits, with single spaces or hyphens between them.
         let mut run = 1;
         while let Some(&byte) = rest.get(run) {
-            let between = matches!(byte, b' ' | b'-')
-                && rest.get(run + 1).is_some_and(u8::is_ascii_digit);
+            let between =
+                matches!(byte, b' ' | b'-') && rest.get(run + 1).is_some_and(u8::is_ascii_digit);
             if !(byte.is_ascii_digit() || between) {
                 break;
             }
@@ -59,15 +58,12 @@ pub(crate) fn redact(bytes: &[u8]) -> Vec<u8> {
             rest[length - 1].is_ascii_digit()
                 && std::str::from_utf8(&rest[..length]).is_ok_and(is_card_number)
         });
-        match number {
-            Some(length) => {
-                out.extend_from_slice(REDACTED);
-                rest = &rest[length..];
-            }
-            None => {
-                out.extend_from_slice(&rest[..digits]);
-                rest = &rest[digits..];
-            }
+        if let Some(length) = number {
+            out.extend_from_slice(REDACTED);
+            rest = &rest[length..];
+        } else {
+            out.extend_from_slice(&rest[..digits]);
+            rest = &rest[digits..];
         }
     }
     out
@@ -105,7 +101,10 @@ mod tests {
     fn equals_hmac_sha256_of_another_implementation() {
         // python3 -c "import hmac; print(hmac.new(b'0123456789abcdef', b'4111111111111111', 'sha256').hexdigest()[:32])"
         let key = TokenKey::new(*b"0123456789abcdef").unwrap();
-        assert_eq!(token("4111111111111111", &key), "tok_6ab68ca2a9a5093ababdf00856c5692b");
+        assert_eq!(
+            token("4111111111111111", &key),
+            "tok_6ab68ca2a9a5093ababdf00856c5692b"
+        );
     }
 
     #[test]

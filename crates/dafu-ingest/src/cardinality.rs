@@ -40,7 +40,7 @@ impl fmt::Display for Cardinality {
 
 /// Counts exactly up to 10,000 values, then estimates with 4,096 registers.
 ///
-/// Source: Flajolet, Fusy, Gandouet, Meunier (2007), "HyperLogLog: the analysis of a near-optimal cardinality
+/// Source: Flajolet, Fusy, Gandouet, Meunier (2007), "`HyperLogLog`: the analysis of a near-optimal cardinality
 /// estimation algorithm", figure 3, with linear counting for small ranges.
 #[derive(Debug, Clone)]
 pub(crate) enum Counter {
@@ -76,7 +76,10 @@ impl Counter {
                     return;
                 }
                 let mut registers = vec![0; 1 << BITS].into_boxed_slice();
-                #[expect(clippy::iter_over_hash_type, reason = "a maximum does not depend on the order")]
+                #[expect(
+                    clippy::iter_over_hash_type,
+                    reason = "a maximum does not depend on the order"
+                )]
                 for &known in &*hashes {
                     register(&mut registers, known);
                 }
@@ -92,9 +95,12 @@ impl Counter {
             Self::Registers(registers) => registers,
         };
         let m = registers.len() as f64;
-        let sum: f64 = registers.iter().map(|&rank| 0.5_f64.powi(i32::from(rank))).sum();
+        let sum: f64 = registers
+            .iter()
+            .map(|&rank| 0.5_f64.powi(i32::from(rank)))
+            .sum();
         let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
-        let zeros = registers.iter().filter(|&&rank| rank == 0).count();
+        let zeros: usize = registers.iter().map(|&rank| usize::from(rank == 0)).sum();
         let estimate = if raw <= 2.5 * m && zeros > 0 {
             m * (m / zeros as f64).ln()
         } else {

@@ -98,8 +98,12 @@ impl ColumnStats {
         }
         // Grouped numbers need not all have groups.
         let style = match styles[best] {
-            NumberStyle::Point if hits.len() > 1 => self.grouped(values, NumberStyle::PointGrouped, hits[0]),
-            NumberStyle::Comma if hits.len() > 1 => self.grouped(values, NumberStyle::CommaGrouped, hits[1]),
+            NumberStyle::Point if hits.len() > 1 => {
+                Self::grouped(values, NumberStyle::PointGrouped, hits[0])
+            }
+            NumberStyle::Comma if hits.len() > 1 => {
+                Self::grouped(values, NumberStyle::CommaGrouped, hits[1])
+            }
             style => style,
         };
         self.number_style = style;
@@ -120,7 +124,7 @@ impl ColumnStats {
     }
 
     /// The style with groups when it reads more values than the one without.
-    fn grouped(&self, values: &[&str], grouped: NumberStyle, plain_hits: usize) -> NumberStyle {
+    fn grouped(values: &[&str], grouped: NumberStyle, plain_hits: usize) -> NumberStyle {
         let plain = if grouped == NumberStyle::PointGrouped {
             NumberStyle::Point
         } else {
@@ -241,7 +245,10 @@ impl ColumnStats {
             self.labels += usize::from(LabelValues::is_usual(text));
             self.label_words += usize::from(LabelValues::is_fraud_word(text));
             let dotted = text.bytes().filter(|&byte| byte == b'.').count() == 3;
-            if dotted || text.contains("::") || text.bytes().filter(|&byte| byte == b':').count() == 7 {
+            if dotted
+                || text.contains("::")
+                || text.bytes().filter(|&byte| byte == b':').count() == 7
+            {
                 self.ips += usize::from(text.parse::<IpAddr>().is_ok());
             }
             self.emails += usize::from(is_email(text));

@@ -169,10 +169,10 @@ impl<'p> Converter<'p> {
                 if is_missing(&trimmed, storage, &self.params.params().missing) {
                     Typed::missing(storage)
                 } else {
-                    self.from_text(target, index, trimmed, currency)?
+                    self.read_text(target, index, trimmed, currency)?
                 }
             }
-            other => self.from_typed(target, index, other, currency)?,
+            other => self.read_typed(target, index, other, currency)?,
         };
         let missing = match &typed {
             Typed::Number(number) => number.is_nan(),
@@ -188,18 +188,11 @@ impl<'p> Converter<'p> {
         Ok(typed)
     }
 
-    fn text<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        index: usize,
-    ) -> Result<Cow<'a, str>, BadRecordClass> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => {
-                self.coerce(BadRecordClass::NotUtf8, index)?;
-                String::from_utf8_lossy(bytes)
-            }
-        };
+    fn text<'a>(&mut self, bytes: &'a [u8], index: usize) -> Result<Cow<'a, str>, BadRecordClass> {
+        let text = String::from_utf8_lossy(bytes);
+        if matches!(text, Cow::Owned(_)) {
+            self.coerce(BadRecordClass::NotUtf8, index)?;
+        }
         if bytes.contains(&0) {
             self.coerce(BadRecordClass::NulByte, index)?;
             return Ok(Cow::Owned(text.replace('\0', "")));
@@ -207,7 +200,7 @@ impl<'p> Converter<'p> {
         Ok(text)
     }
 
-    fn from_text<'a>(
+    fn read_text<'a>(
         &mut self,
         target: &Target,
         index: usize,
@@ -221,29 +214,26 @@ impl<'p> Converter<'p> {
                 } else {
                     &text
                 };
-                match parse_number(plain, target.numbers) {
-                    Some(number) => {
-                        self.number(target, index, (number.value, number.decimals), currency)
-                    }
-                    None => {
-                        self.coerce(BadRecordClass::BadNumber, index)?;
-                        Ok(Typed::Number(f64::NAN))
-                    }
+                if let Some(number) = parse_number(plain, target.numbers) {
+                    self.number(target, index, (number.value, number.decimals), currency)
+                } else {
+                    self.coerce(BadRecordClass::BadNumber, index)?;
+                    Ok(Typed::Number(f64::NAN))
                 }
             }
             Storage::Time => {
                 let read = parse_time(&text, target.times, self.params.params().zone);
                 self.time(read, index)
             }
-            Storage::Label => match target.labels.parse(&text) {
-                Some(label) => Ok(Typed::Label(label)),
-                None => {
+            Storage::Label => {
+                if let Some(label) = target.labels.parse(&text) {
+                    Ok(Typed::Label(label))
+                } else {
                     self.coerce(BadRecordClass::BadLabel, index)?;
                     Ok(Typed::Label(Label::Unknown))
                 }
-            },
-            Storage::Text if target.is_id() => self.id(text, index),
-            Storage::Text => Ok(Typed::Text(Some(text))),
+            }
+            Storage::Text => self.id(target, text, index),
         }
     }
 
@@ -293,8 +283,13 @@ impl<'p> Converter<'p> {
         Ok(Typed::Time(instead))
     }
 
-    fn id<'a>(&mut self, text: Cow<'a, str>, index: usize) -> Result<Typed<'a>, BadRecordClass> {
-        if text.len() > MAX_ID || text.chars().any(char::is_control) {
+    fn id<'a>(
+        &mut self,
+        target: &Target,
+        text: Cow<'a, str>,
+        index: usize,
+    ) -> Result<Typed<'a>, BadRecordClass> {
+        if target.is_id() && (text.len() > MAX_ID || text.chars().any(char::is_control)) {
             self.coerce(BadRecordClass::BadId, index)?;
             return Ok(Typed::Text(None));
         }
@@ -307,7 +302,7 @@ impl<'p> Converter<'p> {
         Ok(Typed::Text(Some(text)))
     }
 
-    fn from_typed<'a>(
+    fn read_typed<'a>(
         &mut self,
         target: &Target,
         index: usize,
@@ -354,11 +349,12 @@ impl<'p> Converter<'p> {
                     Cell::Integer(value) => value.to_string(),
                     Cell::Flag(flag) => flag.to_string(),
                     Cell::Micros(micros) | Cell::WallMicros(micros) => {
-                        Timestamp::from_micros(micros).map_or_else(|_| micros.to_string(), |at| at.to_string())
+                        Timestamp::from_micros(micros)
+                            .map_or_else(|_| micros.to_string(), |at| at.to_string())
                     }
                     Cell::Missing | Cell::Bytes(_) => String::new(),
                 };
-                self.from_text(target, index, Cow::Owned(text), currency)
+                self.read_text(target, index, Cow::Owned(text), currency)
             }
         }
     }

@@ -311,7 +311,9 @@ impl CsvTables<'_> {
                 BadRecordClass::RowTooLong | BadRecordClass::UnclosedQuote
             );
             if cut || hopeless || policies.of(broken.class) != Policy::Coerce {
-                return self.pass.broken_row(row, broken, &encode(fields, delimiter));
+                return self
+                    .pass
+                    .broken_row(row, broken, &encode(fields, delimiter));
             }
             let value = &fields.bytes()[..fields.bytes().len().min(100)];
             self.pass.note_coerced(row, broken, value);
@@ -333,7 +335,9 @@ impl CsvTables<'_> {
             .and_then(|position| fields.at(position))
         {
             None => Cell::Missing,
-            Some(bytes) if bytes.len() > max_field => Cell::Bytes(cut_at_character(bytes, max_field)),
+            Some(bytes) if bytes.len() > max_field => {
+                Cell::Bytes(cut_at_character(bytes, max_field))
+            }
             Some(bytes) => Cell::Bytes(bytes),
         };
         self.pass.row(row, cell, || encode(fields, delimiter))

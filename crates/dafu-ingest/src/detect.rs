@@ -56,7 +56,9 @@ pub(crate) fn detect_csv(
     let header = if checked.header {
         names(texts, &mut assumptions)
     } else {
-        (1..=columns).map(|number| format!("column_{number}")).collect()
+        (1..=columns)
+            .map(|number| format!("column_{number}"))
+            .collect()
     };
     if let Some(known) = known {
         let mut plan = known.clone();
@@ -109,7 +111,10 @@ impl<I: Iterator> ExactSizeIterator for Exact<I> {}
 
 /// Column names, each once: an empty one becomes `column_N`, a repeated one gets a number.
 fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {
-    let numbers = texts.iter().filter(|text| text.parse::<f64>().is_ok()).count();
+    let numbers = texts
+        .iter()
+        .filter(|text| text.parse::<f64>().is_ok())
+        .count();
     if numbers == texts.len() {
         assumptions.push(
             "the first row holds only numbers and is taken for the header: if it is data, set `header` to false"
@@ -122,7 +127,10 @@ fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {
         let mut name = text.replace(char::is_control, " ");
         if name.is_empty() {
             name = format!("column_{}", index + 1);
-            assumptions.push(format!("column {} has no name and is called `{name}`", index + 1));
+            assumptions.push(format!(
+                "column {} has no name and is called `{name}`",
+                index + 1
+            ));
         }
         if taken.contains(&name) {
             let mut number = 2;
@@ -130,7 +138,10 @@ fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {
                 number += 1;
             }
             let free = format!("{name}_{number}");
-            assumptions.push(format!("the name `{name}` stands twice; column {} is called `{free}`", index + 1));
+            assumptions.push(format!(
+                "the name `{name}` stands twice; column {} is called `{free}`",
+                index + 1
+            ));
             name = free;
         }
         taken.insert(name.clone());

@@ -71,7 +71,9 @@ pub enum IngestError {
         row: u64,
     },
     /// A compressed file expands beyond the ratio.
-    #[error("after row {row} the gzip stream has expanded more than {limit} times: raise `max_expansion` if it is trusted")]
+    #[error(
+        "after row {row} the gzip stream has expanded more than {limit} times: raise `max_expansion` if it is trusted"
+    )]
     Expansion {
         /// Last complete row, counted from 1 after the header.
         row: u64,

@@ -33,7 +33,7 @@ impl Read for Counted {
 
 enum Stream {
     Plain(Bytes),
-    Gzip(MultiGzDecoder<BufReader<Counted>>),
+    Gzip(Box<MultiGzDecoder<BufReader<Counted>>>),
 }
 
 /// An opened origin.
@@ -69,21 +69,13 @@ const OTHER_FORMATS: [(&[u8], &str, &str); 9] = [
         "an XZ stream",
         "decompress it with `xz -d`",
     ),
-    (
-        b"BZh",
-        "a bzip2 stream",
-        "decompress it with `bzip2 -d`",
-    ),
+    (b"BZh", "a bzip2 stream", "decompress it with `bzip2 -d`"),
     (
         b"PAR1",
         "a Parquet file",
         "read it with `ParquetSource` (feature `parquet`)",
     ),
-    (
-        b"ARROW1",
-        "an Arrow file",
-        "write it as CSV or Parquet",
-    ),
+    (b"ARROW1", "an Arrow file", "write it as CSV or Parquet"),
     (
         b"\xff\xfe",
         "UTF-16 text",
@@ -127,10 +119,10 @@ impl ByteInput {
                 inner: whole,
                 count: 0,
             };
-            Stream::Gzip(MultiGzDecoder::new(BufReader::with_capacity(
+            Stream::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(
                 64 << 10,
                 counted,
-            )))
+            ))))
         } else {
             Stream::Plain(whole)
         };

@@ -139,10 +139,7 @@ mod tests {
         ] {
             assert_eq!(LabelValues::Usual.parse(text), expected, "{text}");
         }
-        assert_eq!(
-            LabelValues::MinusOneIsFraud.parse("-1"),
-            Some(Label::Fraud)
-        );
+        assert_eq!(LabelValues::MinusOneIsFraud.parse("-1"), Some(Label::Fraud));
         assert_eq!(
             LabelValues::MinusOneIsFraud.parse("1"),
             Some(Label::Legitimate)

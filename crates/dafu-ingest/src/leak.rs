@@ -119,7 +119,10 @@ impl LeakProbe {
         let values = self.values.as_ref()?;
         let mut mixed = 0;
         let mut fraud_values = 0_u64;
-        #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
+        #[expect(
+            clippy::iter_over_hash_type,
+            reason = "sums do not depend on the order"
+        )]
         for [legitimate, fraud] in values.values() {
             mixed += legitimate.min(fraud);
             fraud_values += u64::from(*fraud > 0);
@@ -134,7 +137,8 @@ impl LeakProbe {
 
     fn by_order(&self) -> Option<String> {
         let auc = auc(&self.numbers[0].kept, &self.numbers[1].kept)?;
-        (auc >= AUC || auc <= 1.0 - AUC)
+        let auc = auc.max(1.0 - auc);
+        (auc >= AUC)
             .then(|| format!("alone it separates frauds nearly perfectly (ROC AUC {auc:.4})"))
     }
 }
@@ -175,7 +179,10 @@ mod tests {
         assert_eq!(auc(&low[..5], &high), None);
     }
 
-    fn verdict(value: impl Fn(u32) -> Option<String>, fraud: impl Fn(u32) -> bool) -> Option<String> {
+    fn verdict(
+        value: impl Fn(u32) -> Option<String>,
+        fraud: impl Fn(u32) -> bool,
+    ) -> Option<String> {
         let mut probe = LeakProbe::new();
         for row in 0..10_000 {
             match value(row) {
@@ -194,7 +201,13 @@ mod tests {
         assert!(verdict(|row| fraud(row).then(|| row.to_string()), fraud).is_some());
         assert!(verdict(|row| (!fraud(row)).then(|| row.to_string()), fraud).is_some());
         // Frauds only in one value, but not all rows of this value are frauds.
-        assert!(verdict(|row| text(if row % 50 == 7 { "web" } else { "shop" }), fraud).is_none());
+        assert!(
+            verdict(
+                |row| text(if row % 50 == 7 { "web" } else { "shop" }),
+                fraud
+            )
+            .is_none()
+        );
         // A key: each value occurs once.
         assert!(verdict(|row| Some(row.to_string()), fraud).is_none());
         assert!(verdict(|_| text("same"), fraud).is_none());

@@ -46,6 +46,7 @@ mod pass;
 mod plan;
 mod policy;
 mod record;
+mod record_reader;
 mod report;
 mod role_name;
 mod roles;
@@ -58,9 +59,10 @@ pub use csv_source::{CsvSource, CsvTables};
 pub use error::IngestError;
 pub use label::LabelValues;
 pub use number::NumberStyle;
-pub use params::{CheckedIngestParams, DateOrder, IngestParams, Limits, TokenKey};
+pub use params::{CheckedIngestParams, DateOrder, IngestParams, Limits, Suspects, TokenKey};
 pub use plan::{ColumnPlan, RecordKind, RolePlan};
 pub use policy::{BadRecordClass, Policies, Policy};
+pub use record_reader::{BehaviorEventReader, DailySummaryReader, TransactionReader};
 pub use report::{ClassReport, Conflict, IngestReport, QuarantinedRecord};
 pub use suitability::{
     ClassBalance, ColumnProfile, RecommendedMode, Suitability, SuitabilityBuilder, TimeSpan,

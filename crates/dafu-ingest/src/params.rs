@@ -20,6 +20,19 @@ pub enum DateOrder {
     MonthFirst,
 }
 
+/// What is done with columns that are suspected to give the label away and that nobody named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Suspects {
+    /// They are left out, with the reason.
+    #[default]
+    LeaveOut,
+    /// They are used and the suspicion is reported: for data where one column may well tell the classes apart, and
+    /// for learning without labels.
+    Keep,
+}
+
 /// Limits that keep memory bounded whatever the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -120,6 +133,8 @@ pub struct IngestParams {
     pub fraud_values: Vec<String>,
     /// Further texts that mean a missing value.
     pub missing: Vec<String>,
+    /// What is done with columns that are suspected to give the label away.
+    pub suspects: Suspects,
     /// What is done with bad records.
     pub policies: Policies,
     /// Limits that keep memory bounded.
@@ -143,6 +158,7 @@ impl Default for IngestParams {
             roles: BTreeMap::new(),
             fraud_values: Vec::new(),
             missing: Vec::new(),
+            suspects: Suspects::LeaveOut,
             policies: Policies::default(),
             limits: Limits::default(),
             token_key: None,
@@ -206,6 +222,13 @@ impl IngestParams {
     #[must_use]
     pub fn missing<T: Into<String>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         self.missing = values.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what is done with columns that are suspected to give the label away.
+    #[must_use]
+    pub fn suspects(mut self, suspects: Suspects) -> Self {
+        self.suspects = suspects;
         self
     }
 

@@ -122,17 +122,14 @@ impl<'p> Pass<'p> {
         let currency = self.currency(&cell);
         let mut values = Vec::with_capacity(targets.len());
         for (index, target) in targets.iter().enumerate() {
-            match self
-                .converter
-                .convert(target, index, cell(index), currency)
-            {
+            match self.converter.convert(target, index, cell(index), currency) {
                 Ok(value) => values.push(value),
                 Err(class) => {
                     let broken = Broken {
                         class,
                         column: Some(index),
                     };
-                    return self.refuse(row, broken, cell_bytes(&cell(index)), &raw());
+                    return self.refuse(row, broken, &cell_bytes(&cell(index)), &raw());
                 }
             }
         }
@@ -142,7 +139,7 @@ impl<'p> Pass<'p> {
                 _ => Vec::new(),
             };
             if self.params.params().policies.of(broken.class) != Policy::Coerce {
-                return self.refuse(row, broken, value, &raw());
+                return self.refuse(row, broken, &value, &raw());
             }
             let index = broken.column.unwrap_or_default();
             self.converter.coerced.push((broken.class, index));
@@ -185,7 +182,7 @@ impl<'p> Pass<'p> {
         raw: &[u8],
     ) -> Result<(), IngestError> {
         self.report.rows_read += 1;
-        self.refuse(row, broken, raw.to_vec(), raw)
+        self.refuse(row, broken, raw, raw)
     }
 
     fn currency<'a>(&self, cell: &impl Fn(usize) -> Cell<'a>) -> Currency {
@@ -194,7 +191,7 @@ impl<'p> Pass<'p> {
                 Cell::Bytes(bytes) => std::str::from_utf8(bytes.trim_ascii()).ok(),
                 _ => None,
             })
-            .and_then(|code| Currency::new(code).ok())
+            .and_then(|code| Currency::new(&code.to_ascii_uppercase()).ok())
             .unwrap_or_default()
     }
 
@@ -249,7 +246,7 @@ impl<'p> Pass<'p> {
         &mut self,
         row: u64,
         broken: Broken,
-        value: Vec<u8>,
+        value: &[u8],
         raw: &[u8],
     ) -> Result<(), IngestError> {
         let class = broken.class;
@@ -262,7 +259,7 @@ impl<'p> Pass<'p> {
             class,
             row,
             column,
-            value: &value,
+            value,
         };
         if self.params.params().policies.of(class) == Policy::Reject {
             self.report.add(finding, Policy::Reject);
@@ -270,7 +267,7 @@ impl<'p> Pass<'p> {
                 row,
                 column: column.to_owned(),
                 class,
-                value: crate::card_token::shown(&value),
+                value: crate::card_token::shown(value),
             });
         }
         self.report.add(finding, Policy::Quarantine);
@@ -286,7 +283,11 @@ impl<'p> Pass<'p> {
         }
         if let Some(sink) = &mut self.sink {
             let mut line = Vec::new();
-            for field in [row.to_string().as_bytes(), class.name().as_bytes(), column.as_bytes()] {
+            for field in [
+                row.to_string().as_bytes(),
+                class.name().as_bytes(),
+                column.as_bytes(),
+            ] {
                 quote_into(field, b',', &mut line);
                 line.push(b',');
             }

@@ -185,7 +185,9 @@ impl BadRecordClass {
                  role ignore"
             }
             Self::DuplicateId => "take the repeated record out",
-            Self::ConflictingId => "find out which of the two records is right, or give them ids of their own",
+            Self::ConflictingId => {
+                "find out which of the two records is right, or give them ids of their own"
+            }
         }
     }
 

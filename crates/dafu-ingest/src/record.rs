@@ -47,9 +47,7 @@ impl<'a> Fields<'a> {
     /// A field; `None` past the last one.
     pub(crate) fn at(&self, column: usize) -> Option<&'a [u8]> {
         let end = *self.ends.get(column)?;
-        let start = column
-            .checked_sub(1)
-            .map_or(0, |before| self.ends[before]);
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
         self.bytes.get(start..end)
     }
 
@@ -149,8 +147,8 @@ impl RecordReader {
             }
             match result {
                 ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull if broken.is_some() => {}
-                ReadRecordResult::OutputEndsFull if broken.is_some() => {}
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
+                    if broken.is_some() => {}
                 ReadRecordResult::OutputFull => broken = self.grow_out(),
                 ReadRecordResult::OutputEndsFull => broken = self.grow_ends(),
                 ReadRecordResult::End => return Ok(Next::End),
@@ -197,9 +195,7 @@ impl RecordReader {
             return None;
         }
         let column = self.ends_length;
-        let start = column
-            .checked_sub(1)
-            .map_or(0, |before| self.ends[before]);
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
         let long_field = self.out_length - start > self.limits.max_field;
         // The beginning of the field that did not fit is held as its last field.
         if let Some(end) = self.ends.get_mut(column) {

@@ -1,16 +1,16 @@
 //! Finding out what columns mean, from their names and from a sample of their values.
 
 use crate::IngestError;
+use crate::NumberStyle;
 use crate::column_stats::ColumnStats;
 use crate::convert::is_missing;
 use crate::label::LabelValues;
 use crate::leak::{LeakProbe, Seen};
 use crate::number::{parse as parse_number, without_currency_sign};
-use crate::params::IngestParams;
+use crate::params::{IngestParams, Suspects};
 use crate::plan::{ColumnPlan, RolePlan};
 use crate::role_name::{roles_of, telling_word};
 use crate::sample::Sample;
-use crate::NumberStyle;
 use dafu_core::table::Storage;
 use dafu_core::{Label, Role};
 
@@ -134,7 +134,12 @@ fn choose(header: &[String], stats: &[ColumnStats], params: &IngestParams) -> Ve
     // The surest name of a role wins; of two equal ones the first column.
     names.sort_unstable();
     for (rank, column, role) in names {
-        let taken = |role| chosen.iter().flatten().any(|choice: &Choice| choice.role == role);
+        let taken = |role| {
+            chosen
+                .iter()
+                .flatten()
+                .any(|choice: &Choice| choice.role == role)
+        };
         if chosen[column].is_some() || (role.is_unique() && taken(role)) {
             continue;
         }
@@ -147,7 +152,12 @@ fn choose(header: &[String], stats: &[ColumnStats], params: &IngestParams) -> Ve
         if chosen[column].is_none() {
             let taken: Vec<Role> = chosen.iter().flatten().map(|choice| choice.role).collect();
             let is_last = column + 1 == header.len();
-            chosen[column] = Some(by_value(&header[column], &stats[column], &taken, is_last));
+            let name = &header[column];
+            let suspect = telling_word(name).filter(|_| params.suspects == Suspects::LeaveOut);
+            chosen[column] = Some(match suspect {
+                Some(word) => Choice::new(Role::Ignore, 0.9, telling_reason(&word)),
+                None => by_value(&stats[column], &taken, is_last),
+            });
         }
     }
     chosen
@@ -159,7 +169,11 @@ fn choose(header: &[String], stats: &[ColumnStats], params: &IngestParams) -> Ve
 /// `lat` beside `merch_lat` is where the user is; alone it is where the payment was made.
 fn lone_coordinates(header: &[String], chosen: &mut [Option<Choice>], given: &[Option<Role>]) {
     let pairs = [
-        (Role::UserLatitude, Role::MerchantLatitude, ["lat", "latitude"].as_slice()),
+        (
+            Role::UserLatitude,
+            Role::MerchantLatitude,
+            ["lat", "latitude"].as_slice(),
+        ),
         (
             Role::UserLongitude,
             Role::MerchantLongitude,
@@ -167,7 +181,11 @@ fn lone_coordinates(header: &[String], chosen: &mut [Option<Choice>], given: &[O
         ),
     ];
     for (user, merchant, names) in pairs {
-        if chosen.iter().flatten().any(|choice| choice.role == merchant) {
+        if chosen
+            .iter()
+            .flatten()
+            .any(|choice| choice.role == merchant)
+        {
             continue;
         }
         for (column, name) in header.iter().enumerate() {
@@ -178,7 +196,9 @@ fn lone_coordinates(header: &[String], chosen: &mut [Option<Choice>], given: &[O
                 && names.contains(&plain.as_str())
             {
                 choice.role = merchant;
-                choice.reason.push_str("; alone, it is taken for the place of the payment");
+                choice
+                    .reason
+                    .push_str("; alone, it is taken for the place of the payment");
             }
         }
     }
@@ -226,7 +246,11 @@ fn by_name(
         Role::Ip => (stats.ips, "internet addresses".to_owned()),
         Role::Email => (stats.emails, "e-mail addresses".to_owned()),
         _ => {
-            let different = if stats.distinct == 1 { "value" } else { "different values" };
+            let different = if stats.distinct == 1 {
+                "value"
+            } else {
+                "different values"
+            };
             let reason = format!(
                 "{named}, it has {} {different} in {} rows",
                 stats.distinct, stats.present
@@ -256,21 +280,14 @@ fn by_name(
     Some(Choice::new(role, confidence, reason))
 }
 
+fn telling_reason(word: &str) -> String {
+    format!("suspected to give the label away: its name has the word `{word}`")
+}
+
 /// The role that values say.
-fn by_value(name: &str, stats: &ColumnStats, taken: &[Role], is_last: bool) -> Choice {
+fn by_value(stats: &ColumnStats, taken: &[Role], is_last: bool) -> Choice {
     let free = |role| !taken.contains(&role);
     let all = format!("of {} values", stats.present);
-    if let Some(word) = telling_word(name) {
-        let mut choice = Choice::new(
-            Role::Ignore,
-            0.9,
-            format!("suspected to give the label away: its name has the word `{word}`"),
-        );
-        if stats.present == 0 {
-            choice.reason.push_str("; it is empty");
-        }
-        return choice;
-    }
     if stats.present == 0 {
         return if stats.rows == 0 {
             Choice::new(
@@ -284,19 +301,35 @@ fn by_value(name: &str, stats: &ColumnStats, taken: &[Role], is_last: bool) -> C
     }
     if stats.share(stats.ips) >= 0.9 && free(Role::Ip) {
         let share = percent(stats.share(stats.ips));
-        return Choice::new(Role::Ip, 0.9, format!("{share} {all} are internet addresses"));
+        return Choice::new(
+            Role::Ip,
+            0.9,
+            format!("{share} {all} are internet addresses"),
+        );
     }
     if stats.share(stats.emails) >= 0.9 && free(Role::Email) {
         let share = percent(stats.share(stats.emails));
-        return Choice::new(Role::Email, 0.9, format!("{share} {all} are e-mail addresses"));
+        return Choice::new(
+            Role::Email,
+            0.9,
+            format!("{share} {all} are e-mail addresses"),
+        );
     }
     if stats.share(stats.user_agents) >= 0.9 && free(Role::UserAgent) {
         let share = percent(stats.share(stats.user_agents));
-        return Choice::new(Role::UserAgent, 0.9, format!("{share} {all} are user agents"));
+        return Choice::new(
+            Role::UserAgent,
+            0.9,
+            format!("{share} {all} are user agents"),
+        );
     }
     if stats.share(stats.label_words) >= 0.9 && stats.few.is_some() && free(Role::Label) {
         let share = percent(stats.share(stats.label_words));
-        return Choice::new(Role::Label, 0.8, format!("{share} {all} are words for fraud or none"));
+        return Choice::new(
+            Role::Label,
+            0.8,
+            format!("{share} {all} are words for fraud or none"),
+        );
     }
     if stats.share(stats.times) >= 0.9 {
         return by_time(stats, &all, free(Role::Time));
@@ -339,10 +372,14 @@ fn by_number(
 ) -> Choice {
     let what = format!("{} {all} are numbers", percent(stats.share(stats.numbers)));
     if is_last && free(Role::Label) && stats.present == stats.labels {
-        let rare = stats.few.as_ref().filter(|few| few.len() == 2).map_or(1.0, |few| {
-            let least = few.values().min().copied().unwrap_or(0);
-            stats.share(least)
-        });
+        let rare = stats
+            .few
+            .as_ref()
+            .filter(|few| few.len() == 2)
+            .map_or(1.0, |few| {
+                let least = few.values().min().copied().unwrap_or(0);
+                stats.share(least)
+            });
         if rare <= 0.2 && stats.present >= 50 {
             return Choice::new(
                 Role::Label,
@@ -361,7 +398,8 @@ fn by_number(
                 Choice::new(
                     Role::TransactionId,
                     0.5,
-                    format!("{all} each one is the number after the one before").replace("of ", "all "),
+                    format!("{all} each one is the number after the one before")
+                        .replace("of ", "all "),
                 )
             } else {
                 Choice::new(Role::Ignore, 0.7, "it counts the rows".to_owned())
@@ -385,7 +423,9 @@ fn by_text(stats: &ColumnStats, all: &str, free: &impl Fn(Role) -> bool) -> Choi
         return Choice::new(
             Role::Ignore,
             0.6,
-            format!("{what}: a text of its own in nearly every row says nothing about the next one"),
+            format!(
+                "{what}: a text of its own in nearly every row says nothing about the next one"
+            ),
         );
     }
     Choice::new(Role::Category, 0.8, what)
@@ -407,10 +447,11 @@ fn find_leaks(columns: &mut [ColumnPlan], label: usize, sample: &Sample, params:
         if index == label {
             continue;
         }
-        if column.role == Role::Ignore && !given {
-            if telling_word(&column.name).is_some() {
-                column.leak = Some(column.reason.clone());
-            }
+        let named = roles_of(&column.name)
+            .iter()
+            .any(|&(role, _)| role == column.role);
+        if let Some(word) = telling_word(&column.name).filter(|_| !named) {
+            column.leak = Some(format!("its name has the word `{word}`"));
             continue;
         }
         if !is_probed(column.role) {
@@ -431,7 +472,7 @@ fn find_leaks(columns: &mut [ColumnPlan], label: usize, sample: &Sample, params:
         }
         if let Some(why) = probe.verdict() {
             column.leak = Some(why.clone());
-            if !given {
+            if !given && params.suspects == Suspects::LeaveOut {
                 column.role = Role::Ignore;
                 column.confidence = 0.8;
                 column.reason = format!("suspected to give the label away: {why}");

@@ -1,11 +1,11 @@
 //! What a person wants to know about the data before training on it.
 
+use crate::BadRecordClass;
 use crate::cardinality::{Cardinality, Counter};
 use crate::leak::{LeakProbe, Seen};
 use crate::plan::RolePlan;
 use crate::report::IngestReport;
 use crate::roles::is_probed;
-use crate::BadRecordClass;
 use dafu_core::{Column, ColumnData, Label, Progress, Role, Table, TableSource, Timestamp};
 use std::fmt;
 use std::sync::Arc;
@@ -194,11 +194,7 @@ impl SuitabilityBuilder {
 
     /// The result, with what the plan and the report of the source say beside it.
     pub fn finish(self, plan: Option<&RolePlan>, report: Option<&IngestReport>) -> Suitability {
-        let columns: Vec<ColumnProfile> = self
-            .columns
-            .iter()
-            .map(ColumnState::profile)
-            .collect();
+        let columns: Vec<ColumnProfile> = self.columns.iter().map(ColumnState::profile).collect();
         let count = |class| report.map_or(0, |report| report.count(class));
         let left_out = plan
             .map(|plan| {
@@ -356,7 +352,10 @@ fn warnings(data: &Suitability, plan: Option<&RolePlan>) -> Vec<String> {
         return warnings;
     }
     if data.rows < 1_000 {
-        warnings.push(format!("{} rows are few: expect figures to vary widely", data.rows));
+        warnings.push(format!(
+            "{} rows are few: expect figures to vary widely",
+            data.rows
+        ));
     }
     if let Some(report) = &data.report {
         let share = report.quarantined_share();
@@ -470,7 +469,11 @@ impl fmt::Display for Suitability {
                 "from {} to {}{}",
                 span.first,
                 span.last,
-                if span.out_of_order == 0 { ", in order" } else { ", not in order" }
+                if span.out_of_order == 0 {
+                    ", in order"
+                } else {
+                    ", not in order"
+                }
             )?;
         }
         if let Some(classes) = &self.classes {

@@ -201,7 +201,9 @@ fn civil_prefix(text: &str, format: TimeFormat) -> Option<(Civil, &str)> {
     } else {
         scan.number(1, 2)?
     };
-    let separator = scan.peek().filter(|byte| matches!(byte, b'-' | b'/' | b'.'))?;
+    let separator = scan
+        .peek()
+        .filter(|byte| matches!(byte, b'-' | b'/' | b'.'))?;
     scan.at += 1;
     let second = scan.number(1, 2)?;
     if !scan.take(separator) {
@@ -299,14 +301,34 @@ mod tests {
         for (text, format, expected) in [
             ("2018-04-01T00:00:31Z", YearFirst, "2018-04-01T00:00:31Z"),
             ("2018-04-01 00:00:31", YearFirst, "2018-04-01T00:00:31Z"),
-            ("2018-04-01 00:00:31.25", YearFirst, "2018-04-01T00:00:31.250000Z"),
-            ("2018-04-01 00:00:31.123456789", YearFirst, "2018-04-01T00:00:31.123456Z"),
+            (
+                "2018-04-01 00:00:31.25",
+                YearFirst,
+                "2018-04-01T00:00:31.250000Z",
+            ),
+            (
+                "2018-04-01 00:00:31.123456789",
+                YearFirst,
+                "2018-04-01T00:00:31.123456Z",
+            ),
             ("2018-04-01", YearFirst, "2018-04-01T00:00:00Z"),
             ("2018/4/1 7:05", YearFirst, "2018-04-01T07:05:00Z"),
             ("2018.04.01", YearFirst, "2018-04-01T00:00:00Z"),
-            ("2018-04-01 02:00:31+02:00", YearFirst, "2018-04-01T00:00:31Z"),
-            ("2018-04-01T02:00:31+0200", YearFirst, "2018-04-01T00:00:31Z"),
-            ("2018-03-31T19:00:31.5-05", YearFirst, "2018-04-01T00:00:31.500000Z"),
+            (
+                "2018-04-01 02:00:31+02:00",
+                YearFirst,
+                "2018-04-01T00:00:31Z",
+            ),
+            (
+                "2018-04-01T02:00:31+0200",
+                YearFirst,
+                "2018-04-01T00:00:31Z",
+            ),
+            (
+                "2018-03-31T19:00:31.5-05",
+                YearFirst,
+                "2018-04-01T00:00:31.500000Z",
+            ),
             ("2018-04-01 00:00:31 UTC", YearFirst, "2018-04-01T00:00:31Z"),
             ("01/04/2018", DayFirst, "2018-04-01T00:00:00Z"),
             ("1.4.2018 23:59", DayFirst, "2018-04-01T23:59:00Z"),
@@ -317,8 +339,16 @@ mod tests {
             ("1522540831", EpochSeconds, "2018-04-01T00:00:31Z"),
             ("1522540831.5", EpochSeconds, "2018-04-01T00:00:31.500000Z"),
             ("1522540831250", EpochMillis, "2018-04-01T00:00:31.250000Z"),
-            ("1522540831250001", EpochMicros, "2018-04-01T00:00:31.250001Z"),
-            ("1522540831250001999", EpochNanos, "2018-04-01T00:00:31.250001Z"),
+            (
+                "1522540831250001",
+                EpochMicros,
+                "2018-04-01T00:00:31.250001Z",
+            ),
+            (
+                "1522540831250001999",
+                EpochNanos,
+                "2018-04-01T00:00:31.250001Z",
+            ),
         ] {
             let got = parse(text, format, Zone::Utc).map(|at| at.to_string());
             assert_eq!(got.as_deref(), Ok(expected), "{text}");
@@ -343,7 +373,11 @@ mod tests {
             ("99999999999999999999", EpochSeconds),
             ("inf", EpochSeconds),
         ] {
-            assert_eq!(parse(text, format, Zone::Utc), Err(TimeProblem::Bad), "{text}");
+            assert_eq!(
+                parse(text, format, Zone::Utc),
+                Err(TimeProblem::Bad),
+                "{text}"
+            );
         }
     }
 
