@@ -1,7 +1,8 @@
 """Isolation forest against scikit-learn and isotree; see run.sh.
 
 Speed: CPU seconds (user + system) on one thread, the programs taking turns, medians. Data go to our side as a file of
-f64 values. scikit-learn and isotree get arrays in the layout that suits them best.
+f64 values. scikit-learn and isotree get arrays in the layout that suits them best; for the
+fit, isotree is also given the row-major array that our side and scikit-learn get (figures fit_rows).
 
 Quality: ROC AUC on the ADBench files of DAFU_DATA, all rows fitted and scored, the same number of distant seeds on both
 sides, with exact c(n) and with scikit-learn's approximation. scikit-learn's results are kept in the cache folder.
@@ -86,7 +87,7 @@ def speed(arguments, name, rows):
     fortran = np.asfortranarray(rows)
     one = rows[:1]
     taken = {key: [] for key in (
-        "fit", "fit_sampled", "score", "one_row", "sk_fit", "sk_score", "sk_one", "iso_fit", "iso_score", "iso_one")}
+        "fit", "fit_sampled", "score", "one_row", "sk_fit", "sk_score", "sk_one", "iso_fit", "iso_fit_rows", "iso_score", "iso_one")}
     for _ in range(REPEATS):
         for key, value in ours_speed(arguments.ours, path, rows.shape[1]).items():
             taken[key].append(value)
@@ -95,6 +96,7 @@ def speed(arguments, name, rows):
         taken["sk_score"].append(cpu(lambda: forest.score_samples(rows)))
         taken["sk_one"].append(cpu(lambda: forest.score_samples(one), 10))
         other = new_isotree()
+        taken["iso_fit_rows"].append(cpu(lambda: other.fit(rows)))
         taken["iso_fit"].append(cpu(lambda: other.fit(fortran)))
         by_row, by_column = cpu(lambda: other.predict(rows)), cpu(lambda: other.predict(fortran))
         taken["iso_score"].append(min(by_row, by_column))
@@ -113,6 +115,9 @@ def speed(arguments, name, rows):
     ratio("fit", "fit", "scikit-learn", "sk_fit", 10, 25)
     ratio("fit", "fit", "isotree", "iso_fit", 10, 25)
     ratio("fit_sampled_check", "fit_sampled", "isotree", "iso_fit", 10, 25)
+    # Row after row on both sides, as the data come; isotree then copies them into columns first.
+    ratio("fit_rows", "fit", "isotree", "iso_fit_rows", 10, 25)
+    ratio("fit_rows_sampled_check", "fit_sampled", "isotree", "iso_fit_rows", 10, 25)
     micro = median["one_row"] * 1e6
     for peer_name, key in (("scikit-learn", "sk_one"), ("isotree", "iso_one")):
         figure(f"one_row/{name}", f"{micro:.2f}us", peer_name, f"{median[key] * 1e6:.1f}us",
