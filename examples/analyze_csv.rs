@@ -227,6 +227,17 @@ fn print_evaluation(evaluation: &Evaluation) {
             None => println!(),
         }
     }
+    if let Some(threshold) = evaluation.chosen_threshold()
+        && let Some(expected) = threshold.expected_alert_share
+        && threshold.alert_share > 3.0 * expected
+    {
+        println!(
+            "WARNING: {:.1} % of the rows are alerts where training promised {:.1} %: these rows differ from the \
+             training rows; see the reasons in scored.csv for the features that moved",
+            100.0 * threshold.alert_share,
+            100.0 * expected
+        );
+    }
     println!(
         "(* decides)\n\n{:<10}{:>12}{:>18}{:>10}",
         "band", "rows", "amount", "fraud"
