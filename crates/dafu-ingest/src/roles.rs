@@ -238,8 +238,8 @@ fn by_name(
         | Role::UserLatitude
         | Role::UserLongitude
         | Role::MerchantLatitude
-        | Role::MerchantLongitude => (stats.numbers, "numbers".to_owned()),
-        Role::Numeric => (stats.numbers, "numbers".to_owned()),
+        | Role::MerchantLongitude
+        | Role::Numeric => (stats.numbers, "numbers".to_owned()),
         Role::Time => (stats.times, format!("times ({})", stats.time_format)),
         Role::Label if !params.fraud_values.is_empty() => (stats.present, "labels".to_owned()),
         Role::Label => (stats.labels, "labels".to_owned()),

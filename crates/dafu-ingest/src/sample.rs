@@ -21,10 +21,9 @@ impl Sample {
     }
 
     pub(crate) const fn rows(&self) -> usize {
-        if self.columns == 0 {
-            0
-        } else {
-            self.ends.len() / self.columns
+        match self.ends.len().checked_div(self.columns) {
+            Some(rows) => rows,
+            None => 0,
         }
     }
 
