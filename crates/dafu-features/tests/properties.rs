@@ -209,7 +209,7 @@ proptest! {
         let table = mixed(&rows, 1);
         let Some(preprocessor) = fitted(&params.clone().scaling(Scaling::None), &table) else { return Ok(()) };
         let mut more = rows.clone();
-        more.extend(rows.iter().cloned().map(|row| Row { label: None, ..row }));
+        more.extend(rows.iter().map(|row| Row { label: None, ..*row }));
         let params = params.scaling(Scaling::None);
         let Some(with_more) = fitted(&params, &mixed(&more, 1)) else { return Ok(()) };
         // Exact counts only: which levels are forgotten depends on how often they come, with a label or not.

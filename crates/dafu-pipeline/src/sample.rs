@@ -60,7 +60,9 @@ mod tests {
                     slots[slot] = row;
                 }
             }
-            slots.iter().for_each(|&row| kept[row] += 1);
+            for &row in &slots {
+                kept[row] += 1;
+            }
         }
         // Each count is binomial(4000, 1/4): mean 1000, standard deviation 27; six of them either way.
         assert!(
