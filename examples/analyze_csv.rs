@@ -2,7 +2,6 @@
 //!
 //! Run: `cargo run --release --example analyze_csv -- --input FILE --output DIR`
 //!
-//! Parquet files need the feature: `cargo run --release -p dafu-examples --features parquet --example analyze_csv`.
 //! Without `--input` a small simulated file is analysed. Memory does not grow with the file.
 
 use dafu::evaluation::LearningMode;
@@ -22,7 +21,7 @@ use std::path::Path;
 
 const USAGE: &str = "analyze_csv --input FILE [options]
 
-  --input FILE              CSV (plain or gzip) or Parquet; simulated payments when left out
+  --input FILE              CSV (plain or gzip); simulated payments when left out
   --role COLUMN=ROLE        gives a column a role; may stand several times
   --zone ZONE               zone of times without one: UTC (default), +02:00, Europe/Berlin, ...
   --contamination LEVELS    shares of rows to flag, the first decides; default 0.01,0.05,0.1

@@ -69,9 +69,7 @@ type Columns = (Vec<String>, Vec<u64>, Array2<f64>);
 
 /// Names of the numeric columns, the record number of each row, and the matrix. A missing number becomes its
 /// column's median, since the forest takes none.
-fn numeric_columns(
-    source: &dyn TableSource,
-) -> Result<Columns, Box<dyn Error>> {
+fn numeric_columns(source: &dyn TableSource) -> Result<Columns, Box<dyn Error>> {
     let mut names: Vec<String> = Vec::new();
     let mut columns: Vec<Vec<f64>> = Vec::new();
     let mut row_numbers = Vec::new();

@@ -1,4 +1,4 @@
-//! The file that an example reads: CSV, Parquet, or simulated payments.
+//! The file that an example reads: CSV, or simulated payments.
 
 use crate::args::Args;
 use dafu::ingest::{CsvSource, IngestParams, RolePlan, Suitability};
@@ -15,9 +15,6 @@ use std::path::Path;
 pub enum InputFile {
     /// CSV, plain or gzip.
     Csv(CsvSource),
-    /// Parquet.
-    #[cfg(feature = "parquet")]
-    Parquet(dafu::ingest::ParquetSource),
 }
 
 impl InputFile {
@@ -42,7 +39,10 @@ impl InputFile {
             return Ok(Self::Csv(CsvSource::from_bytes(simulated()?, &params)?));
         };
         if is_parquet(path)? {
-            return Self::open_parquet(path, &params);
+            return Err(format!(
+                "{path} is a Parquet file, which cannot be read yet: write it as CSV"
+            )
+            .into());
         }
         let sink = BufWriter::new(File::create(quarantine)?);
         Ok(Self::Csv(
@@ -50,27 +50,10 @@ impl InputFile {
         ))
     }
 
-    #[cfg(feature = "parquet")]
-    fn open_parquet(path: &str, params: &IngestParams) -> Result<Self, Box<dyn Error>> {
-        Ok(Self::Parquet(dafu::ingest::ParquetSource::open(
-            path, params,
-        )?))
-    }
-
-    #[cfg(not(feature = "parquet"))]
-    fn open_parquet(path: &str, _: &IngestParams) -> Result<Self, Box<dyn Error>> {
-        Err(
-            format!("{path} is a Parquet file: run with `-p dafu-examples --features parquet`")
-                .into(),
-        )
-    }
-
     /// What the columns mean.
     pub fn plan(&self) -> &RolePlan {
         match self {
             Self::Csv(source) => source.plan(),
-            #[cfg(feature = "parquet")]
-            Self::Parquet(source) => source.plan(),
         }
     }
 
@@ -82,8 +65,6 @@ impl InputFile {
     pub fn suitability(&self, progress: &dyn Progress) -> Result<Suitability, Box<dyn Error>> {
         match self {
             Self::Csv(source) => Ok(source.suitability(progress)?),
-            #[cfg(feature = "parquet")]
-            Self::Parquet(source) => Ok(source.suitability(progress)?),
         }
     }
 }
@@ -92,8 +73,6 @@ impl TableSource for InputFile {
     fn chunks(&self) -> Result<Chunks<'_>, SourceError> {
         match self {
             Self::Csv(source) => source.chunks(),
-            #[cfg(feature = "parquet")]
-            Self::Parquet(source) => source.chunks(),
         }
     }
 }

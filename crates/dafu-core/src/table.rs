@@ -2,6 +2,7 @@
 
 use crate::{CoreError, Label, Timestamp};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -392,7 +393,9 @@ impl Table {
     /// [`TableError`] for columns of unequal length, with wrong storage, or with a name or unique role twice.
     pub fn new(columns: Vec<Column>, row_numbers: Vec<u64>) -> Result<Self, TableError> {
         let expected = row_numbers.len();
-        for (index, column) in columns.iter().enumerate() {
+        let mut names = BTreeSet::new();
+        let mut roles = BTreeMap::new();
+        for column in &columns {
             let (name, role) = (column.name.to_string(), column.role);
             let got = column.data.len();
             if got != expected {
@@ -411,18 +414,17 @@ impl Table {
                     got,
                 });
             }
-            for earlier in &columns[..index] {
-                if earlier.name == column.name {
-                    return Err(TableError::DuplicateName { name });
-                }
-                if role.is_unique() && earlier.role == role {
-                    let first = earlier.name.to_string();
-                    return Err(TableError::DuplicateRole {
-                        role,
-                        first,
-                        second: name,
-                    });
-                }
+            if !names.insert(&*column.name) {
+                return Err(TableError::DuplicateName { name });
+            }
+            if role.is_unique()
+                && let Some(first) = roles.insert(role, &column.name)
+            {
+                return Err(TableError::DuplicateRole {
+                    role,
+                    first: first.to_string(),
+                    second: name,
+                });
             }
         }
         Ok(Self {

@@ -146,10 +146,10 @@ mod step {
         let ones = as_table(&ndarray::Array2::ones((9, 3)));
         let data = constant.fit(&ones).unwrap().transform(&ones).unwrap();
         for whitener in [Whitener::pca(), Whitener::zca(), Whitener::cholesky()] {
-            if let Ok(step) = LinfaStep::whitener(&whitener, &data) {
-                if let Ok(white) = step.transform(&data) {
-                    assert!(white.values().iter().all(|value| value.is_finite()));
-                }
+            if let Ok(step) = LinfaStep::whitener(&whitener, &data)
+                && let Ok(white) = step.transform(&data)
+            {
+                assert!(white.values().iter().all(|value| value.is_finite()));
             }
         }
     }

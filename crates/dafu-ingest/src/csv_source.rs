@@ -304,6 +304,7 @@ impl CsvTables<'_> {
         let fields = self.reader.fields();
         let delimiter = self.source.plan.delimiter;
         let policies = self.source.params.params().policies;
+        let mut noted = Vec::new();
         let max_field = self.source.params.params().limits.max_field;
         if let Some((broken, cut)) = broken {
             let hopeless = matches!(
@@ -315,19 +316,19 @@ impl CsvTables<'_> {
                     .pass
                     .broken_row(row, broken, &encode(fields, delimiter));
             }
-            let value = &fields.bytes()[..fields.bytes().len().min(100)];
-            self.pass.note_coerced(row, broken, value);
+            noted.push(broken);
         }
         if self.reader.field_count() != self.source.header.len() {
             let ragged = Broken {
                 class: BadRecordClass::RaggedRow,
                 column: None,
             };
-            let encoded = encode(fields, delimiter);
             if policies.of(BadRecordClass::RaggedRow) != Policy::Coerce {
-                return self.pass.broken_row(row, ragged, &encoded);
+                return self
+                    .pass
+                    .broken_row(row, ragged, &encode(fields, delimiter));
             }
-            self.pass.note_coerced(row, ragged, &encoded);
+            noted.push(ragged);
         }
         let targets = Arc::clone(&self.source.targets);
         let cell = |index: usize| match targets[index]
@@ -340,7 +341,8 @@ impl CsvTables<'_> {
             }
             Some(bytes) => Cell::Bytes(bytes),
         };
-        self.pass.row(row, cell, || encode(fields, delimiter))
+        self.pass
+            .row(row, cell, || encode(fields, delimiter), &noted)
     }
 }
 

@@ -70,11 +70,7 @@ const OTHER_FORMATS: [(&[u8], &str, &str); 9] = [
         "decompress it with `xz -d`",
     ),
     (b"BZh", "a bzip2 stream", "decompress it with `bzip2 -d`"),
-    (
-        b"PAR1",
-        "a Parquet file",
-        "read it with `ParquetSource` (feature `parquet`)",
-    ),
+    (b"PAR1", "a Parquet file", "write it as CSV"),
     (b"ARROW1", "an Arrow file", "write it as CSV or Parquet"),
     (
         b"\xff\xfe",

@@ -109,12 +109,14 @@ impl<'p> Pass<'p> {
         Ok(Table::new(columns, row_numbers)?)
     }
 
-    /// Takes in a row. `cell` gives the cell of a target by its index, `raw` the record as text.
+    /// Takes in a row. `cell` gives the cell of a target by its index, `raw` the record as text, `noted` what was
+    /// coerced before the row came here.
     pub(crate) fn row<'a>(
         &mut self,
         row: u64,
         cell: impl Fn(usize) -> Cell<'a>,
         raw: impl Fn() -> Vec<u8>,
+        noted: &[Broken],
     ) -> Result<(), IngestError> {
         self.report.rows_read += 1;
         self.converter.coerced.clear();
@@ -144,6 +146,16 @@ impl<'p> Pass<'p> {
             let index = broken.column.unwrap_or_default();
             self.converter.coerced.push((broken.class, index));
         }
+        for broken in noted {
+            let column = broken.column.and_then(|index| targets.get(index));
+            let finding = Finding {
+                class: broken.class,
+                row,
+                column: column.map_or("", |target| &target.name),
+                value: &raw(),
+            };
+            self.report.add(finding, Policy::Coerce);
+        }
         for (class, index) in self.converter.coerced.drain(..) {
             let bytes = cell_bytes(&cell(index));
             let finding = Finding {
@@ -156,22 +168,6 @@ impl<'p> Pass<'p> {
         }
         self.keep(row, values);
         Ok(())
-    }
-
-    /// Counts a class that was coerced before the row came here.
-    pub(crate) fn note_coerced(&mut self, row: u64, broken: Broken, value: &[u8]) {
-        let targets = Arc::clone(&self.targets);
-        let column = broken
-            .column
-            .and_then(|index| targets.get(index))
-            .map_or("", |target| &target.name);
-        let finding = Finding {
-            class: broken.class,
-            row,
-            column,
-            value,
-        };
-        self.report.add(finding, Policy::Coerce);
     }
 
     /// Takes in a row that has no usable cells. `column` of `broken` is the index of a target.

@@ -26,7 +26,12 @@ fn open(file: &str) -> Option<CsvSource> {
 }
 
 fn roles(source: &CsvSource) -> Vec<Role> {
-    source.plan().columns.iter().map(|column| column.role).collect()
+    source
+        .plan()
+        .columns
+        .iter()
+        .map(|column| column.role)
+        .collect()
 }
 
 #[test]
@@ -46,7 +51,11 @@ fn the_handbook_file_needs_no_help() {
             Role::Ignore
         ]
     );
-    let leaks: Vec<&str> = source.plan().leaks().map(|column| column.name.as_str()).collect();
+    let leaks: Vec<&str> = source
+        .plan()
+        .leaks()
+        .map(|column| column.name.as_str())
+        .collect();
     assert_eq!(leaks, ["fraud_scenario"]);
     let start = std::time::Instant::now();
     let data = source.suitability(&NoProgress).unwrap();
@@ -83,7 +92,13 @@ fn the_sparkov_file_needs_no_help() {
     let data = source.suitability(&NoProgress).unwrap();
     println!("{data}");
     assert_eq!(data.rows, 277_940);
-    assert_eq!(data.columns.iter().filter(|column| column.leak.is_some()).count(), 0);
+    assert_eq!(
+        data.columns
+            .iter()
+            .filter(|column| column.leak.is_some())
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -92,7 +107,9 @@ fn the_tabular_file_and_adbench_give_numbers_and_a_label() {
         return;
     };
     println!("{}", source.suitability(&NoProgress).unwrap());
-    let Some(folder) = data("adbench") else { return };
+    let Some(folder) = data("adbench") else {
+        return;
+    };
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -103,7 +120,13 @@ fn the_tabular_file_and_adbench_give_numbers_and_a_label() {
         let (last, others) = source.plan().columns.split_last().unwrap();
         assert_eq!(last.role, Role::Label, "{}", file.display());
         for column in others {
-            println!("{} {} {} {}", file.display(), column.name, column.role, column.reason);
+            println!(
+                "{} {} {} {}",
+                file.display(),
+                column.name,
+                column.role,
+                column.reason
+            );
         }
         let data = source.suitability(&NoProgress).unwrap();
         println!("{} {:?}", file.display(), data.warnings);

@@ -1,6 +1,8 @@
 //! Settings of a detector, checked together.
 
-use crate::{ModelsFile, OneOrMany, PipelineError, SampleSize, Trainer};
+#[cfg(feature = "iforest")]
+use crate::SampleSize;
+use crate::{ModelsFile, OneOrMany, PipelineError, Trainer};
 use dafu_core::{Bands, Role, StageSpec};
 use dafu_features::PreprocessorParams;
 use std::collections::BTreeMap;

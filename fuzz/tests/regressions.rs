@@ -1,0 +1,28 @@
+//! Replays every kept input on stable Rust.
+
+use std::path::Path;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions").join(target);
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty(), "{target} has no input");
+    for file in files {
+        println!("{}", file.display());
+        run(&std::fs::read(file).unwrap());
+    }
+}
+
+#[test]
+fn ingest_csv_holds() {
+    replay("ingest_csv", dafu_fuzz::ingest_csv);
+}
+
+#[test]
+fn model_decode_holds() {
+    replay("model_decode", dafu_fuzz::model_decode);
+}
+
+#[test]
+fn timestamp_holds() {
+    replay("timestamp", dafu_fuzz::timestamp);
+}
