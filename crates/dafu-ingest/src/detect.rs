@@ -66,21 +66,12 @@ pub(crate) fn detect_csv(
         return Ok(Detection { header, plan });
     }
     let mut sample = Sample::new(columns);
-    let push = |sample: &mut Sample, reader: &RecordReader| {
-        let fields = reader.fields();
-        if fields.len() == columns {
-            sample.push(Exact {
-                left: columns,
-                fields: fields.iter(),
-            });
-        }
-    };
     if !checked.header {
-        push(&mut sample, &reader);
+        sample.push(reader.fields().iter());
     }
     while sample.rows() < checked.sample_rows && !sample.is_full() {
         match reader.next()? {
-            Next::Record => push(&mut sample, &reader),
+            Next::Record => sample.push(reader.fields().iter()),
             Next::Broken { .. } => {}
             Next::End => break,
         }
@@ -89,25 +80,6 @@ pub(crate) fn detect_csv(
     plan.delimiter = delimiter;
     Ok(Detection { header, plan })
 }
-
-/// An iterator that knows its length.
-struct Exact<I> {
-    left: usize,
-    fields: I,
-}
-
-impl<I: Iterator> Iterator for Exact<I> {
-    type Item = I::Item;
-    fn next(&mut self) -> Option<I::Item> {
-        self.left = self.left.checked_sub(1)?;
-        self.fields.next()
-    }
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Exact<I> {}
 
 /// Column names, each once: an empty one becomes `column_N`, a repeated one gets a number.
 fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {

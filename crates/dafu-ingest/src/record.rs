@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
         self.bytes.get(start..end)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let fields = *self;
         (0..fields.len()).filter_map(move |column| fields.at(column))
     }

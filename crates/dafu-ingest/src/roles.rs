@@ -13,6 +13,7 @@ use crate::role_name::{roles_of, telling_word};
 use crate::sample::Sample;
 use dafu_core::table::Storage;
 use dafu_core::{Label, Role};
+use std::collections::BTreeSet;
 
 /// A role that fits a column, how sure that is, and why.
 #[derive(Debug, Clone)]
@@ -133,31 +134,29 @@ fn choose(header: &[String], stats: &[ColumnStats], params: &IngestParams) -> Ve
     }
     // The surest name of a role wins; of two equal ones the first column.
     names.sort_unstable();
+    let mut taken: BTreeSet<Role> = chosen.iter().flatten().map(|choice| choice.role).collect();
     for (rank, column, role) in names {
-        let taken = |role| {
-            chosen
-                .iter()
-                .flatten()
-                .any(|choice: &Choice| choice.role == role)
-        };
-        if chosen[column].is_some() || (role.is_unique() && taken(role)) {
+        if chosen[column].is_some() || (role.is_unique() && taken.contains(&role)) {
             continue;
         }
         if let Some(choice) = by_name(&header[column], role, rank, &stats[column], params) {
+            taken.insert(choice.role);
             chosen[column] = Some(choice);
         }
     }
     lone_coordinates(header, &mut chosen, &given);
+    taken.extend(chosen.iter().flatten().map(|choice| choice.role));
     for column in 0..header.len() {
         if chosen[column].is_none() {
-            let taken: Vec<Role> = chosen.iter().flatten().map(|choice| choice.role).collect();
             let is_last = column + 1 == header.len();
             let name = &header[column];
             let suspect = telling_word(name).filter(|_| params.suspects == Suspects::LeaveOut);
-            chosen[column] = Some(match suspect {
+            let choice = match suspect {
                 Some(word) => Choice::new(Role::Ignore, 0.9, telling_reason(&word)),
                 None => by_value(&stats[column], &taken, is_last),
-            });
+            };
+            taken.insert(choice.role);
+            chosen[column] = Some(choice);
         }
     }
     chosen
@@ -285,7 +284,7 @@ fn telling_reason(word: &str) -> String {
 }
 
 /// The role that values say.
-fn by_value(stats: &ColumnStats, taken: &[Role], is_last: bool) -> Choice {
+fn by_value(stats: &ColumnStats, taken: &BTreeSet<Role>, is_last: bool) -> Choice {
     let free = |role| !taken.contains(&role);
     let all = format!("of {} values", stats.present);
     if stats.present == 0 {

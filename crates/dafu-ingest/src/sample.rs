@@ -32,17 +32,19 @@ impl Sample {
     }
 
     /// Adds a row; one with another number of fields is left out.
-    pub(crate) fn push<'a>(&mut self, fields: impl ExactSizeIterator<Item = &'a [u8]>) {
-        if fields.len() != self.columns {
+    pub(crate) fn push<'a>(&mut self, fields: impl Iterator<Item = &'a [u8]> + Clone) {
+        if fields.clone().count() != self.columns {
             return;
         }
         for field in fields {
-            self.bytes.extend_from_slice(field);
+            // What is not UTF-8 is a value all the same.
+            self.bytes
+                .extend_from_slice(String::from_utf8_lossy(field).as_bytes());
             self.ends.push(self.bytes.len());
         }
     }
 
-    /// The trimmed texts of a column; one that is not UTF-8 is empty.
+    /// The trimmed texts of a column.
     pub(crate) fn column(&self, column: usize) -> impl Iterator<Item = &str> {
         (0..self.rows()).map(move |row| self.text(row, column))
     }

@@ -335,7 +335,8 @@ fn a_gzip_file_that_ends_early_is_an_error_with_the_row() {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        text.push_str(&format!("{row},{}\n", state >> 40));
+        text.push_str(&[row.to_string(), (state >> 40).to_string()].join(","));
+        text.push('\n');
     }
     let file = gzip(text.as_bytes());
     let error = error_of(&file[..file.len() * 3 / 4], &params().sample_rows(100));
