@@ -73,9 +73,9 @@ fn learn_and_apply(tables: &[Table]) -> (Vec<String>, usize) {
     let params = PreprocessorParams::default().role(Role::Merchant, target);
     let (training, later) = tables.split_at(tables.len() * 4 / 5);
     let mut fitter = params.check().unwrap().fitter();
-    training
-        .iter()
-        .for_each(|table| fitter.observe(table).unwrap());
+    for table in training {
+        fitter.observe(table).unwrap();
+    }
     let preprocessor = fitter.finish().unwrap();
     println!("{}", preprocessor.report());
     // `Dataset::new` checks that every cell is finite.
