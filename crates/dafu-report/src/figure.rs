@@ -273,7 +273,7 @@ fn header(scene: &mut Scene, evaluation: &Evaluation) {
         room -= text.width() + 20.0;
         scene.text(text);
     }
-    let line = Text::new(MARGIN, 53.0, parts.join("   |   "))
+    let line = Text::new(MARGIN, 53.0, parts.join(" | "))
         .size(13.0)
         .ink(SOFT);
     scene.text(line.fit(room));

@@ -334,6 +334,16 @@ fn clean(text: &str) -> String {
     text.chars().map(printable).collect()
 }
 
+/// Whether the table of widths knows every letter of a text, and no run of spaces shrinks to one.
+pub(crate) fn is_measured(text: &str) -> bool {
+    let known = |c: char| {
+        let index = (c as usize).checked_sub(0x20);
+        let width = index.and_then(|index| advance::REGULAR.get(index));
+        width.is_some_and(|width| *width > 0)
+    };
+    text.chars().all(known) && !text.contains("  ") && text.trim() == text
+}
+
 /// Width of a text in scene units.
 pub(crate) fn width(text: &str, size: f64, weight: Weight) -> f64 {
     let table = match weight {

@@ -7,7 +7,8 @@
 
 use crate::ink::Ink;
 use crate::scene::{
-    Anchor, Area, Mark, Scene, Shape, Stroke, Text, Weight, cross_width, printable, tenths,
+    Anchor, Area, Mark, Scene, Shape, Stroke, Text, Weight, cross_width, is_measured, printable,
+    tenths,
 };
 use std::fmt::Write;
 
@@ -183,6 +184,11 @@ fn text(text: &Text) -> String {
         Anchor::Start => {}
         Anchor::Middle => out += " text-anchor=\"middle\"",
         Anchor::End => out += " text-anchor=\"end\"",
+    }
+    // Holds the layout in whatever font the reader has; single signs need no help.
+    if text.content.chars().count() > 2 && is_measured(&text.content) {
+        let length = number(text.width());
+        out += &format!(" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\"");
     }
     if text.upwards {
         out += &format!(" transform=\"rotate(-90 {x} {y})\"");

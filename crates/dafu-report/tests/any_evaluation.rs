@@ -261,8 +261,6 @@ fn check(what: &str, xml: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
     #[test]
     fn any_evaluation_is_drawn(evaluation in evaluation()) {
         check("figure", &render_svg(&evaluation))?;

@@ -63,6 +63,13 @@ fn every_page_is_well_formed_and_escapes_what_it_shows() {
         if let Some(folder) = std::env::var_os("DAFU_FIGURES") {
             let path = std::path::Path::new(&folder).join(format!("{name}.html"));
             std::fs::write(path, &html).unwrap();
+            if name == "supervised" {
+                let path = std::path::Path::new(&folder).join("plain.html");
+                let meta = ReportMeta::new("Payments of July")
+                    .with_seed(1)
+                    .with_setting("trees", 100);
+                std::fs::write(path, render_html(&common::supervised(), &meta)).unwrap();
+            }
         }
     }
 }
