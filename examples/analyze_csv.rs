@@ -12,7 +12,6 @@ use dafu::report::{CsvMode, ReportMeta, write_all};
 use dafu::{EvaluateOptions, Judged, SourceError};
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
-use dafu_examples::file::InputFile;
 use dafu_examples::scored::Export;
 use std::error::Error;
 use std::fs::File;
@@ -21,7 +20,7 @@ use std::path::Path;
 
 const USAGE: &str = "analyze_csv --input FILE [options]
 
-  --input FILE              CSV (plain or gzip); simulated payments when left out
+  --input FILE              CSV (plain or gzip) or Parquet; simulated payments when left out
   --role COLUMN=ROLE        gives a column a role; may stand several times
   --zone ZONE               zone of times without one: UTC (default), +02:00, Europe/Berlin, ...
   --contamination LEVELS    shares of rows to flag, the first decides; default 0.01,0.05,0.1
@@ -56,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bars = Bars::default();
 
     // 1. What do the columns mean?
-    let file = InputFile::open(&args, &output.join("quarantine.csv"))?;
+    let file = dafu_examples::file::open(&args, &output.join("quarantine.csv"))?;
     println!("{}", file.plan());
 
     // 2. What is in them?

@@ -6,7 +6,7 @@
 //! Without `--input` it scores a small table of its own and prints the five highest scores.
 
 use dafu::iforest::IsolationForestParams;
-use dafu::ingest::{CsvSource, IngestParams};
+use dafu::ingest::{FileSource, IngestParams};
 use dafu::{Role, TableSource};
 use dafu_examples::args::Args;
 use ndarray::Array2;
@@ -31,8 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ingest = ingest.role(label, Role::Ignore);
     }
     let source = match args.value("input") {
-        Some(path) => CsvSource::open(path, &ingest)?,
-        None => CsvSource::from_bytes(built_in(), &ingest)?,
+        Some(path) => FileSource::open(path, &ingest)?,
+        None => FileSource::from_bytes(built_in(), &ingest)?,
     };
 
     let (names, row_numbers, rows) = numeric_columns(&source)?;

@@ -5,7 +5,7 @@ use dafu_core::time::Civil;
 use dafu_core::{SchemaHash, Timestamp};
 use dafu_features::Preprocessor;
 use dafu_iforest::IsolationForest;
-use dafu_ingest::{CsvSource, IngestParams, Policies, Policy};
+use dafu_ingest::{FileSource, IngestParams, Policies, Policy};
 use dafu_pipeline::{Detector, stage_registry};
 
 /// Any bytes are a table, an error, or quarantined rows; every row is accounted for.
@@ -13,7 +13,7 @@ pub fn ingest_csv(data: &[u8]) {
     let Some((&policy, file)) = data.split_first() else { return };
     let policy = [Policy::Coerce, Policy::Quarantine, Policy::Reject][usize::from(policy % 3)];
     let params = IngestParams::default().policies(Policies::all(policy)).chunk_rows(16);
-    let Ok(source) = CsvSource::from_bytes(file, &params) else { return };
+    let Ok(source) = FileSource::from_bytes(file, &params) else { return };
     let Ok(tables) = source.tables() else { return };
     for table in tables {
         if table.is_err() {

@@ -4,7 +4,7 @@ use crate::card_token::token;
 use crate::label::LabelValues;
 use crate::number::{parse as parse_number, without_currency_sign};
 use crate::params::CheckedIngestParams;
-use crate::plan::ColumnPlan;
+use crate::plan::{ColumnPlan, RolePlan};
 use crate::time_format::{TimeFormat, TimeProblem, parse as parse_time, resolve};
 use crate::{BadRecordClass, NumberStyle, Policy};
 use dafu_core::table::Storage;
@@ -14,15 +14,16 @@ use std::sync::Arc;
 
 /// A value as the file holds it.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    dead_code,
-    reason = "CSV files have bytes only; formats with types join here"
+#[cfg_attr(
+    not(feature = "parquet"),
+    expect(dead_code, reason = "CSV has bytes only")
 )]
 pub(crate) enum Cell<'a> {
     Missing,
     Bytes(&'a [u8]),
     Number(f64),
-    Integer(i64),
+    /// From `i64::MIN` to `u64::MAX`.
+    Integer(i128),
     /// An instant, in microseconds.
     Micros(i64),
     /// A wall-clock time without zone, as the microseconds that it would have in UTC.
@@ -85,7 +86,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(plan: &ColumnPlan, position: Option<usize>) -> Self {
+    fn new(plan: &ColumnPlan, position: Option<usize>) -> Self {
         Self {
             name: Arc::from(plan.name.as_str()),
             role: plan.role,
@@ -94,6 +95,16 @@ impl Target {
             times: plan.times,
             labels: plan.labels.clone(),
         }
+    }
+
+    /// The columns of a plan that are read, with their places in a file.
+    pub(crate) fn all(plan: &RolePlan, positions: &[Option<usize>]) -> Arc<[Self]> {
+        plan.columns
+            .iter()
+            .zip(positions)
+            .filter(|(column, _)| column.role != Role::Ignore)
+            .map(|(column, position)| Self::new(column, *position))
+            .collect()
     }
 
     const fn is_required(&self) -> bool {
@@ -362,7 +373,7 @@ impl<'p> Converter<'p> {
 
 fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
-        Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     }
 }

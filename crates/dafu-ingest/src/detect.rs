@@ -1,12 +1,12 @@
 //! Looking at the beginning of a CSV file: delimiter, header, sample, roles.
 
-use crate::IngestError;
+use crate::card_token::{redact, shown};
 use crate::input::{ByteInput, Origin};
 use crate::params::CheckedIngestParams;
 use crate::plan::RolePlan;
 use crate::record::{Next, RecordReader};
-use crate::roles;
 use crate::sample::Sample;
+use crate::{BadRecordClass, IngestError, roles};
 use std::collections::BTreeSet;
 
 /// Bytes that are looked at to find the delimiter.
@@ -41,6 +41,17 @@ pub(crate) fn detect_csv(
                 limit: checked.limits.max_columns,
             });
         }
+        Next::Broken {
+            class: class @ BadRecordClass::UnclosedQuote,
+            ..
+        } => {
+            return Err(IngestError::BadRecord {
+                row: 0,
+                column: String::new(),
+                class,
+                value: shown(reader.fields().bytes()),
+            });
+        }
         Next::Broken { .. } => {
             return Err(IngestError::HeaderTooLong {
                 limit: checked.limits.max_field,
@@ -48,12 +59,26 @@ pub(crate) fn detect_csv(
         }
         Next::Record => {}
     }
+    let bytes = reader.fields().bytes();
+    let nuls = bytes.split(|byte| *byte == 0).count() - 1;
+    if nuls * 3 > bytes.len() {
+        return Err(IngestError::NotCsv {
+            found: "UTF-16 text without a byte order mark",
+            remedy: "convert it to UTF-8 with `iconv -f UTF-16LE -t UTF-8` (or UTF-16BE)",
+        });
+    }
     let texts: Vec<String> = reader
         .fields()
         .iter()
         .map(|field| String::from_utf8_lossy(field).trim().to_owned())
         .collect();
     let header = if checked.header {
+        if texts.iter().all(|text| text.parse::<f64>().is_ok()) {
+            assumptions.push(
+                "the first row holds only numbers and is taken for the header: if it is data, set `header` to false"
+                    .to_owned(),
+            );
+        }
         names(texts, &mut assumptions)
     } else {
         (1..=columns)
@@ -81,22 +106,20 @@ pub(crate) fn detect_csv(
     Ok(Detection { header, plan })
 }
 
-/// Column names, each once: an empty one becomes `column_N`, a repeated one gets a number.
-fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {
-    let numbers = texts
-        .iter()
-        .filter(|text| text.parse::<f64>().is_ok())
-        .count();
-    if numbers == texts.len() {
-        assumptions.push(
-            "the first row holds only numbers and is taken for the header: if it is data, set `header` to false"
-                .to_owned(),
-        );
-    }
+/// Column names, each once: an empty one becomes `column_N`, a repeated one gets a number, a card number is taken out.
+pub(crate) fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut header = Vec::with_capacity(texts.len());
     for (index, text) in texts.into_iter().enumerate() {
         let mut name = text.replace(char::is_control, " ");
+        let clean = redact(name.as_bytes());
+        if clean != name.as_bytes() {
+            assumptions.push(format!(
+                "a card number was taken out of the name of column {}: if the first row is data, set `header` to false",
+                index + 1
+            ));
+            name = String::from_utf8_lossy(&clean).into_owned();
+        }
         if name.is_empty() {
             name = format!("column_{}", index + 1);
             assumptions.push(format!(

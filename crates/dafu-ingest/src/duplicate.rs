@@ -85,7 +85,8 @@ pub(crate) fn content_hash<'a, 'b: 'a>(values: impl Iterator<Item = &'a Typed<'b
     let mut hasher = DefaultHasher::new();
     for value in values {
         match value {
-            Typed::Number(number) => hasher.write_u64(number.to_bits()),
+            // Adding zero makes one zero of the two.
+            Typed::Number(number) => hasher.write_u64((number + 0.0).to_bits()),
             Typed::Time(time) => time.hash(&mut hasher),
             Typed::Label(label) => label.hash(&mut hasher),
             Typed::Text(text) => text.hash(&mut hasher),

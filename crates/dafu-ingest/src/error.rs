@@ -173,6 +173,16 @@ pub enum IngestError {
         #[source]
         source: io::Error,
     },
+    /// A column that was given a role holds nothing that a table can hold.
+    #[error(
+        "column {column:?} cannot be read: {why}; give it the role `ignore`, or write it in another way"
+    )]
+    UnreadableColumn {
+        /// The name.
+        column: String,
+        /// Why.
+        why: &'static str,
+    },
     /// A Parquet file cannot be read.
     #[error("cannot read the Parquet file after row {row}: {problem}")]
     Parquet {

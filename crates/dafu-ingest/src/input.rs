@@ -15,6 +15,29 @@ pub(crate) enum Origin {
     Bytes(Arc<[u8]>),
 }
 
+impl Origin {
+    fn reader(&self) -> Result<Bytes, IngestError> {
+        Ok(match self {
+            Self::Path(path) => Box::new(File::open(path).map_err(|source| IngestError::Open {
+                path: path.display().to_string(),
+                source,
+            })?),
+            Self::Bytes(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
+        })
+    }
+
+    /// Whether the first bytes are those of a Parquet file.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn is_parquet(&self) -> Result<bool, IngestError> {
+        let mut magic = Vec::with_capacity(4);
+        self.reader()?
+            .take(4)
+            .read_to_end(&mut magic)
+            .map_err(|source| IngestError::Read { row: 0, source })?;
+        Ok(magic == b"PAR1")
+    }
+}
+
 type Bytes = Box<dyn Read + Send>;
 
 /// Counts what the decompressor takes.
@@ -70,7 +93,11 @@ const OTHER_FORMATS: [(&[u8], &str, &str); 9] = [
         "decompress it with `xz -d`",
     ),
     (b"BZh", "a bzip2 stream", "decompress it with `bzip2 -d`"),
-    (b"PAR1", "a Parquet file", "write it as CSV"),
+    (
+        b"PAR1",
+        "a Parquet file",
+        "switch on the feature `parquet`, or write it as CSV",
+    ),
     (b"ARROW1", "an Arrow file", "write it as CSV or Parquet"),
     (
         b"\xff\xfe",
@@ -86,16 +113,7 @@ const OTHER_FORMATS: [(&[u8], &str, &str); 9] = [
 
 impl ByteInput {
     pub(crate) fn open(origin: &Origin, limits: &Limits) -> Result<Self, IngestError> {
-        let mut inner: Bytes = match origin {
-            Origin::Path(path) => {
-                let open_error = |source| IngestError::Open {
-                    path: path.display().to_string(),
-                    source,
-                };
-                Box::new(File::open(path).map_err(open_error)?)
-            }
-            Origin::Bytes(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
-        };
+        let mut inner = origin.reader()?;
         let mut first = Vec::with_capacity(8);
         inner
             .by_ref()

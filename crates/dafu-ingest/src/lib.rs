@@ -1,14 +1,14 @@
-//! Reading transactions from files: CSV, plain or gzip, into columns with roles, in bounded memory.
+//! Reading transactions from files: CSV, plain or gzip, and Parquet, into columns with roles, in bounded memory.
 //!
 //! ```
 //! use dafu_core::{NoProgress, Role};
-//! use dafu_ingest::{CsvSource, IngestParams};
+//! use dafu_ingest::{FileSource, IngestParams};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let file = "transaction_id,user_id,amount,merchant_id,timestamp,is_fraud,fraud_scenario\n\
 //!             1,anna,57.16,shop,2018-04-01T00:00:31Z,0,0\n\
 //!             2,ben,notanumber,shop,2018-04-01T00:02:10Z,0,0\n";
-//! let source = CsvSource::from_bytes(file, &IngestParams::default())?;
+//! let source = FileSource::from_bytes(file, &IngestParams::default())?;
 //! // What the columns mean, and why.
 //! assert_eq!(source.plan().role("amount"), Some(Role::Amount));
 //! assert_eq!(source.plan().role("fraud_scenario"), Some(Role::Ignore));
@@ -25,6 +25,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `parquet` | Parquet files (plain, snappy, zstd or gzip pages), without arrow |
 //! | `serde` | `Serialize` and `Deserialize` for plans and reports |
 //!
 //! Minimum supported Rust version: 1.89.
@@ -33,15 +34,20 @@ mod card_token;
 mod cardinality;
 mod column_stats;
 mod convert;
-mod csv_source;
+mod csv_rows;
 mod detect;
 mod duplicate;
 mod error;
+mod file_source;
 mod input;
 mod label;
 mod leak;
 mod number;
 mod params;
+#[cfg(feature = "parquet")]
+mod parquet_column;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
 mod pass;
 mod plan;
 mod policy;
@@ -55,8 +61,8 @@ mod suitability;
 mod time_format;
 
 pub use cardinality::Cardinality;
-pub use csv_source::{CsvSource, CsvTables};
 pub use error::IngestError;
+pub use file_source::{FileSource, FileTables};
 pub use label::LabelValues;
 pub use number::NumberStyle;
 pub use params::{CheckedIngestParams, DateOrder, IngestParams, Limits, Suspects, TokenKey};

@@ -76,8 +76,8 @@ impl<'p> Pass<'p> {
             .collect()
     }
 
-    pub(crate) fn targets(&self) -> &[Target] {
-        &self.targets
+    pub(crate) fn targets(&self) -> Arc<[Target]> {
+        Arc::clone(&self.targets)
     }
 
     /// Whether the chunk at hand is large enough.
@@ -269,12 +269,14 @@ impl<'p> Pass<'p> {
         self.report.add(finding, Policy::Quarantine);
         self.report.rows_quarantined += 1;
         if self.report.quarantine.len() < self.params.params().limits.max_quarantine_sample {
-            let cut = redact(&raw[..raw.len().min(SAMPLE_BYTES)]);
+            // Redacted before it is cut, or a part of a card number would be left at the end.
+            let record = redact(raw);
+            let cut = cut_at_character(&record, SAMPLE_BYTES);
             self.report.quarantine.push(QuarantinedRecord {
                 row,
                 class,
                 column: column.to_owned(),
-                record: String::from_utf8_lossy(&cut).into_owned(),
+                record: String::from_utf8_lossy(cut).into_owned(),
             });
         }
         if let Some(sink) = &mut self.sink {
@@ -311,16 +313,29 @@ impl<'p> Pass<'p> {
 /// The first line of a written quarantine.
 pub(crate) const QUARANTINE_HEADER: &[u8] = b"row,class,column,record\n";
 
-fn cell_bytes(cell: &Cell<'_>) -> Vec<u8> {
+/// A cell as text.
+pub(crate) fn cell_bytes(cell: &Cell<'_>) -> Vec<u8> {
     match cell {
         Cell::Missing => Vec::new(),
         Cell::Bytes(bytes) => bytes.to_vec(),
         Cell::Number(value) => value.to_string().into_bytes(),
-        Cell::Integer(value) | Cell::Micros(value) | Cell::WallMicros(value) => {
-            value.to_string().into_bytes()
-        }
+        Cell::Integer(value) => value.to_string().into_bytes(),
+        Cell::Micros(value) | Cell::WallMicros(value) => value.to_string().into_bytes(),
         Cell::Flag(flag) => flag.to_string().into_bytes(),
     }
+}
+
+/// The first bytes of a field, without a character that would be cut in two.
+pub(crate) fn cut_at_character(bytes: &[u8], limit: usize) -> &[u8] {
+    if bytes.len() <= limit {
+        return bytes;
+    }
+    let is_middle = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let cut = (limit.saturating_sub(3)..=limit)
+        .rev()
+        .find(|&at| !is_middle(at))
+        .unwrap_or(limit);
+    &bytes[..cut]
 }
 
 /// A field as CSV, in quotes where it needs them.

@@ -99,12 +99,12 @@ fn extras(
 /// bytes and control characters in it become spaces. An internet address that cannot be read becomes an extra.
 ///
 /// ```
-/// use dafu_ingest::{CsvSource, IngestParams, TransactionReader};
+/// use dafu_ingest::{FileSource, IngestParams, TransactionReader};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let file = "transaction_id,user_id,amount,merchant_id,timestamp,category,is_fraud\n\
 ///             1,anna,57.16,shop,2018-04-01T00:00:31Z,food,0\n";
-/// let source = CsvSource::from_bytes(file, &IngestParams::default())?;
+/// let source = FileSource::from_bytes(file, &IngestParams::default())?;
 /// for table in source.tables()? {
 ///     let table = table?;
 ///     let reader = TransactionReader::new(&table)?;

@@ -54,6 +54,6 @@ impl Sample {
         let index = row * self.columns + column;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         let bytes = &self.bytes[start..self.ends[index]];
-        std::str::from_utf8(bytes.trim_ascii()).unwrap_or_default()
+        std::str::from_utf8(bytes).unwrap_or_default().trim()
     }
 }

@@ -4,7 +4,7 @@
 use dafu_core::time::Zone;
 use dafu_core::{Column, ColumnData, Label, Role, Table};
 use dafu_ingest::{
-    BadRecordClass, CsvSource, DateOrder, IngestError, IngestParams, Limits, Policy, TokenKey,
+    BadRecordClass, DateOrder, FileSource, IngestError, IngestParams, Limits, Policy, TokenKey,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -143,7 +143,7 @@ fn cases() -> Vec<Case> {
         case("wrong_header_case", &["1|anna|5|shop|2018-04-01T00:00:00Z|FRAUD"], &[]),
         refused("utf_16", "this is UTF-16 text, not CSV: convert it"),
         refused("zip", "this is a ZIP archive"),
-        refused("parquet", "this is a Parquet file"),
+        refused("parquet", "Parquet file"),
         case("empty_values", &["1|2", "2|3"], &[]),
         case("numbers_in_quotes", &["1|2.5", "2|3"], &[]),
         case("leak", &["1|2|ok", "2|3|FRAUD"], &[]),
@@ -186,7 +186,9 @@ fn rows_of(table: &Table) -> Vec<String> {
 }
 
 /// Rows and findings of a file.
-fn read(source: Result<CsvSource, IngestError>) -> Result<(Vec<String>, Vec<String>), IngestError> {
+fn read(
+    source: Result<FileSource, IngestError>,
+) -> Result<(Vec<String>, Vec<String>), IngestError> {
     let source = source?;
     let mut rows = Vec::new();
     let mut tables = source.tables()?;
@@ -213,7 +215,7 @@ fn every_awkward_file_has_its_expected_outcome() {
     let cases = cases();
     for case in &cases {
         let path = folder().join(format!("{}.csv", case.file));
-        match read(CsvSource::open(&path, &(case.params)())) {
+        match read(FileSource::open(&path, &(case.params)())) {
             Ok((rows, found)) => {
                 assert_eq!(case.error, "", "{} was read: {rows:?} {found:?}", case.file);
                 assert_eq!(rows, case.rows, "{}", case.file);
@@ -242,7 +244,7 @@ fn every_awkward_file_has_its_expected_outcome() {
 #[test]
 fn the_order_of_times_tells_days_from_months() {
     for name in ["day_by_order", "month_by_order"] {
-        let source = CsvSource::open(folder().join(format!("{name}.csv")), &params()).unwrap();
+        let source = FileSource::open(folder().join(format!("{name}.csv")), &params()).unwrap();
         let assumption = &source.plan().assumptions[0];
         assert!(
             assumption.contains("the times then lie closer together"),
@@ -258,13 +260,13 @@ fn the_order_of_times_tells_days_from_months() {
 fn binary_garbage_gives_an_error_or_quarantine() {
     let bytes = std::fs::read(folder().join("binary.csv")).unwrap();
     for start in 0..300 {
-        let _ = read(CsvSource::from_bytes(&bytes[start..], &params()));
+        let _ = read(FileSource::from_bytes(&bytes[start..], &params()));
     }
 }
 
 #[test]
 fn a_conflict_names_both_rows() {
-    let source = CsvSource::open(folder().join("conflicting_ids.csv"), &params()).unwrap();
+    let source = FileSource::open(folder().join("conflicting_ids.csv"), &params()).unwrap();
     source.tables().unwrap().for_each(|table| {
         table.unwrap();
     });
@@ -290,7 +292,7 @@ fn the_quarantine_holds_the_record_without_card_numbers() {
     }
     let shared = Shared::default();
     let file = "id,merchant,amount,note\n1,\"a, \"\"b\"\"\",x5,4111111111111111\n2,b,5,c\n";
-    let source = CsvSource::from_bytes(file, &params().role("amount", Role::Amount))
+    let source = FileSource::from_bytes(file, &params().role("amount", Role::Amount))
         .unwrap()
         .with_role("note", Role::Ignore)
         .unwrap()
@@ -314,7 +316,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn error_of(bytes: impl AsRef<[u8]>, params: &IngestParams) -> String {
-    read(CsvSource::from_bytes(bytes, params))
+    read(FileSource::from_bytes(bytes, params))
         .unwrap_err()
         .to_string()
 }
@@ -323,7 +325,7 @@ fn error_of(bytes: impl AsRef<[u8]>, params: &IngestParams) -> String {
 fn gzip_files_are_read_in_all_their_members() {
     let mut file = gzip(b"id,amount\n1,2\n");
     file.extend(gzip(b"3,4\n"));
-    let (rows, _) = read(CsvSource::from_bytes(&file, &params())).unwrap();
+    let (rows, _) = read(FileSource::from_bytes(&file, &params())).unwrap();
     assert_eq!(rows, ["1|2", "3|4"]);
 }
 
@@ -349,10 +351,10 @@ fn a_gzip_file_that_ends_early_is_an_error_with_the_row() {
     assert!((60_000..90_000).contains(&row), "{row}");
     let mut damaged = file.clone();
     damaged[file.len() / 2] ^= 0x55;
-    assert!(read(CsvSource::from_bytes(&damaged, &params())).is_err());
+    assert!(read(FileSource::from_bytes(&damaged, &params())).is_err());
     let mut followed = file;
     followed.extend_from_slice(b"garbage");
-    assert!(read(CsvSource::from_bytes(&followed, &params())).is_err());
+    assert!(read(FileSource::from_bytes(&followed, &params())).is_err());
 }
 
 #[test]
@@ -392,7 +394,7 @@ fn a_hundred_thousand_columns_are_an_error_unless_allowed() {
         max_columns: 100_000,
         ..Limits::default()
     };
-    let source = CsvSource::from_bytes(&file, &params().limits(limits)).unwrap();
+    let source = FileSource::from_bytes(&file, &params().limits(limits)).unwrap();
     let rows: usize = source
         .tables()
         .unwrap()
@@ -404,7 +406,7 @@ fn a_hundred_thousand_columns_are_an_error_unless_allowed() {
 #[test]
 fn one_giant_field_is_quarantined_and_not_held() {
     let file = format!("id,user_id\n1,anna\n2,{}\n3,ben\n", "x".repeat(50_000_000));
-    let (rows, found) = read(CsvSource::from_bytes(&file, &params())).unwrap();
+    let (rows, found) = read(FileSource::from_bytes(&file, &params())).unwrap();
     assert_eq!(rows, ["1|anna", "3|ben"]);
     assert_eq!(found, ["field too long [2] out"]);
 }
@@ -417,7 +419,7 @@ fn a_long_field_is_cut_when_it_is_coerced() {
     };
     let cut = coerce(BadRecordClass::FieldTooLong).limits(limits);
     let file = "id,mcc\n1,abcd\u{e9}fgh\n2,abc\n";
-    let (rows, found) = read(CsvSource::from_bytes(file, &cut)).unwrap();
+    let (rows, found) = read(FileSource::from_bytes(file, &cut)).unwrap();
     assert_eq!(rows, ["1|abcd", "2|abc"]);
     assert_eq!(found, ["field too long [1] kept"]);
 }
@@ -430,7 +432,7 @@ fn a_giant_row_of_small_fields_is_quarantined() {
         ..Limits::default()
     };
     let file = format!("id,user_id\n1,anna\n{}\n3,ben\n", "abc,".repeat(100_000));
-    let (rows, found) = read(CsvSource::from_bytes(&file, &params().limits(limits))).unwrap();
+    let (rows, found) = read(FileSource::from_bytes(&file, &params().limits(limits))).unwrap();
     assert_eq!(rows, ["1|anna", "3|ben"]);
     assert_eq!(found, ["row too long [2] out"]);
 }

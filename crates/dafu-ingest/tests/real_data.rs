@@ -8,7 +8,7 @@
 )]
 
 use dafu_core::{NoProgress, Role};
-use dafu_ingest::{CsvSource, IngestParams};
+use dafu_ingest::{FileSource, IngestParams};
 use std::path::PathBuf;
 
 fn data(file: &str) -> Option<PathBuf> {
@@ -19,13 +19,13 @@ fn data(file: &str) -> Option<PathBuf> {
     Some(PathBuf::from(folder).join(file))
 }
 
-fn open(file: &str) -> Option<CsvSource> {
-    let source = CsvSource::open(data(file)?, &IngestParams::default()).unwrap();
+fn open(file: &str) -> Option<FileSource> {
+    let source = FileSource::open(data(file)?, &IngestParams::default()).unwrap();
     println!("{file}\n{}", source.plan());
     Some(source)
 }
 
-fn roles(source: &CsvSource) -> Vec<Role> {
+fn roles(source: &FileSource) -> Vec<Role> {
     source
         .plan()
         .columns
@@ -116,7 +116,7 @@ fn the_tabular_file_and_adbench_give_numbers_and_a_label() {
         .collect();
     files.sort();
     for file in files {
-        let source = CsvSource::open(&file, &IngestParams::default()).unwrap();
+        let source = FileSource::open(&file, &IngestParams::default()).unwrap();
         let (last, others) = source.plan().columns.split_last().unwrap();
         assert_eq!(last.role, Role::Label, "{}", file.display());
         for column in others {

@@ -26,7 +26,7 @@
 //! | [`pipeline`] | `dafu-pipeline` | the [`Detector`]: roles, features, stages, thresholds, assessments |
 //! | [`features`] | `dafu-features` | imputation, encoding, scaling, time features |
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
-//! | `ingest` | `dafu-ingest` | CSV, role detection, bad records, suitability |
+//! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
 //! | `sim` | `dafu-sim` | simulated transactions with fraud |
 //!
@@ -34,6 +34,7 @@
 //! |---|---|
 //! | `iforest` (default) | the isolation forest |
 //! | `ingest` (default) | reading CSV files |
+//! | `parquet` | reading Parquet files |
 //! | `report` (default) | figures, reports, exports |
 //! | `parallel` (default) | several threads; the results are the same bits |
 //! | `sim` | the simulator |

@@ -1,35 +1,44 @@
-//! CSV files as a source of tables.
+//! Files as a source of tables.
 
-use crate::convert::{Cell, Target};
-use crate::detect::{Detection, detect_csv};
-use crate::input::{ByteInput, Origin};
+use crate::IngestError;
+use crate::convert::Target;
+use crate::csv_rows::CsvRows;
+use crate::detect::detect_csv;
+use crate::input::Origin;
 use crate::params::{CheckedIngestParams, IngestParams};
-use crate::pass::{Broken, Pass, QUARANTINE_HEADER, Sink, quote_into};
+#[cfg(feature = "parquet")]
+use crate::parquet_rows::{ParquetFile, ParquetRows};
+use crate::pass::{Pass, QUARANTINE_HEADER, Sink};
 use crate::plan::RolePlan;
-use crate::record::{Fields, Next, RecordReader};
 use crate::report::IngestReport;
 use crate::suitability::{Suitability, SuitabilityBuilder};
-use crate::{BadRecordClass, IngestError, Policy};
 use dafu_core::table::Chunks;
 use dafu_core::{Progress, Role, SourceError, Table, TableSource};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A CSV file, plain or gzip, that is read in chunks as often as needed.
+/// A file that is read in chunks as often as needed: CSV, plain or gzip, or Parquet (feature `parquet`). Its first
+/// bytes say which.
 ///
-/// Memory: one chunk, the limits of one record, and the remembered transaction ids, whatever the file's size.
+/// Memory: one chunk, the limits of one record, and the remembered transaction ids, whatever the file's size; of
+/// Parquet also one page of each column that is used.
+///
+/// In Parquet, columns of structures are called `outer.inner`; lists, maps and binary documents are left out. Instants
+/// of any unit are read; wall-clock times are in the zone of the parameters. Its pages are decoded by the crate
+/// `parquet`, which believes the sizes that a page claims (up to 2 GiB): read Parquet files of strangers in a process
+/// with a memory limit.
 ///
 /// ```
 /// use dafu_core::{Role, TableSource};
-/// use dafu_ingest::{CsvSource, IngestParams};
+/// use dafu_ingest::{FileSource, IngestParams};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let file = "id;kunde;betrag;zeit\n1;anna;12,50;01.04.2018 00:05\n2;ben;7,00;13.04.2018 17:20\n";
 /// let params = IngestParams::default().role("kunde", Role::User).role("betrag", Role::Amount);
-/// let source = CsvSource::from_bytes(file, &params)?;
+/// let source = FileSource::from_bytes(file, &params)?;
 /// println!("{}", source.plan());
 /// for table in source.tables()? {
 ///     assert_eq!(table?.by_role(Role::Amount).and_then(|column| column.numbers()), Some(&[12.5, 7.0][..]));
@@ -39,9 +48,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct CsvSource {
+pub struct FileSource {
     origin: Origin,
     params: CheckedIngestParams,
+    format: Format,
     plan: RolePlan,
     header: Vec<String>,
     targets: Arc<[Target]>,
@@ -49,22 +59,29 @@ pub struct CsvSource {
     sink: Arc<Mutex<Option<Sink>>>,
 }
 
-impl fmt::Debug for CsvSource {
+#[derive(Clone)]
+enum Format {
+    Csv,
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetFile),
+}
+
+impl fmt::Debug for FileSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CsvSource")
+        f.debug_struct("FileSource")
             .field("origin", &self.origin)
             .field("plan", &self.plan)
             .finish_non_exhaustive()
     }
 }
 
-impl CsvSource {
+impl FileSource {
     /// Opens a file and finds out what its columns mean from a sample of its first rows.
     ///
     /// # Errors
     ///
-    /// [`IngestError`] when the parameters are wrong, the file cannot be read, is no CSV file, is empty, has too
-    /// many columns, or has no column of a name that the parameters give a role.
+    /// [`IngestError`] when the parameters are wrong, the file cannot be read, is neither CSV nor Parquet, is empty,
+    /// has too many columns, or has no column of a name that the parameters give a role.
     pub fn open(path: impl AsRef<Path>, params: &IngestParams) -> Result<Self, IngestError> {
         Self::from_origin(Origin::Path(path.as_ref().to_owned()), params, None)
     }
@@ -111,12 +128,21 @@ impl CsvSource {
         plan: Option<&RolePlan>,
     ) -> Result<Self, IngestError> {
         let params = params.check()?;
-        let Detection { header, plan } = detect_csv(&origin, &params, plan)?;
+        #[cfg(feature = "parquet")]
+        let (format, detection) = if origin.is_parquet()? {
+            let (file, detection) = ParquetFile::detect(&origin, &params, plan)?;
+            (Format::Parquet(file), detection)
+        } else {
+            (Format::Csv, detect_csv(&origin, &params, plan)?)
+        };
+        #[cfg(not(feature = "parquet"))]
+        let (format, detection) = (Format::Csv, detect_csv(&origin, &params, plan)?);
         let mut source = Self {
             origin,
             params,
-            plan,
-            header,
+            format,
+            plan: detection.plan,
+            header: detection.header,
             targets: Arc::from([]),
             report: Arc::default(),
             sink: Arc::default(),
@@ -127,14 +153,13 @@ impl CsvSource {
 
     fn set_targets(&mut self) -> Result<(), IngestError> {
         let positions = self.plan.positions(&self.header)?;
-        self.targets = self
-            .plan
-            .columns
-            .iter()
-            .zip(positions)
-            .filter(|(column, _)| column.role != Role::Ignore)
-            .map(|(column, position)| Target::new(column, position))
-            .collect();
+        let targets = Target::all(&self.plan, &positions);
+        match &self.format {
+            Format::Csv => {}
+            #[cfg(feature = "parquet")]
+            Format::Parquet(file) => file.check(&targets)?,
+        }
+        self.targets = targets;
         Ok(())
     }
 
@@ -152,19 +177,19 @@ impl CsvSource {
     ///
     /// # Errors
     ///
-    /// [`IngestError::UnknownColumn`].
+    /// [`IngestError::UnknownColumn`], [`IngestError::UnreadableColumn`].
     pub fn with_role(mut self, column: &str, role: Role) -> Result<Self, IngestError> {
         self.plan = self.plan.with_role(column, role)?;
         self.set_targets()?;
         Ok(self)
     }
 
-    /// Writes quarantined records as CSV (`row,class,column,record`, the record as it stood, card numbers taken
-    /// out) during the next pass; later passes do not write them again. Of a record beyond the limits only what is
-    /// held of it is written.
+    /// Writes quarantined records as CSV (`row,class,column,record`, card numbers taken out) during the next pass;
+    /// later passes do not write them again. A CSV record is written as it stood, and of one beyond the limits what is
+    /// held of it; of a Parquet record the columns that are used.
     #[must_use]
     pub fn with_quarantine(self, writer: impl Write + Send + 'static) -> Self {
-        *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(writer));
+        *lock(&self.sink) = Some(Box::new(writer));
         self
     }
 
@@ -173,25 +198,28 @@ impl CsvSource {
     /// # Errors
     ///
     /// When the file cannot be opened.
-    pub fn tables(&self) -> Result<CsvTables<'_>, IngestError> {
-        let params = self.params.params();
-        let input = ByteInput::open(&self.origin, &params.limits)?;
-        let mut reader = RecordReader::new(input, self.plan.delimiter, params.limits);
-        if params.header {
-            reader.next()?;
-        }
-        let mut sink = self
-            .sink
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    pub fn tables(&self) -> Result<FileTables<'_>, IngestError> {
+        let rows = match &self.format {
+            Format::Csv => {
+                let columns = self.header.len();
+                let rows = CsvRows::open(&self.origin, &self.params, self.plan.delimiter, columns)?;
+                Rows::Csv(Box::new(rows))
+            }
+            #[cfg(feature = "parquet")]
+            Format::Parquet(_) => Rows::Parquet(Box::new(ParquetRows::open(
+                &self.origin,
+                &self.params,
+                &self.targets,
+            )?)),
+        };
+        let mut sink = lock(&self.sink).take();
         if let Some(sink) = &mut sink {
             sink.write_all(QUARANTINE_HEADER)
                 .map_err(|source| IngestError::Quarantine { row: 0, source })?;
         }
-        Ok(CsvTables {
+        Ok(FileTables {
             source: self,
-            reader,
+            rows,
             pass: Pass::new(Arc::clone(&self.targets), &self.params, sink),
             any: false,
             done: false,
@@ -200,10 +228,7 @@ impl CsvSource {
 
     /// The report of the last pass that was read to its end.
     pub fn report(&self) -> Option<IngestReport> {
-        self.report
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.report).clone()
     }
 
     /// Reads the file once and says what a person would want to know before training on it.
@@ -220,69 +245,88 @@ impl CsvSource {
         let mut tables = self.tables()?;
         for table in &mut tables {
             builder.observe(&table?);
-            progress.report("looking at the data", tables_rows(&builder), None);
+            progress.report("looking at the data", builder.rows(), self.rows_hint());
         }
         Ok(builder.finish(Some(&self.plan), Some(tables.report())))
     }
 }
 
-fn tables_rows(builder: &SuitabilityBuilder) -> u64 {
-    builder.rows()
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl TableSource for CsvSource {
+impl TableSource for FileSource {
     fn chunks(&self) -> Result<Chunks<'_>, SourceError> {
         let tables = self.tables().map_err(SourceError::new)?;
         Ok(Box::new(tables.map(|table| {
             table.map(Cow::Owned).map_err(SourceError::new)
         })))
     }
+
+    fn rows_hint(&self) -> Option<u64> {
+        match &self.format {
+            Format::Csv => None,
+            #[cfg(feature = "parquet")]
+            Format::Parquet(file) => Some(file.rows),
+        }
+    }
+}
+
+enum Rows<'s> {
+    Csv(Box<CsvRows<'s>>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetRows<'s>>),
+}
+
+impl Rows<'_> {
+    /// Gives the next record to a pass; `false` at the end of the file.
+    fn next(&mut self, pass: &mut Pass<'_>) -> Result<bool, IngestError> {
+        match self {
+            Self::Csv(rows) => rows.next(pass),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.next(pass),
+        }
+    }
+
+    const fn bytes_read(&self) -> u64 {
+        match self {
+            Self::Csv(rows) => rows.bytes_read(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.bytes_read(),
+        }
+    }
 }
 
 /// The tables of one pass, in order. A file without rows gives one table without rows.
-pub struct CsvTables<'s> {
-    source: &'s CsvSource,
-    reader: RecordReader,
+pub struct FileTables<'s> {
+    source: &'s FileSource,
+    rows: Rows<'s>,
     pass: Pass<'s>,
     any: bool,
     done: bool,
 }
 
-impl fmt::Debug for CsvTables<'_> {
+impl fmt::Debug for FileTables<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CsvTables")
+        f.debug_struct("FileTables")
             .field("report", &self.pass.report)
             .finish_non_exhaustive()
     }
 }
 
-impl CsvTables<'_> {
+impl FileTables<'_> {
     /// What has happened so far; complete after the last table.
     pub const fn report(&self) -> &IngestReport {
         &self.pass.report
     }
 
     fn read_table(&mut self) -> Result<Option<Table>, IngestError> {
-        let header_records = u64::from(self.source.params.params().header);
         while !self.pass.is_full() {
-            let next = self.reader.next()?;
-            let row = self.reader.records() - header_records.min(self.reader.records());
-            match next {
-                Next::End => {
-                    self.done = true;
-                    self.pass.finish(self.reader.bytes_read())?;
-                    *self
-                        .source
-                        .report
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(self.pass.report.clone());
-                    break;
-                }
-                Next::Record => self.record(row, None)?,
-                Next::Broken { class, column, cut } => {
-                    let column = column.and_then(|position| self.target_at(position));
-                    self.record(row, Some((Broken { class, column }, cut)))?;
-                }
+            if !self.rows.next(&mut self.pass)? {
+                self.done = true;
+                self.pass.finish(self.rows.bytes_read())?;
+                *lock(&self.source.report) = Some(self.pass.report.clone());
+                break;
             }
         }
         // A source gives at least one table, so that its columns are known.
@@ -292,83 +336,9 @@ impl CsvTables<'_> {
         self.any = true;
         self.pass.take_table().map(Some)
     }
-
-    fn target_at(&self, position: usize) -> Option<usize> {
-        self.pass
-            .targets()
-            .iter()
-            .position(|target| target.position == Some(position))
-    }
-
-    fn record(&mut self, row: u64, broken: Option<(Broken, bool)>) -> Result<(), IngestError> {
-        let fields = self.reader.fields();
-        let delimiter = self.source.plan.delimiter;
-        let policies = self.source.params.params().policies;
-        let mut noted = Vec::new();
-        let max_field = self.source.params.params().limits.max_field;
-        if let Some((broken, cut)) = broken {
-            let hopeless = matches!(
-                broken.class,
-                BadRecordClass::RowTooLong | BadRecordClass::UnclosedQuote
-            );
-            if cut || hopeless || policies.of(broken.class) != Policy::Coerce {
-                return self
-                    .pass
-                    .broken_row(row, broken, &encode(fields, delimiter));
-            }
-            noted.push(broken);
-        }
-        if self.reader.field_count() != self.source.header.len() {
-            let ragged = Broken {
-                class: BadRecordClass::RaggedRow,
-                column: None,
-            };
-            if policies.of(BadRecordClass::RaggedRow) != Policy::Coerce {
-                return self
-                    .pass
-                    .broken_row(row, ragged, &encode(fields, delimiter));
-            }
-            noted.push(ragged);
-        }
-        let targets = Arc::clone(&self.source.targets);
-        let cell = |index: usize| match targets[index]
-            .position
-            .and_then(|position| fields.at(position))
-        {
-            None => Cell::Missing,
-            Some(bytes) if bytes.len() > max_field => {
-                Cell::Bytes(cut_at_character(bytes, max_field))
-            }
-            Some(bytes) => Cell::Bytes(bytes),
-        };
-        self.pass
-            .row(row, cell, || encode(fields, delimiter), &noted)
-    }
 }
 
-/// The first bytes of a field, without a character that would be cut in two.
-fn cut_at_character(bytes: &[u8], limit: usize) -> &[u8] {
-    let is_middle = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let cut = (limit.saturating_sub(3)..=limit)
-        .rev()
-        .find(|&at| !is_middle(at))
-        .unwrap_or(limit);
-    &bytes[..cut]
-}
-
-/// A record as CSV again.
-fn encode(fields: Fields<'_>, delimiter: u8) -> Vec<u8> {
-    let mut out = Vec::with_capacity(fields.bytes().len() + fields.len());
-    for (index, field) in fields.iter().enumerate() {
-        if index > 0 {
-            out.push(delimiter);
-        }
-        quote_into(field, delimiter, &mut out);
-    }
-    out
-}
-
-impl Iterator for CsvTables<'_> {
+impl Iterator for FileTables<'_> {
     type Item = Result<Table, IngestError>;
 
     fn next(&mut self) -> Option<Self::Item> {
