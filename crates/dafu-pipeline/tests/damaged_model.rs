@@ -1,0 +1,72 @@
+//! Detector files that are damaged or made by an enemy: an error or a working detector, never a panic, a hang, or
+//! memory beyond the size of the file. One test only, since the allocator counts the whole process.
+#![cfg(feature = "iforest")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use dafu_core::Transaction;
+use dafu_core::model::Limits;
+use dafu_iforest::IsolationForestParams;
+use dafu_pipeline::{Detector, stage_registry};
+use dafu_sim::SimulatorParams;
+use dafu_testkit::{CountingAllocator, damage, memory::peak_bytes};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// Loads and says whether it worked; fails when memory goes beyond 64 times the file and 256 KiB.
+fn loads(bytes: &[u8], tx: &Transaction, what: &impl std::fmt::Display) -> bool {
+    let (loaded, peak) = peak_bytes(&ALLOCATOR, || {
+        Detector::load(bytes, &stage_registry(Limits::default()))
+    });
+    assert!(
+        peak <= 64 * bytes.len() + (256 << 10),
+        "{peak} bytes for a file of {}: {what}",
+        bytes.len()
+    );
+    let Ok(mut detector) = loaded else {
+        return false;
+    };
+    // Whatever loads must also answer: with a risk, or with an error where a name or a role has changed.
+    if let Ok(assessment) = detector.score(tx) {
+        assert!((0.0..=1.0).contains(&assessment.risk_score.get()), "{what}");
+    }
+    drop(detector.evaluate(std::slice::from_ref(tx)));
+    true
+}
+
+#[test]
+fn damaged_detectors_are_errors_or_answer() {
+    let history: Vec<Transaction> = SimulatorParams::default()
+        .users(10)
+        .days(5)
+        .seed(1)
+        .simulator()
+        .unwrap()
+        .take(40)
+        .collect();
+    let detector = Detector::builder()
+        .contamination([0.1])
+        .forest(IsolationForestParams::default().trees(2).sample_size(8))
+        .build()
+        .unwrap()
+        .fit(&history)
+        .unwrap();
+    let bytes = detector.to_bytes().unwrap();
+    let tx = &history[0];
+    assert!(loads(&bytes, tx, &"as saved"));
+    assert!(bytes.len() < 20_000, "{} bytes", bytes.len());
+
+    for damaged in damage::byte_flips(&bytes).chain(damage::truncations(&bytes)) {
+        assert!(
+            !loads(&damaged.bytes, tx, &damaged.damage),
+            "{}",
+            damaged.damage
+        );
+    }
+    // With the right checksum the payload is parsed; a changed median or seed gives another sound detector.
+    let mut sound = 0;
+    for damaged in damage::payload_damage(&bytes) {
+        sound += usize::from(loads(&damaged.bytes, tx, &damaged.damage));
+    }
+    assert!(sound > 0, "a changed seed is not an error");
+}
