@@ -6,7 +6,8 @@
 //! Without `--input` it scores a small table of its own and prints the five highest scores.
 
 use dafu::iforest::IsolationForestParams;
-use dafu::ingest::{FileSource, IngestParams};
+use dafu::ingest::{BadRecordClass, FileSource, IngestParams, Policies, Policy};
+use dafu::table::Storage;
 use dafu::{Role, TableSource};
 use dafu_examples::args::Args;
 use ndarray::Array2;
@@ -26,16 +27,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         .trees(args.parsed("trees", 100)?)
         .sample_size(args.parsed("sample", 256)?)
         .seed(args.parsed("seed", 1)?);
-    let mut ingest = IngestParams::default();
+    // One score for every row: what cannot be read is missing, and ids play no part.
+    let policies =
+        Policies::all(Policy::Coerce).with(BadRecordClass::CardNumber, Policy::Quarantine);
+    let mut ingest = IngestParams::default().policies(policies);
     if let Some(label) = args.value("label") {
         ingest = ingest.role(label, Role::Ignore);
     }
-    let source = match args.value("input") {
+    let mut source = match args.value("input") {
         Some(path) => FileSource::open(path, &ingest)?,
         None => FileSource::from_bytes(built_in(), &ingest)?,
     };
+    for column in source.plan().columns.clone() {
+        if column.role.storage() != Storage::Number {
+            source = source.with_role(&column.name, Role::Ignore)?;
+        }
+    }
 
     let (names, row_numbers, rows) = numeric_columns(&source)?;
+    if let Some(report) = source.report().filter(|report| !report.classes.is_empty()) {
+        eprintln!("{report}");
+    }
     eprintln!(
         "{} rows, {} numeric columns: {}",
         rows.nrows(),

@@ -243,7 +243,10 @@ fn by_name(
         Role::Label if !params.fraud_values.is_empty() => (stats.present, "labels".to_owned()),
         Role::Label => (stats.labels, "labels".to_owned()),
         Role::Ip => (stats.ips, "internet addresses".to_owned()),
-        Role::Email => (stats.emails, "e-mail addresses".to_owned()),
+        // Tokens in place of addresses differ as addresses do; a provider or a flag does not.
+        Role::Email if stats.emails > 0 || stats.distinct * 20 < stats.present => {
+            (stats.emails, "e-mail addresses".to_owned())
+        }
         _ => {
             let different = if stats.distinct == 1 {
                 "value"
