@@ -62,6 +62,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let suitability = file.suitability(&bars)?;
     bars.finish();
     println!("{suitability}");
+    let (file, leaks) = file.without_leaks(&suitability)?;
+    for column in leaks {
+        println!(
+            "left out after all: {column} gives the label away; name it with --role to use it"
+        );
+    }
 
     // 3. Learn from the past.
     let trainer = trainer(&args)?;
@@ -89,9 +95,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     // 4. Judge the rest, chunk by chunk.
-    let mode = match args.value("spreadsheet") {
-        Some("true") => CsvMode::SpreadsheetSafe,
-        _ => CsvMode::Raw,
+    let mode = match args.parsed("spreadsheet", false)? {
+        true => CsvMode::SpreadsheetSafe,
+        false => CsvMode::Raw,
     };
     let scored = BufWriter::new(File::create(output.join("scored.csv"))?);
     let mut export = Export::new(&detector, scored, mode);

@@ -6,7 +6,7 @@
 //! Without `--input` it scores a small table of its own and prints the five highest scores.
 
 use dafu::iforest::IsolationForestParams;
-use dafu::ingest::{BadRecordClass, FileSource, IngestParams, Policies, Policy};
+use dafu::ingest::{BadRecordClass, FileSource, IngestParams, Policies, Policy, Suspects};
 use dafu::table::Storage;
 use dafu::{Role, TableSource};
 use dafu_examples::args::Args;
@@ -30,7 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // One score for every row: what cannot be read is missing, and ids play no part.
     let policies =
         Policies::all(Policy::Coerce).with(BadRecordClass::CardNumber, Policy::Quarantine);
-    let mut ingest = IngestParams::default().policies(policies);
+    let mut ingest = IngestParams::default()
+        .policies(policies)
+        .suspects(Suspects::Keep);
     if let Some(label) = args.value("label") {
         ingest = ingest.role(label, Role::Ignore);
     }
@@ -39,7 +41,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => FileSource::from_bytes(built_in(), &ingest)?,
     };
     for column in source.plan().columns.clone() {
-        if column.role.storage() != Storage::Number {
+        // Without `--label`, or beside it, a column of zeros and ones is a number like any other.
+        if column.role == Role::Label {
+            source = source.with_role(&column.name, Role::Numeric)?;
+        } else if column.role.storage() != Storage::Number {
             source = source.with_role(&column.name, Role::Ignore)?;
         }
     }

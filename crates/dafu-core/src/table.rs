@@ -529,7 +529,7 @@ pub trait TableSource {
     /// When the source cannot be opened.
     fn chunks(&self) -> Result<Chunks<'_>, SourceError>;
 
-    /// How many rows there are, where known without reading.
+    /// How many rows there are at most, where known without reading.
     fn rows_hint(&self) -> Option<u64> {
         None
     }

@@ -7,7 +7,7 @@ use crate::plan::RolePlan;
 use crate::record::{Next, RecordReader};
 use crate::sample::Sample;
 use crate::{BadRecordClass, IngestError, roles};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Bytes that are looked at to find the delimiter.
 const PREFIX: usize = 64 << 10;
@@ -108,7 +108,8 @@ pub(crate) fn detect_csv(
 
 /// Column names, each once: an empty one becomes `column_N`, a repeated one gets a number, a card number is taken out.
 pub(crate) fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<String> {
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    // The last number that a repeated name got, so that many equal names are not counted again and again.
+    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
     let mut header = Vec::with_capacity(texts.len());
     for (index, text) in texts.into_iter().enumerate() {
         let mut name = text.replace(char::is_control, " ");
@@ -127,19 +128,20 @@ pub(crate) fn names(texts: Vec<String>, assumptions: &mut Vec<String>) -> Vec<St
                 index + 1
             ));
         }
-        if taken.contains(&name) {
-            let mut number = 2;
-            while taken.contains(&format!("{name}_{number}")) {
+        if let Some(&last) = taken.get(&name) {
+            let mut number = last + 1;
+            while taken.contains_key(&format!("{name}_{number}")) {
                 number += 1;
             }
             let free = format!("{name}_{number}");
+            taken.insert(name.clone(), number);
             assumptions.push(format!(
                 "the name `{name}` stands twice; column {} is called `{free}`",
                 index + 1
             ));
             name = free;
         }
-        taken.insert(name.clone());
+        taken.insert(name.clone(), 1);
         header.push(name);
     }
     header

@@ -60,7 +60,11 @@ impl IdMemory {
     pub(crate) fn see(&mut self, id: &str, content: u64, row: u64) -> Seen {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
-        let key = hasher.finish();
+        self.see_key(hasher.finish(), content, row)
+    }
+
+    /// The same for a hash in place of an id.
+    pub(crate) fn see_key(&mut self, key: u64, content: u64, row: u64) -> Seen {
         #[expect(clippy::cast_possible_truncation, reason = "32 bits of a hash")]
         let content = content as u32;
         if let Some(&(known, first_row)) = self.rows.get(&key) {

@@ -5,7 +5,7 @@ use crate::convert::Target;
 use crate::csv_rows::CsvRows;
 use crate::detect::detect_csv;
 use crate::input::Origin;
-use crate::params::{CheckedIngestParams, IngestParams};
+use crate::params::{CheckedIngestParams, IngestParams, Suspects};
 #[cfg(feature = "parquet")]
 use crate::parquet_rows::{ParquetFile, ParquetRows};
 use crate::pass::{Pass, QUARANTINE_HEADER, Sink};
@@ -184,6 +184,26 @@ impl FileSource {
         Ok(self)
     }
 
+    /// Leaves out the columns that only a look at the whole file showed to give the label away, unless the parameters
+    /// give them a role or keep suspects. Returns their names with the source.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: as [`Self::with_role`].
+    pub fn without_leaks(mut self, data: &Suitability) -> Result<(Self, Vec<String>), IngestError> {
+        let mut gone = Vec::new();
+        if self.params.params().suspects == Suspects::LeaveOut {
+            for column in &data.columns {
+                let Some(why) = &column.leak else { continue };
+                if self.plan.leave_out(&column.name, why) {
+                    gone.push(column.name.clone());
+                }
+            }
+            self.set_targets()?;
+        }
+        Ok((self, gone))
+    }
+
     /// Writes quarantined records as CSV (`row,class,column,record`, card numbers taken out) during the next pass;
     /// later passes do not write them again. A CSV record is written as it stood, and of one beyond the limits what is
     /// held of it; of a Parquet record the columns that are used.
@@ -265,7 +285,8 @@ impl TableSource for FileSource {
 
     fn rows_hint(&self) -> Option<u64> {
         match &self.format {
-            Format::Csv => None,
+            // Known once the file has been read to its end.
+            Format::Csv => lock(&self.report).as_ref().map(|report| report.rows_kept),
             #[cfg(feature = "parquet")]
             Format::Parquet(file) => Some(file.rows),
         }

@@ -336,6 +336,19 @@ impl<'s> ParquetRows<'s> {
             }
             out
         };
+        let width: usize = (0..columns)
+            .map(|column| match batch.cell(column, at) {
+                Cell::Bytes(bytes) => bytes.len(),
+                _ => 0,
+            })
+            .sum();
+        if width > params.limits.max_row {
+            let broken = Broken {
+                class: BadRecordClass::RowTooLong,
+                column: None,
+            };
+            return pass.broken_row(row, broken, &raw());
+        }
         let is_long = |&column: &usize| matches!(batch.cell(column, at), Cell::Bytes(bytes) if bytes.len() > max_field);
         let mut noted = Vec::new();
         if let Some(column) = (0..columns).find(is_long) {

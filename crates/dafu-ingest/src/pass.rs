@@ -192,7 +192,19 @@ impl<'p> Pass<'p> {
     }
 
     fn duplicate(&mut self, row: u64, values: &[Typed<'_>]) -> Option<Broken> {
-        let index = self.id_index?;
+        let Some(index) = self.id_index else {
+            let content = content_hash(values.iter());
+            let repeated = match self.ids.see_key(content, content, row) {
+                Seen::Same { .. } | Seen::Other { .. } => 1,
+                Seen::First => 0,
+                Seen::Full => {
+                    self.report.ids_full_from.get_or_insert(row);
+                    0
+                }
+            };
+            *self.report.repeated_rows.get_or_insert(0) += repeated;
+            return None;
+        };
         let Typed::Text(Some(id)) = &values[index] else {
             return None;
         };

@@ -4,6 +4,9 @@ use crate::{IngestError, LabelValues, NumberStyle, TimeFormat};
 use dafu_core::Role;
 use std::fmt;
 
+/// The reason of a role that a person gave.
+pub(crate) const GIVEN: &str = "given by the user";
+
 /// What one column means, and why.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -145,8 +148,22 @@ impl RolePlan {
         let column = &mut self.columns[index];
         column.role = role;
         column.confidence = 1.0;
-        "given by the user".clone_into(&mut column.reason);
+        GIVEN.clone_into(&mut column.reason);
         Ok(self)
+    }
+
+    /// Leaves out a column, with the reason, unless a person gave it its role.
+    pub(crate) fn leave_out(&mut self, name: &str, why: &str) -> bool {
+        let Some(column) = self.columns.iter_mut().find(|column| column.name == name) else {
+            return false;
+        };
+        if column.reason == GIVEN || column.role == Role::Ignore {
+            return false;
+        }
+        column.role = Role::Ignore;
+        why.clone_into(&mut column.reason);
+        column.leak = Some(why.to_owned());
+        true
     }
 
     pub(crate) fn unknown(&self, name: &str) -> IngestError {

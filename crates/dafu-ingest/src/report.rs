@@ -73,7 +73,10 @@ pub struct IngestReport {
     pub quarantine: Vec<QuarantinedRecord>,
     /// The first thousand conflicts.
     pub conflicts: Vec<Conflict>,
-    /// Transaction ids that were remembered to find duplicates.
+    /// Rows that have the same values as an earlier one in all columns that are used. Counted where no column is a
+    /// transaction id; they are kept, since equal rows of a table without ids may be right.
+    pub repeated_rows: Option<u64>,
+    /// Transaction ids (or rows without one) that were remembered to find duplicates.
     pub ids_remembered: u64,
     /// The row from which on new ids were no longer remembered, since the limit was reached: duplicates of ids
     /// that came up first after it are not found.

@@ -8,7 +8,7 @@ use crate::label::LabelValues;
 use crate::leak::{LeakProbe, Seen};
 use crate::number::{parse as parse_number, without_currency_sign};
 use crate::params::{IngestParams, Suspects};
-use crate::plan::{ColumnPlan, RolePlan};
+use crate::plan::{ColumnPlan, GIVEN, RolePlan};
 use crate::role_name::{roles_of, telling_word};
 use crate::sample::Sample;
 use dafu_core::table::Storage;
@@ -122,7 +122,7 @@ fn choose(header: &[String], stats: &[ColumnStats], params: &IngestParams) -> Ve
         .map(|name| params.roles.get(name).copied())
         .collect();
     for (slot, role) in chosen.iter_mut().zip(&given) {
-        *slot = role.map(|role| Choice::new(role, 1.0, "given by the user"));
+        *slot = role.map(|role| Choice::new(role, 1.0, GIVEN));
     }
     let mut names: Vec<(usize, usize, Role)> = Vec::new();
     for (column, name) in header.iter().enumerate() {

@@ -104,7 +104,8 @@ pub struct Suitability {
     pub classes: Option<ClassBalance>,
     /// Times, where there is a time column with a value.
     pub times: Option<TimeSpan>,
-    /// Rows that repeat a transaction id with the same content.
+    /// Rows that repeat an earlier one: a transaction id with the same content or, in a file without ids, the same
+    /// values in all columns that are used.
     pub duplicates: u64,
     /// Rows that repeat a transaction id with other content.
     pub conflicts: u64,
@@ -212,7 +213,9 @@ impl SuitabilityBuilder {
             left_out,
             classes: self.classes,
             times: self.span,
-            duplicates: count(BadRecordClass::DuplicateId),
+            duplicates: report
+                .and_then(|report| report.repeated_rows)
+                .unwrap_or_else(|| count(BadRecordClass::DuplicateId)),
             conflicts: count(BadRecordClass::ConflictingId),
             report: report.cloned(),
             mode,
@@ -483,6 +486,14 @@ impl fmt::Display for Suitability {
                 "{} frauds ({share:.2} %), {} legitimate, {} without a label",
                 classes.fraud, classes.legitimate, classes.unknown
             )?;
+        }
+        if self.report.is_some() {
+            let repeated = match self.duplicates {
+                0 => "no row repeats".to_owned(),
+                1 => "1 row repeats".to_owned(),
+                count => format!("{count} rows repeat"),
+            };
+            writeln!(f, "{repeated} an earlier one")?;
         }
         writeln!(f, "recommended: {}, since {}", self.mode, self.mode_reason)?;
         writeln!(f)?;

@@ -290,6 +290,15 @@ fn limits_hold() {
         tables(&bytes),
         Err(IngestError::TooManyBytes { row: 5, .. })
     ));
+    let long = open(Limits {
+        max_field: 10,
+        max_row: 12,
+        ..limits
+    });
+    let long = long.unwrap();
+    // `u0`, `shop 0` and `travel` are 14 bytes, with `food` they are 12.
+    assert_eq!(rows(&long).len(), 6);
+    assert_eq!(long.report().unwrap().count(BadRecordClass::RowTooLong), 6);
     let fields = open(Limits {
         max_field: 5,
         ..limits

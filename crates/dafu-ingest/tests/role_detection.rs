@@ -1,11 +1,14 @@
 //! Roles that are found without help, each with a reason.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use dafu_core::Role;
-use dafu_ingest::{FileSource, IngestParams};
+use dafu_core::{NoProgress, Role};
+use dafu_ingest::{FileSource, IngestParams, Suspects};
 
-/// A file of 60 rows: each column as its name and the value of a row.
-fn source(columns: &[(&str, fn(usize) -> String)]) -> FileSource {
+/// The name of a column and its value in a row.
+type Values = (&'static str, fn(usize) -> String);
+
+/// A file of 60 rows.
+fn source(columns: &[Values]) -> FileSource {
     let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let mut file = header.join(",") + "\n";
     for row in 0..60 {
@@ -109,4 +112,50 @@ fn what_a_person_says_wins() {
         (Role::Merchant, "given by the user")
     );
     assert!(source.with_role("z", Role::User).is_err());
+}
+
+#[test]
+fn a_leak_that_the_sample_does_not_show_is_left_out_after_a_look_at_the_whole_file() {
+    let row = |row: usize| {
+        let fraud = row >= 200 && row.is_multiple_of(8);
+        let hint = if fraud { 7 } else { row % 5 };
+        format!("t{row},{}.5,{hint},{}\n", row % 90, u8::from(fraud))
+    };
+    let file: String = std::iter::once("transaction_id,amount,hint,is_fraud\n".to_owned())
+        .chain((0..1_000).map(row))
+        .collect();
+    let left_out = |params: IngestParams| {
+        let source = FileSource::from_bytes(&file, &params.sample_rows(100)).unwrap();
+        assert_eq!(source.plan().role("is_fraud"), Some(Role::Label));
+        assert_ne!(source.plan().role("hint"), Some(Role::Ignore));
+        let data = source.suitability(&NoProgress).unwrap();
+        let (source, gone) = source.without_leaks(&data).unwrap();
+        let table = source.tables().unwrap().next().unwrap().unwrap();
+        assert_eq!(table.column("hint").is_none(), gone == ["hint"]);
+        gone
+    };
+    let label = IngestParams::default().role("is_fraud", Role::Label);
+    assert_eq!(left_out(label.clone()), ["hint"]);
+    let named = label.clone().role("hint", Role::Numeric);
+    assert!(left_out(named).is_empty());
+    assert!(left_out(label.suspects(Suspects::Keep)).is_empty());
+}
+
+#[test]
+fn rows_that_repeat_are_counted_and_kept_where_there_are_no_ids() {
+    let file = "amount,shop\n1.5,a\n2.5,b\n1.5,a\n1.5,a\n";
+    let source = FileSource::from_bytes(file, &IngestParams::default()).unwrap();
+    let data = source.suitability(&NoProgress).unwrap();
+    assert_eq!((data.rows, data.duplicates), (4, 2));
+    assert!(data.to_string().contains("2 rows repeat an earlier one"));
+}
+
+#[test]
+fn ten_thousand_equal_names_are_numbered_in_no_time() {
+    let header = vec!["a"; 10_000].join(",");
+    let row = vec!["1"; 10_000].join(",");
+    let file = format!("{header}\n{row}\n");
+    let source = FileSource::from_bytes(file, &IngestParams::default()).unwrap();
+    assert_eq!(source.header()[0], "a");
+    assert_eq!(source.header()[9_999], "a_10000");
 }

@@ -77,4 +77,8 @@ impl TableSource for TimeSlice<'_> {
             chunk.as_ref().map_or(true, |table| table.rows() > 0)
         })))
     }
+
+    fn rows_hint(&self) -> Option<u64> {
+        self.source.rows_hint()
+    }
 }
