@@ -167,6 +167,26 @@ impl Dataset {
         }
     }
 
+    /// Some rows, in the order given.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetError::Row`] past the end.
+    pub fn select(&self, rows: &[usize]) -> Result<Self, DatasetError> {
+        let count = self.rows();
+        if let Some(&row) = rows.iter().find(|&&row| row >= count) {
+            return Err(DatasetError::Row { row, rows: count });
+        }
+        Ok(Self {
+            schema: Arc::clone(&self.schema),
+            values: self.values.select(ndarray::Axis(0), rows),
+            labels: picked(self.labels.as_ref(), rows),
+            weights: picked(self.weights.as_ref(), rows),
+            times: picked(self.times.as_ref(), rows),
+            groups: picked(self.groups.as_ref(), rows),
+        })
+    }
+
     /// The schema.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
@@ -220,6 +240,10 @@ impl Dataset {
             })
         }
     }
+}
+
+fn picked<T: Copy>(all: Option<&Vec<T>>, rows: &[usize]) -> Option<Vec<T>> {
+    all.map(|all| rows.iter().map(|&row| all[row]).collect())
 }
 
 /// One row of features with their schema.

@@ -8,9 +8,9 @@
 )]
 
 use dafu_core::metrics::{
-    BinnedRanking, CalibrationBinning, CardPrecisionParams, Class, Confusion, Costs, CurvePoints,
-    MetricsError, ProbabilityLoss, Ranking, ThresholdGoal, UniformCalibration, average_precision,
-    brier_score, calibration, card_precision_at_k, cost, log_loss, roc_auc,
+    BinnedRanking, CalibrationBinning, CardPrecisionParams, CardRows, Class, Confusion, Costs,
+    CurvePoints, MetricsError, ProbabilityLoss, Ranking, ThresholdGoal, UniformCalibration,
+    average_precision, brier_score, calibration, card_precision_at_k, cost, log_loss, roc_auc,
 };
 
 const LABELS: [bool; 4] = [true, false, true, false];
@@ -174,6 +174,38 @@ fn rejects_weights_that_are_all_zero() {
             Err(MetricsError::ZeroTotalWeight)
         );
     }
+}
+
+#[test]
+fn card_precision_rejects_the_weights_that_other_metrics_reject() {
+    let with = |weights: &[f64]| {
+        CardRows::new(&[1; 4], &[1, 2, 3, 4], &LABELS, &SCORES)
+            .weights(Some(weights))
+            .precision_at_k(&CardPrecisionParams::default().k(2))
+            .map(|card| card.mean)
+    };
+    assert_eq!(
+        with(&[1.0; 3]),
+        Err(MetricsError::LengthMismatch {
+            what: "weights",
+            expected: 4,
+            got: 3
+        })
+    );
+    for value in [f64::NAN, f64::INFINITY, -1.0] {
+        assert!(matches!(
+            with(&[1.0, 1.0, value, 1.0]),
+            Err(MetricsError::InvalidWeight { row: 2, .. })
+        ));
+    }
+    assert_eq!(with(&[0.0; 4]), Err(MetricsError::ZeroTotalWeight));
+    assert_eq!(
+        with(&[f64::MAX; 4]),
+        Err(MetricsError::Overflow { what: "weights" })
+    );
+    // Cards 1 (a fraud) and 3 (a fraud, before 4 of equal score) are checked.
+    assert_eq!(with(&[f64::MAX / 4.0; 4]), Ok(1.0));
+    assert_eq!(with(&[3.0, 0.0, 0.0, 1.0]), Ok(0.75));
 }
 
 #[test]
@@ -457,6 +489,7 @@ fn types_are_send_and_sync() {
     assert_send_sync::<BinnedRanking>();
     assert_send_sync::<UniformCalibration>();
     assert_send_sync::<MetricsError>();
+    assert_send_sync::<CardRows<'_>>();
 }
 
 #[test]

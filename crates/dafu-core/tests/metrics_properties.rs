@@ -8,9 +8,9 @@
 )]
 
 use dafu_core::metrics::{
-    CalibrationBinning, CardPrecisionParams, Confusion, Costs, CurvePoints, MetricsError, Ranking,
-    ThresholdGoal, average_precision, brier_score, calibration, card_precision_at_k, log_loss,
-    roc_auc,
+    CalibrationBinning, CardPrecisionParams, CardRows, Confusion, Costs, CurvePoints, MetricsError,
+    Ranking, ThresholdGoal, average_precision, brier_score, calibration, card_precision_at_k,
+    log_loss, roc_auc,
 };
 use proptest::prelude::*;
 
@@ -405,6 +405,59 @@ proptest! {
         let precisions: Vec<f64> = found.days.iter().map(|day| day.precision).collect();
         prop_assert_eq!(&precisions, &daily);
         prop_assert!(close(found.mean, daily.iter().sum::<f64>() / daily.len() as f64));
+        let ones = vec![1.0; rows.len()];
+        let by_ones = CardRows::new(&days, &customers, &labels, &scores)
+            .weights(Some(&ones))
+            .precision_at_k(&params);
+        prop_assert_eq!(by_ones, Ok(found));
+    }
+
+    #[test]
+    fn weighted_card_precision_keeps_its_rules(
+        (rows, shuffled) in prop::collection::vec(
+            ((0_i64..4, 0_u32..8), any::<bool>(), 0_u8..6, 0_u8..9),
+            1..60,
+        )
+        .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        k in 1_usize..10,
+        remove in any::<bool>(),
+    ) {
+        type CardRow = ((i64, u32), bool, u8, u8);
+        let params = CardPrecisionParams::default().k(k).remove_detected(remove);
+        let found = |rows: &[CardRow], scale: f64| {
+            let days: Vec<i64> = rows.iter().map(|row| row.0.0).collect();
+            let customers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
+            let labels: Vec<bool> = rows.iter().map(|row| row.1).collect();
+            let scores: Vec<f64> = rows.iter().map(|row| f64::from(row.2)).collect();
+            let weights: Vec<f64> = rows.iter().map(|row| f64::from(row.3) * scale).collect();
+            let plain = CardRows::new(&days, &customers, &labels, &scores);
+            let weighted = plain.weights(Some(&weights)).precision_at_k(&params);
+            (weighted, plain.precision_at_k(&params))
+        };
+        let (weighted, _) = found(&rows, 0.3);
+        prop_assert_eq!(&found(&shuffled, 0.3).0, &weighted);
+        // A power of two changes no bit.
+        prop_assert_eq!(&found(&rows, 0.3 * 2.0_f64.powi(900)).0, &weighted);
+
+        // Rows of weight zero are as if they were not there, and which cards are checked and
+        // counted is as without weights.
+        let kept: Vec<CardRow> = rows.iter().copied().filter(|row| row.3 > 0).collect();
+        if kept.is_empty() {
+            prop_assert_eq!(weighted, Err(MetricsError::ZeroTotalWeight));
+            return Ok(());
+        }
+        let (again, plain) = found(&kept, 0.3);
+        prop_assert_eq!(&again, &weighted);
+        let (weighted, plain) = (weighted.unwrap(), plain.unwrap());
+        prop_assert_eq!(weighted.days.len(), plain.days.len());
+        for (a, b) in weighted.days.iter().zip(&plain.days) {
+            prop_assert_eq!(
+                (a.day, a.cards, a.compromised, a.detected),
+                (b.day, b.cards, b.compromised, b.detected)
+            );
+            prop_assert!((0.0..=1.0).contains(&a.precision));
+            prop_assert_eq!(a.precision > 0.0, a.detected > 0);
+        }
     }
 }
 

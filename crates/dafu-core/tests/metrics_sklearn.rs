@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dafu_core::metrics::{
-    CalibrationBinning, CardPrecisionParams, Confusion, Costs, CurvePoints, ProbabilityLoss,
-    Ranking, UniformCalibration, average_precision, brier_score, calibration, card_precision_at_k,
-    cost, log_loss, roc_auc,
+    CalibrationBinning, CardPrecisionParams, CardRows, Confusion, Costs, CurvePoints, MetricsError,
+    ProbabilityLoss, Ranking, ThresholdGoal, UniformCalibration, average_precision, brier_score,
+    calibration, card_precision_at_k, cost, log_loss, roc_auc,
 };
 
-/// Absolute; all values compared but costs are from 0 to 1, costs are compared relatively.
+/// Absolute for values up to 1, relative above (costs, lifts, counts).
 const TOLERANCE: f64 = 1e-12;
 
 const CASES: [&str; 10] = [
@@ -106,6 +106,39 @@ impl Fixture {
         self.assert_list(key, &[got]);
     }
 
+    #[track_caller]
+    fn assert_confusion(&self, key: &str, got: &Confusion) {
+        self.assert_list(
+            key,
+            &[
+                got.true_negatives,
+                got.false_positives,
+                got.false_negatives,
+                got.true_positives,
+            ],
+        );
+    }
+
+    /// Thresholds are scores of the input, so they are compared to the bit.
+    #[track_caller]
+    fn assert_threshold(&self, key: &str, got: f64) {
+        let expected = self.expected[key][0];
+        assert!(
+            got.total_cmp(&expected).is_eq(),
+            "{} {key}: got {got}, expected {expected}",
+            self.name
+        );
+    }
+
+    /// The best threshold, its value and its counts.
+    #[track_caller]
+    fn assert_best(&self, key: &str, ranking: &Ranking, goal: &ThresholdGoal) {
+        let choice = ranking.best_threshold(goal).unwrap();
+        self.assert_threshold(&format!("best.{key}.threshold"), choice.threshold);
+        self.assert_value(&format!("best.{key}.value"), choice.value);
+        self.assert_confusion(&format!("best.{key}.confusion"), &choice.confusion);
+    }
+
     /// The thresholds that decisions were judged at, with the suffix of their keys.
     fn decision_thresholds(&self) -> Vec<(f64, String)> {
         self.expected
@@ -161,15 +194,7 @@ fn confusion_counts_and_ratios_equal_scikit_learn() {
             let direct = Confusion::at_threshold(&labels, scores, threshold, weights).unwrap();
             let ranked = ranking.confusion_at(threshold).unwrap();
             for c in [direct, ranked] {
-                fixture.assert_list(
-                    &format!("confusion{at}"),
-                    &[
-                        c.true_negatives,
-                        c.false_positives,
-                        c.false_negatives,
-                        c.true_positives,
-                    ],
-                );
+                fixture.assert_confusion(&format!("confusion{at}"), &c);
                 fixture.assert_value(&format!("accuracy{at}"), c.accuracy());
                 fixture.assert_value(&format!("precision{at}"), c.precision());
                 fixture.assert_value(&format!("recall{at}"), c.recall());
@@ -289,8 +314,88 @@ fn calibration_bins_equal_scikit_learn() {
 }
 
 #[test]
+fn kolmogorov_smirnov_is_reached_where_scikit_learn_has_it() {
+    for fixture in CASES.map(Fixture::read) {
+        let ranking = Ranking::new(&fixture.labels(), fixture.scores(), fixture.weights()).unwrap();
+        let ks = ranking.kolmogorov_smirnov().unwrap();
+        fixture.assert_value("ks", ks.statistic);
+        fixture.assert_threshold("ks.threshold", ks.threshold);
+        fixture.assert_value("ks.true_positive_rate", ks.true_positive_rate);
+        fixture.assert_value("ks.false_positive_rate", ks.false_positive_rate);
+    }
+}
+
+#[test]
+fn precision_and_recall_at_k_and_lift_equal_scikit_learn() {
+    for fixture in CASES.map(Fixture::read) {
+        let ranking = Ranking::new(&fixture.labels(), fixture.scores(), fixture.weights()).unwrap();
+        for k in [1, 3, 10, 47, 1000] {
+            let precision = ranking.precision_at_k(k).unwrap();
+            fixture.assert_value(&format!("precision_at.{k}"), precision);
+            let recall = ranking.recall_at_k(k).unwrap();
+            fixture.assert_value(&format!("recall_at.{k}"), recall);
+        }
+        for share in [0.01, 0.05, 0.13, 0.5, 1.0] {
+            let lift = ranking.lift(share).unwrap();
+            fixture.assert_value(&format!("lift.{share:?}"), lift);
+        }
+    }
+}
+
+#[test]
+fn best_thresholds_equal_a_search_with_scikit_learn() {
+    let (mut reached, mut not_reached) = (0, 0);
+    for fixture in CASES.map(Fixture::read) {
+        let (scores, weights) = (fixture.scores(), fixture.weights());
+        let ranking =
+            Ranking::with_amounts(&fixture.labels(), scores, weights, fixture.amounts()).unwrap();
+        for beta in [0.5, 1.0, 2.0] {
+            let goal = ThresholdGoal::MaxFBeta { beta };
+            fixture.assert_best(&format!("f{beta:?}"), &ranking, &goal);
+        }
+        for floor in [0.2, 0.5, 0.8] {
+            let goal = ThresholdGoal::RecallFloor { floor };
+            fixture.assert_best(&format!("recall_floor.{floor:?}"), &ranking, &goal);
+            let goal = ThresholdGoal::PrecisionFloor { floor };
+            let key = format!("precision_floor.{floor:?}");
+            let highest = format!("best.{key}.highest");
+            if fixture.expected.contains_key(&highest) {
+                not_reached += 1;
+                match ranking.best_threshold(&goal) {
+                    Err(MetricsError::FloorNotReached { best, .. }) => {
+                        fixture.assert_value(&highest, best);
+                    }
+                    other => panic!("{} {key}: {other:?}", fixture.name),
+                }
+            } else {
+                reached += 1;
+                fixture.assert_best(&key, &ranking, &goal);
+            }
+        }
+        for alerts in [0, 2, 10, 50] {
+            let goal = ThresholdGoal::AlertBudget { alerts };
+            fixture.assert_best(&format!("alert_budget.{alerts}"), &ranking, &goal);
+        }
+        let by_amount = Costs::default()
+            .true_positive(2.0)
+            .false_positive(3.0)
+            .false_negative(5.0)
+            .missed_amount(1.0);
+        for (name, costs) in [
+            ("errors", Costs::default()),
+            ("amounts", by_amount),
+            ("dear_alerts", by_amount.false_positive(90.0)),
+        ] {
+            let goal = ThresholdGoal::MinCost(costs);
+            fixture.assert_best(&format!("cost.{name}"), &ranking, &goal);
+        }
+    }
+    assert!(reached > 0 && not_reached > 0, "{reached} {not_reached}");
+}
+
+#[test]
 fn card_precision_equals_the_code_of_the_handbook() {
-    for fixture in ["cards", "cards_with_ties"].map(Fixture::read) {
+    for fixture in ["cards", "cards_with_ties", "cards_with_weights"].map(Fixture::read) {
         #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
         let days: Vec<i64> = fixture.columns["day"].iter().map(|&d| d as i64).collect();
         #[expect(
@@ -315,6 +420,14 @@ fn card_precision_equals_the_code_of_the_handbook() {
                 for day in &found.days {
                     assert!(day.detected <= day.compromised && day.compromised <= day.cards);
                 }
+                let Some(weights) = fixture.weights() else {
+                    continue;
+                };
+                let rows = CardRows::new(&days, &customers, &labels, fixture.scores());
+                let weighted = rows.weights(Some(weights)).precision_at_k(&params).unwrap();
+                fixture.assert_value(&format!("weighted.mean.{k}.{name}"), weighted.mean);
+                let daily: Vec<f64> = weighted.days.iter().map(|day| day.precision).collect();
+                fixture.assert_list(&format!("weighted.daily.{k}.{name}"), &daily);
             }
         }
     }

@@ -66,8 +66,8 @@
 //!   metric of a whole ranking (areas, curves, KS) with one class only is
 //!   [`MetricsError::SingleClass`].
 //! - Weights are optional, finite and not negative. Rows of weight zero are as if they were not
-//!   there. A weight of 2 is the same as the row twice, except where rows are counted: `k` of
-//!   precision@k, and quantiles.
+//!   there. A weight of 2 is the same as the row twice, except where rows or cards are counted:
+//!   `k` of precision@k, quantiles, and card precision, whose weights [`CardRows`] defines.
 //! - Results do not depend on the order of the rows: those of a [`Ranking`] to the bit, other sums
 //!   up to rounding.
 //! - Equal scores are one threshold. Where a budget ends inside of them, the expectation over a
@@ -98,7 +98,7 @@ pub use binned::BinnedRanking;
 pub use calibration::{
     Calibration, CalibrationBin, CalibrationBinning, UniformCalibration, calibration,
 };
-pub use card::{CardPrecision, CardPrecisionParams, DayPrecision, card_precision_at_k};
+pub use card::{CardPrecision, CardPrecisionParams, CardRows, DayPrecision, card_precision_at_k};
 pub use confusion::Confusion;
 pub use cost::{Cost, Costs, cost};
 pub use curve::{

@@ -2,6 +2,9 @@
 
 Run: pip install scikit-learn==1.9.1 pandas && python make_fixtures.py
 
+The last bits of a few weighted values (mcc) depend on the processor; the stored ones were kept when
+keys were added, so a new run may differ there.
+
 Each case is two files: NAME.rows.csv with the input rows (label, score, weight, amount; the weight
 column is absent where there are no weights), and NAME.expected.csv with one value or list per line
 as `key,value value value`. Numbers are written so that they read back to the same bits.
@@ -12,6 +15,7 @@ import pathlib
 
 import numpy as np
 import pandas as pd
+from scipy.stats import ks_2samp
 from sklearn import metrics as m
 from sklearn.calibration import calibration_curve
 
@@ -44,6 +48,113 @@ def weighted_calibration(y, p, w, bins, quantile):
     true = np.bincount(ids, weights=w * y, minlength=bins)
     keep = total > 0
     return true[keep] / total[keep], predicted[keep] / total[keep]
+
+
+def chance_to_be_first(s, size, budget):
+    """The chance of each row to be within the budget when the highest scores come first and equal
+    scores stand in random order; `size` is what a row takes of the budget."""
+    before = np.array([size[s > x].sum() for x in s])
+    tied = np.array([size[s == x].sum() for x in s])
+    return np.clip((budget - before) / np.where(tied > 0, tied, 1), 0, 1)
+
+
+def top_of_the_list(y, s, w):
+    """Precision and recall at k, lift of a share. A row that is alerted with chance c goes to
+    scikit-learn twice: alerted with weight c w, and not alerted with weight (1 - c) w."""
+    unit = np.ones(len(y)) if w is None else w
+    decided = np.repeat([1, 0], len(y))
+    out = {}
+
+    def twice(chance):
+        weight = np.concatenate([chance * unit, (1 - chance) * unit])
+        arguments = {"sample_weight": weight, "zero_division": 0}
+        labels = np.concatenate([y, y])
+        return (
+            m.precision_score(labels, decided, **arguments),
+            m.recall_score(labels, decided, **arguments),
+        )
+
+    # Rows of weight zero take nothing of a budget of rows.
+    counted = (unit > 0).astype(float)
+    for k in [1, 3, 10, 47, 1000]:
+        chance = chance_to_be_first(s, counted, k)
+        out[f"precision_at.{k}"], out[f"recall_at.{k}"] = twice(chance)
+    for share in [0.01, 0.05, 0.13, 0.5, 1.0]:
+        chance = chance_to_be_first(s, unit, share * unit.sum())
+        out[f"lift.{share}"] = twice(chance)[0] / np.average(y, weights=unit)
+    return out
+
+
+def kolmogorov_smirnov(y, s, w):
+    fpr, tpr, thresholds = m.roc_curve(y, s, sample_weight=w, drop_intermediate=False)
+    distance = np.abs(tpr - fpr)[1:]
+    at = highest_of_the_best(thresholds[1:], distance)
+    if w is None:
+        assert abs(ks_2samp(s[y == 1], s[y == 0]).statistic - distance[at]) < 1e-12
+    return {
+        "ks.threshold": thresholds[1:][at],
+        "ks.true_positive_rate": tpr[1:][at],
+        "ks.false_positive_rate": fpr[1:][at],
+    }
+
+
+def highest_of_the_best(thresholds, values):
+    """Where the highest of the thresholds with the largest value is; rounding is no difference."""
+    values = np.asarray(values, dtype=float)
+    slack = 1e-13 * max(1.0, float(np.max(np.abs(values[np.isfinite(values)]))))
+    best = np.flatnonzero(values >= np.max(values) - slack)
+    return best[np.argmax(np.asarray(thresholds)[best])]
+
+
+def best_thresholds(y, s, w, amount):
+    """Each goal by trying every threshold, the one that alerts nobody included where allowed."""
+    unit = np.ones(len(y)) if w is None else w
+    thresholds = np.unique(s[unit > 0])
+    decisions = [(s >= t).astype(int) for t in thresholds]
+    kw = {"sample_weight": w, "zero_division": 0}
+    precision = np.array([m.precision_score(y, d, **kw) for d in decisions])
+    recall = np.array([m.recall_score(y, d, **kw) for d in decisions])
+    alerts = np.array([np.sum((d == 1) & (unit > 0)) for d in decisions])
+    out = {}
+
+    def keep(key, candidates, values, sign=1.0):
+        at = highest_of_the_best(candidates, sign * np.asarray(values))
+        threshold = candidates[at]
+        out[f"best.{key}.threshold"], out[f"best.{key}.value"] = threshold, values[at]
+        decided = (s >= threshold).astype(int)
+        counts = m.confusion_matrix(y, decided, sample_weight=w, labels=[0, 1])
+        out[f"best.{key}.confusion"] = counts.ravel()  # tn fp fn tp
+
+    curve = m.precision_recall_curve(y, s, sample_weight=w, drop_intermediate=False)
+    for beta in [0.5, 1.0, 2.0]:
+        values = [m.fbeta_score(y, d, beta=beta, **kw) for d in decisions]
+        below, above = beta**2 * curve[0] + curve[1], (1 + beta**2) * curve[0] * curve[1]
+        by_curve = np.max(above / np.where(below > 0, below, 1))
+        assert abs(by_curve - max(values)) < 1e-12
+        keep(f"f{beta}", thresholds, values)
+    for floor in [0.2, 0.5, 0.8]:
+        fits = precision >= floor
+        if fits.any():
+            keep(f"precision_floor.{floor}", thresholds[fits], recall[fits])
+        else:
+            out[f"best.precision_floor.{floor}.highest"] = np.max(precision)
+        fits = recall >= floor
+        keep(f"recall_floor.{floor}", thresholds[fits], precision[fits])
+    thresholds, recall = np.append(thresholds, np.inf), np.append(recall, 0.0)
+    alerts, decisions = np.append(alerts, 0), decisions + [np.zeros(len(y), dtype=int)]
+    for budget in [0, 2, 10, 50]:
+        fits = alerts <= budget
+        keep(f"alert_budget.{budget}", thresholds[fits], recall[fits])
+    # Errors counted; the costs by amount of `case`; the same with a dear alert on honest rows.
+    for key, tp, fp, fn, share in [
+        ("errors", 0.0, 1.0, 1.0, 0.0),
+        ("amounts", 2.0, 3.0, 5.0, 1.0),
+        ("dear_alerts", 2.0, 90.0, 5.0, 1.0),
+    ]:
+        missed = fn + share * amount
+        rows = [np.where(d == 1, np.where(y == 1, tp, fp), y * missed) for d in decisions]
+        keep(f"cost.{key}", thresholds, [float(np.sum(unit * row)) for row in rows], -1.0)
+    return out
 
 
 def case(name, y, s, w, amount, probability):
@@ -91,6 +202,9 @@ def case(name, y, s, w, amount, probability):
                     true, predicted = weighted_calibration(y, s, w, bins, strategy == "quantile")
                 out[f"calibration.{strategy}.{bins}.observed"] = true
                 out[f"calibration.{strategy}.{bins}.predicted"] = predicted
+    out |= kolmogorov_smirnov(y, s, w)
+    out |= top_of_the_list(y, s, w)
+    out |= best_thresholds(y, s, w, amount)
     columns = {"label": y, "score": s}
     if w is not None:
         columns["weight"] = w
@@ -114,7 +228,23 @@ def handbook_card_precision(frame, k, remove):
     return daily, float(np.mean(daily))
 
 
-def card_case(name, rng, days, customers, rows, decimals):
+def weighted_card_precision(frame, k, remove):
+    """The same with the largest weight per card and day: weight of the cards found by weight of
+    those checked, times the part of the budget that was used. Rows of weight zero do not count."""
+    detected, daily = set(), []
+    for _, day in frame[frame.weight > 0].groupby("day", sort=True):
+        day = day[~day.customer.isin(detected)]
+        cards = day.groupby("customer")[["score", "label", "weight"]].max()
+        top = cards.sort_values("score", ascending=False, kind="stable").head(k)
+        found = top[top.label == 1]
+        share = found.weight.sum() / top.weight.sum() if len(top) else 0.0
+        daily.append(share * len(top) / k)
+        if remove:
+            detected.update(found.index)
+    return daily, float(np.mean(daily))
+
+
+def card_case(name, rng, days, customers, rows, decimals, weights=None):
     label = (rng.random(rows) < 0.08).astype(int)
     score = np.round(np.clip(0.5 * rng.random(rows) + 0.3 * label * rng.random(rows), 0, 1), decimals)
     frame = pd.DataFrame(
@@ -125,13 +255,24 @@ def card_case(name, rng, days, customers, rows, decimals):
             "score": score,
         }
     )
+    if weights is not None:
+        frame["weight"] = weights(rng, rows)
     out = {}
     for k in [1, 5, 20, 1000]:
         for remove in [True, False]:
             daily, mean = handbook_card_precision(frame, k, remove)
             key = f"{k}.{'remove' if remove else 'stay'}"
             out["daily." + key], out["mean." + key] = daily, mean
+            if weights is not None:
+                by_ones = weighted_card_precision(frame.assign(weight=1.0), k, remove)
+                assert np.allclose(by_ones[0], daily, rtol=0, atol=1e-12)
+                daily, mean = weighted_card_precision(frame, k, remove)
+                out["weighted.daily." + key], out["weighted.mean." + key] = daily, mean
     write(name, {column: frame[column].to_numpy() for column in frame}, out)
+
+
+def some_weights_are_zero(rng, rows):
+    return np.round(np.clip(rng.random(rows) * 3.5 - 0.5, 0, None), 2)
 
 
 def main():
@@ -167,6 +308,7 @@ def main():
 
     card_case("cards", rng, np.arange(17700, 17707), 60, 900, 6)
     card_case("cards_with_ties", rng, np.array([-3, 0, 5, 6]), 40, 400, 1)
+    card_case("cards_with_weights", rng, np.arange(5), 50, 300, 1, some_weights_are_zero)
 
 
 if __name__ == "__main__":
