@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{Row, mixed};
-use dafu_core::SchemaHash;
+use common::{Row, categories, mixed, numbers, table};
 use dafu_core::model::{Envelope, Limits, ModelError};
+use dafu_core::{Role, SchemaHash};
 use dafu_features::{
     ColumnParams, Encoding, FeatureError, Preprocessor, PreprocessorParams, Scaling, TimeFeature,
 };
@@ -118,21 +118,24 @@ fn forged_payloads_load_into_something_that_works_or_not_at_all() {
 }
 
 #[test]
-fn huge_lengths_are_errors_without_huge_allocations() {
-    // Postcard writes a length of 2^63 as nine continued bytes.
-    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
-    let bytes = fitted().to_bytes().unwrap();
-    let envelope = Envelope::read(&bytes, &Limits::default()).unwrap();
-    for at in 0..envelope.payload().len() {
-        let mut forged = envelope.payload()[..at].to_vec();
-        forged.extend(huge);
-        forged.extend(&envelope.payload()[at + 1..]);
-        let hash = envelope.header().schema_hash();
-        let bytes = Envelope::write(Preprocessor::KIND, 1, hash, &forged).unwrap();
-        if let Ok(preprocessor) = Preprocessor::from_bytes(&bytes) {
-            drop(preprocessor.transform(&mixed(&rows(), 1)));
-        }
-    }
+fn wide_hashes_and_numbered_names_are_saved_and_loaded() {
+    let hash = ColumnParams::default().encoding(Encoding::Hash { buckets: 4096 });
+    let params = PreprocessorParams::default()
+        .column("one", hash.clone())
+        .column("two", hash);
+    let rows = table(vec![
+        categories("one", &["food", "fuel", "food"]),
+        categories("two", &["a", "b", "c"]),
+        numbers("one_hash_7", Role::Numeric, [1.0, 2.0, 4.0]),
+    ]);
+    let fitted = params.fit(&rows).unwrap();
+    assert_eq!(fitted.schema().width(), 2 * 4096 + 1);
+    assert!(fitted.schema().position("one_hash_7_2").is_some());
+    let loaded = Preprocessor::from_bytes(&fitted.to_bytes().unwrap()).unwrap();
+    assert_eq!(loaded, fitted);
+    assert_eq!(loaded.schema().hash(), fitted.schema().hash());
+    let cells = |preprocessor: &Preprocessor| preprocessor.transform(&rows).unwrap();
+    assert_eq!(cells(&loaded).values(), cells(&fitted).values());
 }
 
 #[test]

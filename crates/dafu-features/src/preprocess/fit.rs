@@ -500,7 +500,7 @@ impl Finished<'_> {
                         levels,
                         code,
                     };
-                    self.step(Step::Text(plan), settings.group);
+                    self.step(Step::Text(Box::new(plan)), settings.group);
                     if settings.text_impute != super::TextImpute::OwnLevel {
                         let further = self.indicator(input, missing, &settings);
                         report.note.extend(further.map(|note| format!("; {note}")));
@@ -616,16 +616,18 @@ impl Finished<'_> {
             infinite: self.params.infinite,
             folds: self.params.folds,
         };
-        for (specs, owner) in plans.specs().into_iter().zip(owners) {
+        let mut specs = Vec::new();
+        for (step, spec) in plans.specs() {
+            let owner = owners.get(step).copied().unwrap_or(usize::MAX);
             if let Some(report) = self.reports.get_mut(owner) {
-                let names = specs.into_iter().map(|spec| spec.name.to_string());
-                report.features.extend(names);
+                report.features.push(spec.name.to_string());
             }
+            specs.push(spec);
         }
         let report = FitReport {
             rows: self.rows,
             columns: self.reports,
         };
-        Preprocessor::new(plans, report)
+        Preprocessor::new(plans, specs, report)
     }
 }

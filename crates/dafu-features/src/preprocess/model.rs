@@ -8,7 +8,7 @@ use super::report::FitReport;
 use super::row::{self, RowKey};
 use crate::{FeatureError, haversine_km};
 use dafu_core::table::TextColumn;
-use dafu_core::{Column, Dataset, GeoPoint, Label, Role, Schema, Table, Timestamp};
+use dafu_core::{Column, Dataset, FeatureSpec, GeoPoint, Label, Role, Schema, Table, Timestamp};
 use ndarray::{Array2, ArrayViewMut2};
 use std::ops::Range;
 use std::sync::Arc;
@@ -58,8 +58,12 @@ pub struct Preprocessor {
 type Fold<'a> = Option<&'a [u16]>;
 
 impl Preprocessor {
-    pub(crate) fn new(plans: Plans, report: FitReport) -> Result<Self, FeatureError> {
-        let specs = plans.specs().into_iter().flatten().collect();
+    /// `specs`: the features of `plans`.
+    pub(crate) fn new(
+        plans: Plans,
+        specs: Vec<FeatureSpec>,
+        report: FitReport,
+    ) -> Result<Self, FeatureError> {
         let schema = Arc::new(Schema::new(specs)?);
         Ok(Self {
             plans,

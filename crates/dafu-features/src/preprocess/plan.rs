@@ -5,6 +5,7 @@ use super::row::Clock;
 use dafu_core::table::Storage;
 use dafu_core::{FeatureGroup, FeatureSpec, FeatureType, Role, Unit};
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::sync::Arc;
 
 /// Longest text kept as a level; longer ones are told apart by their hash.
@@ -205,11 +206,11 @@ pub(crate) struct TextPlan {
 }
 
 impl TextPlan {
-    fn one_hot_labels(&self, other: bool, own_missing: bool) -> Vec<String> {
-        let names = self.levels.names().iter().map(ToString::to_string);
-        let other = other.then(|| "(other)".to_owned());
-        let missing = own_missing.then(|| "(missing)".to_owned());
-        names.chain(other).chain(missing).collect()
+    fn one_hot_labels(&self, other: bool, own_missing: bool) -> impl Iterator<Item = &str> {
+        let names = self.levels.names().iter().map(|name| &**name);
+        let other = other.then_some("(other)");
+        let missing = own_missing.then_some("(missing)");
+        names.chain(other).chain(missing)
     }
 }
 
@@ -220,7 +221,8 @@ pub(crate) enum Step {
     /// 1 where the value is missing.
     Missing(u32),
     Time(TimePlan),
-    Text(TextPlan),
+    /// Boxed: by far the largest, and in a file a step can be three bytes.
+    Text(Box<TextPlan>),
 }
 
 /// A step with the group of its features.
@@ -250,25 +252,30 @@ impl Plan {
         }
     }
 
-    /// The features, named from the columns that they are made of.
-    fn specs(&self, inputs: &[Input], clock: Clock) -> Vec<FeatureSpec> {
+    /// The features, named from the columns that they are made of; each is made when it is asked for.
+    fn specs<'a>(
+        &'a self,
+        inputs: &'a [Input],
+        clock: Clock,
+    ) -> impl Iterator<Item = FeatureSpec> + 'a {
         let name = |id: u32| input(inputs, id).map_or("", |input| input.name.as_str());
-        let specs = match &self.step {
-            Step::Number(plan) => vec![number_spec(plan, inputs, &name)],
+        let specs: Specs<'a> = match &self.step {
+            Step::Number(plan) => Box::new(iter::once(number_spec(plan, inputs, &name))),
             Step::Missing(id) => {
                 let name = name(*id);
-                vec![
-                    flag(format!("{name}_missing"))
-                        .with_description(format!("1 where `{name}` is missing")),
-                ]
+                let spec = flag(format!("{name}_missing"))
+                    .with_description(format!("1 where `{name}` is missing"));
+                Box::new(iter::once(spec))
             }
-            Step::Time(plan) => time_specs(plan, name(plan.input), clock),
+            Step::Time(plan) => Box::new(time_specs(plan, name(plan.input), clock).into_iter()),
             Step::Text(plan) => text_specs(plan, name(plan.input)),
         };
-        let group = |spec: FeatureSpec| spec.with_group(self.group);
-        specs.into_iter().map(group).collect()
+        specs.map(|spec| spec.with_group(self.group))
     }
 }
+
+/// Features that are made one by one.
+type Specs<'a> = Box<dyn Iterator<Item = FeatureSpec> + 'a>;
 
 fn flag(name: String) -> FeatureSpec {
     FeatureSpec::real(name).with_type(FeatureType::Flag)
@@ -355,19 +362,18 @@ fn time_specs(plan: &TimePlan, name: &str, clock: Clock) -> Vec<FeatureSpec> {
     }
 }
 
-fn text_specs(plan: &TextPlan, name: &str) -> Vec<FeatureSpec> {
+fn text_specs<'a>(plan: &'a TextPlan, name: &'a str) -> Specs<'a> {
     match &plan.code {
         TextCode::OneHot {
             other, own_missing, ..
-        } => plan
-            .one_hot_labels(*other, *own_missing)
-            .into_iter()
-            .map(|label| {
+        } => {
+            let labels = plan.one_hot_labels(*other, *own_missing);
+            Box::new(labels.map(move |label| {
                 flag(format!("{name}={label}"))
                     .with_description(format!("1 where `{name}` is {label:?}"))
-            })
-            .collect(),
-        TextCode::Value { kind, .. } => vec![match kind {
+            }))
+        }
+        TextCode::Value { kind, .. } => Box::new(iter::once(match kind {
             CodeKind::Ordinal => {
                 let further = ["(missing)", "(unseen)"].map(Arc::from);
                 let names = plan.levels.names().iter().map(|level| Arc::from(&**level));
@@ -388,13 +394,11 @@ fn text_specs(plan: &TextPlan, name: &str) -> Vec<FeatureSpec> {
                 .with_description(format!(
                     "smoothed fraud rate of training rows with this `{name}`"
                 )),
-        }],
-        TextCode::Hash { buckets, .. } => (0..*buckets)
-            .map(|bucket| {
-                FeatureSpec::real(format!("{name}_hash_{bucket}"))
-                    .with_description(format!("signed hash of `{name}`, bucket {bucket}"))
-            })
-            .collect(),
+        })),
+        TextCode::Hash { buckets, .. } => Box::new((0..*buckets).map(move |bucket| {
+            FeatureSpec::real(format!("{name}_hash_{bucket}"))
+                .with_description(format!("signed hash of `{name}`, bucket {bucket}"))
+        })),
     }
 }
 
@@ -410,11 +414,13 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
-    /// The features of each plan. A name that is taken gets `_2`, `_3`, ...
-    pub(crate) fn specs(&self) -> Vec<Vec<FeatureSpec>> {
+    /// The features, each with the place of its step. A name that is taken gets `_2`, `_3`, ...
+    ///
+    /// A feature is made when it is asked for: who reads a file stops at the first one that the file does not name.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = (usize, FeatureSpec)> {
         // Names taken, with the last number given to each.
         let mut taken: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        let mut unique = |mut spec: FeatureSpec| {
+        let unique = move |(step, mut spec): (usize, FeatureSpec)| {
             while let Some(last) = taken.get_mut(&spec.name) {
                 *last += 1;
                 let name = format!("{}_{last}", spec.name);
@@ -423,14 +429,13 @@ impl Plans {
                 }
             }
             taken.insert(Arc::clone(&spec.name), 1);
-            spec
+            (step, spec)
         };
-        self.steps
-            .iter()
-            .map(|plan| {
-                let specs = plan.specs(&self.inputs, self.clock);
-                specs.into_iter().map(&mut unique).collect()
-            })
-            .collect()
+        let steps = self.steps.iter().enumerate();
+        let specs = steps.flat_map(|(step, plan)| {
+            let specs = plan.specs(&self.inputs, self.clock);
+            specs.map(move |spec| (step, spec))
+        });
+        specs.map(unique)
     }
 }

@@ -2,11 +2,10 @@
 
 use super::model::Preprocessor;
 use super::params::Folds;
-use super::plan::{
-    self, Input, NOWHERE, NumberPlan, NumberSource, Plan, Plans, Step, TextCode, TextPlan,
-};
+use super::plan::{self, NOWHERE, NumberPlan, NumberSource, Plan, Plans, Step, TextCode, TextPlan};
 use super::report::FitReport;
 use crate::FeatureError;
+use dafu_core::FeatureSpec;
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::table::Storage;
 use std::fs::File;
@@ -14,8 +13,8 @@ use std::io::Read;
 use std::path::Path;
 
 const SCHEMA_VERSION: u16 = 1;
-/// Most features that a file may have beyond one for each of its bytes (buckets cost no bytes).
-const SPARE_FEATURES: usize = 65_536;
+/// Most features of one time column: every [`TimeFeature`](super::params::TimeFeature) once, the cycles as two.
+const FEATURES_PER_TIME: usize = 8;
 const SECONDS_PER_WEEK: u32 = 604_800;
 
 #[derive(serde::Serialize)]
@@ -57,7 +56,8 @@ impl Preprocessor {
         Self::from_bytes_within(bytes, &Limits::default())
     }
 
-    /// Reads a preprocessor from bytes of any origin. Memory stays proportional to the bytes.
+    /// Reads a preprocessor from bytes of any origin. Memory stays proportional to the bytes: a feature is made only
+    /// after its name was found in the file's report.
     ///
     /// # Errors
     ///
@@ -70,9 +70,10 @@ impl Preprocessor {
         let envelope = Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)?;
         let Loaded { plans, report } = envelope.decode()?;
         let most = usize::try_from(limits.max_features).unwrap_or(usize::MAX);
-        let most = most.min(SPARE_FEATURES.saturating_add(envelope.payload().len()));
-        check(&plans, most).map_err(broken)?;
-        let preprocessor = Self::new(plans, report)?;
+        check(&plans, most, envelope.payload().len()).map_err(broken)?;
+        check_missing(&report).map_err(broken)?;
+        let specs = reported_specs(&plans, &report).map_err(broken)?;
+        let preprocessor = Self::new(plans, specs, report)?;
         let (expected, got) = (
             envelope.header().schema_hash(),
             preprocessor.schema().hash(),
@@ -80,7 +81,6 @@ impl Preprocessor {
         if expected != got {
             return Err(ModelError::SchemaHash { expected, got }.into());
         }
-        check_report(&preprocessor).map_err(broken)?;
         Ok(preprocessor)
     }
 
@@ -121,7 +121,8 @@ fn ensure(holds: bool, what: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(what) }
 }
 
-fn check(plans: &Plans, most: usize) -> Result<(), &'static str> {
+/// `most`: features; `size`: bytes of the payload.
+fn check(plans: &Plans, most: usize, size: usize) -> Result<(), &'static str> {
     let clock = plans.clock;
     let day = clock.night_from < 24 && clock.night_until < 24;
     ensure(day, "an hour of the night is past 23")?;
@@ -132,30 +133,23 @@ fn check(plans: &Plans, most: usize) -> Result<(), &'static str> {
     if let Folds::Time { days, .. } = plans.folds {
         ensure((1..=366).contains(&days), "a fold has no days or too many")?;
     }
-    let (mut width, mut name_bytes) = (0_usize, 0_usize);
+    let (mut width, mut time_bytes) = (0_usize, 0_usize);
     for plan in &plans.steps {
         check_plan(plan, plans)?;
         width = width.saturating_add(plan.width());
         ensure(width <= most, "more features than the limit")?;
-        let name = longest_name(plan, &plans.inputs).saturating_mul(plan.width());
-        name_bytes = name_bytes.saturating_add(name);
+        if let Step::Time(time) = &plan.step {
+            let name = plan::input(&plans.inputs, time.input).map_or(0, |input| input.name.len());
+            time_bytes = time_bytes.saturating_add(name.saturating_mul(plan.width()));
+        }
     }
     ensure(width > 0, "there is no feature")?;
-    // Each flag repeats the name of its column.
+    // Other features repeat their column in their name, which the report must have in full; time features repeat it
+    // only in their description.
     ensure(
-        name_bytes <= most.saturating_mul(256),
-        "the names are too long",
+        time_bytes <= size.saturating_mul(FEATURES_PER_TIME),
+        "too many features of one time column",
     )
-}
-
-fn longest_name(plan: &Plan, inputs: &[Input]) -> usize {
-    let input = match &plan.step {
-        Step::Number(plan) => plan.source.inputs().first().copied().unwrap_or_default(),
-        Step::Missing(input) => *input,
-        Step::Time(plan) => plan.input,
-        Step::Text(plan) => plan.input,
-    };
-    plan::input(inputs, input).map_or(0, |input| input.name.len())
 }
 
 fn check_plan(plan: &Plan, plans: &Plans) -> Result<(), &'static str> {
@@ -245,17 +239,23 @@ fn check_text(plan: &TextPlan, fold_count: usize) -> Result<(), &'static str> {
     }
 }
 
-fn check_report(preprocessor: &Preprocessor) -> Result<(), &'static str> {
-    let report = preprocessor.report();
-    let reported = report.columns.iter().flat_map(|column| &column.features);
-    let features = preprocessor.schema().features().iter();
-    ensure(
-        reported.eq(features.map(|feature| &*feature.name)),
-        "report and features differ",
-    )?;
-    let counted = report
-        .columns
-        .iter()
-        .all(|column| column.missing <= report.rows);
+/// The features, which the report must name in this order. A width of few bytes, such as that of a hash, gives many
+/// features: the first that the report does not name ends it, so that they are at most as many as names in the file.
+fn reported_specs(plans: &Plans, report: &FitReport) -> Result<Vec<FeatureSpec>, &'static str> {
+    const DIFFER: &str = "report and features differ";
+    let mut reported = report.columns.iter().flat_map(|column| &column.features);
+    let mut specs = Vec::new();
+    for (_, spec) in plans.specs() {
+        let named = reported.next().is_some_and(|name| **name == *spec.name);
+        ensure(named, DIFFER)?;
+        specs.push(spec);
+    }
+    ensure(reported.next().is_none(), DIFFER)?;
+    Ok(specs)
+}
+
+fn check_missing(report: &FitReport) -> Result<(), &'static str> {
+    let mut columns = report.columns.iter();
+    let counted = columns.all(|column| column.missing <= report.rows);
     ensure(counted, "more missing values than rows")
 }
