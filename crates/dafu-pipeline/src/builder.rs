@@ -7,13 +7,18 @@ use dafu_core::{Bands, Role, StageSpec};
 use dafu_features::PreprocessorParams;
 use std::collections::BTreeMap;
 
+/// Name of the forest's block in a `models.json`, and of its stage.
+const FOREST_BLOCK: &str = "isolation_forest";
+
 /// How a detector learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Supervised with at least 100 known frauds in the history and both classes, else unsupervised.
+    /// Supervised with at least 100 known frauds in the history and both classes, else unsupervised. Labels are
+    /// counted in any case, and read by an encoding that asks for them.
     #[default]
     Auto,
-    /// Labels of the history choose the threshold; without them fitting is an error.
+    /// Labels of the history choose the threshold, those of its last fifth where it has at least 10 frauds; without
+    /// labels fitting is an error.
     Supervised,
     /// No label is read while learning.
     Unsupervised,
@@ -163,7 +168,7 @@ impl DetectorBuilder {
         self
     }
 
-    /// Sets the seed of everything random: the forest, unless its own parameters have another, and the sample.
+    /// Sets the seed of everything random, the default forest and the sample.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -192,9 +197,17 @@ impl DetectorBuilder {
     /// [`PipelineError`] for levels, thresholds and sizes out of range, for two stages of one name, and for a
     /// `models.json` that asks for a stage that is not there.
     pub fn build(mut self) -> Result<Trainer, PipelineError> {
-        if let Some(file) = self.models.take() {
+        #[cfg_attr(
+            not(feature = "iforest"),
+            expect(unused_variables, reason = "read by the forest")
+        )]
+        let forest_asked_for = if let Some(file) = self.models.take() {
             self.apply(&file)?;
-        }
+            let mut names = self.stages.iter().map(|stage| stage.name());
+            file.isolation_forest.is_some() && !names.any(|name| name == FOREST_BLOCK)
+        } else {
+            false
+        };
         if self.levels.is_empty() {
             return Err(PipelineError::NoContamination);
         }
@@ -224,7 +237,7 @@ impl DetectorBuilder {
         }
         self.preprocessor.check()?;
         #[cfg(feature = "iforest")]
-        if self.stages.is_empty() {
+        if self.stages.is_empty() || forest_asked_for {
             if let Some(seed) = self.seed {
                 self.forest.seed = seed;
             }
@@ -263,15 +276,20 @@ impl DetectorBuilder {
     }
 
     fn apply(&mut self, file: &ModelsFile) -> Result<(), PipelineError> {
-        if let Some(block) = file.not_built().first() {
+        let added = |block: &str| self.stages.iter().any(|stage| stage.name() == block);
+        if let Some(block) = file.not_built().iter().find(|block| !added(block)) {
             return Err(PipelineError::StageNotBuilt {
                 block: (*block).to_owned(),
             });
         }
-        let block = file
-            .isolation_forest
-            .as_ref()
-            .ok_or(PipelineError::EmptyModelsFile)?;
+        let Some(block) = &file.isolation_forest else {
+            // A stage that was added answers for its block.
+            return if file.not_built().is_empty() {
+                Err(PipelineError::EmptyModelsFile)
+            } else {
+                Ok(())
+            };
+        };
         match &block.contamination {
             Some(OneOrMany::One(level)) => self.levels = vec![*level],
             Some(OneOrMany::Many(levels)) => self.levels.clone_from(levels),
@@ -282,7 +300,7 @@ impl DetectorBuilder {
         self.apply_forest(block)?;
         #[cfg(not(feature = "iforest"))]
         return Err(PipelineError::StageNotBuilt {
-            block: "isolation_forest".to_owned(),
+            block: FOREST_BLOCK.to_owned(),
         });
         #[cfg(feature = "iforest")]
         Ok(())
@@ -290,9 +308,8 @@ impl DetectorBuilder {
 
     #[cfg(feature = "iforest")]
     fn apply_forest(&mut self, block: &crate::IsolationForestBlock) -> Result<(), PipelineError> {
-        const BLOCK: &str = "isolation_forest";
         let wrong = |key, requirement, got: String| PipelineError::ModelsValue {
-            block: BLOCK,
+            block: FOREST_BLOCK,
             key,
             requirement,
             got,

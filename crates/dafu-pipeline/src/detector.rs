@@ -54,7 +54,8 @@ impl Detector {
     /// # Errors
     ///
     /// [`PipelineError::Conflict`] for an id that came before with other content; otherwise as a stage or the
-    /// preprocessor fails. Then nothing is recorded.
+    /// preprocessor fails. Then no answer is remembered; where a stage's memory failed, those of the stages before it
+    /// have taken the event.
     ///
     /// # Complexity
     ///
@@ -123,7 +124,7 @@ impl Detector {
         )
     }
 
-    /// The risk of every row of a table, without recording anything.
+    /// The risk of every row of a table, in order. The memory of this detector is neither read nor changed.
     ///
     /// # Errors
     ///
@@ -132,7 +133,7 @@ impl Detector {
         self.model.score_table(table)
     }
 
-    /// Full assessments, with reasons, of some rows of a table, without recording anything. A row without a
+    /// Full assessments, with reasons, of some rows of a table, each as if nothing had come before. A row without a
     /// transaction id, or with one that is not allowed, gets the id `row-` and its record number.
     ///
     /// # Errors

@@ -29,6 +29,7 @@
 //! Minimum supported Rust version: 1.89.
 
 mod answers;
+mod axes;
 mod builder;
 mod detector;
 mod error;
@@ -43,6 +44,7 @@ mod sample;
 mod saved;
 mod time_slice;
 mod trainer;
+mod training_rows;
 
 pub use builder::{Detection, DetectorBuilder, Mode};
 pub use detector::Detector;

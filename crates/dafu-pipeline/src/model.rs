@@ -134,7 +134,7 @@ impl DetectorModel {
         self.hash
     }
 
-    /// The risk of every row of a table.
+    /// The risk of every row of a table, in order; stages with a memory begin without one.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl DetectorModel {
     ///
     /// O(rows x features) for the features, plus what the stages cost.
     pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
-        self.score_dataset(&self.features(table)?)
+        self.score_dataset(&self.features(table)?, &mut self.new_states())
     }
 
     pub(crate) fn features(&self, table: &Table) -> Result<Dataset, PipelineError> {
@@ -153,18 +153,17 @@ impl DetectorModel {
             .transform(&*with_roles(table, &self.roles)?)?)
     }
 
-    pub(crate) fn score_dataset(&self, dataset: &Dataset) -> Result<Vec<Score>, PipelineError> {
-        let statistic = self.statistic(dataset)?;
-        Ok(statistic
+    /// The risk of every row, given what the stages remember; the rows are recorded.
+    pub(crate) fn score_dataset(
+        &self,
+        dataset: &Dataset,
+        states: &mut [Box<dyn StageState>],
+    ) -> Result<Vec<Score>, PipelineError> {
+        let scores = stage_scores(&self.stages, states, dataset)?;
+        Ok(combine(&scores, &self.stage_maps)
             .into_iter()
             .map(|value| self.risk_map.risk(value))
             .collect())
-    }
-
-    /// The statistic that the risk map takes, one a row.
-    fn statistic(&self, dataset: &Dataset) -> Result<Vec<f64>, PipelineError> {
-        let scores = stage_scores(&self.stages, dataset)?;
-        Ok(combine(&scores, &self.stage_maps))
     }
 
     /// What every stage says of one row, and the risk that follows.
@@ -197,35 +196,45 @@ impl DetectorModel {
 
     /// Empty states, one a stage.
     pub(crate) fn new_states(&self) -> Vec<Box<dyn StageState>> {
-        self.stages.iter().map(|stage| stage.new_state()).collect()
+        new_states(&self.stages)
     }
 }
 
-/// The scores of each stage for each row.
+/// Empty states, one a stage.
+pub(crate) fn new_states(stages: &[Box<dyn Stage>]) -> Vec<Box<dyn StageState>> {
+    stages.iter().map(|stage| stage.new_state()).collect()
+}
+
+/// The scores of each stage for each row; the rows are recorded in the states.
 pub(crate) fn stage_scores(
     stages: &[Box<dyn Stage>],
+    states: &mut [Box<dyn StageState>],
     dataset: &Dataset,
 ) -> Result<Vec<Vec<f64>>, PipelineError> {
     stages
         .iter()
-        .map(|stage| one_stage_scores(&**stage, dataset))
+        .zip(states)
+        .map(|(stage, state)| one_stage_scores(&**stage, &mut **state, dataset))
         .collect()
 }
 
-fn one_stage_scores(stage: &dyn Stage, dataset: &Dataset) -> Result<Vec<f64>, PipelineError> {
+fn one_stage_scores(
+    stage: &dyn Stage,
+    state: &mut dyn StageState,
+    dataset: &Dataset,
+) -> Result<Vec<f64>, PipelineError> {
     let mut scores = vec![0.0; dataset.rows()];
     if let Some(scored) = stage.score_dataset(dataset, &mut scores) {
         scored?;
         return Ok(scores);
     }
-    let mut state = stage.new_state();
     for (row, score) in scores.iter_mut().enumerate() {
         let input = StageInput {
             row: dataset.row(row)?,
             transaction: None,
             explain: false,
         };
-        *score = stage.evaluate(&input, &*state)?.score.get();
+        *score = stage.evaluate(&input, state)?.score.get();
         state.record(&input)?;
     }
     Ok(scores)

@@ -3,7 +3,7 @@
 use crate::model::{DetectorModel, Facts};
 use crate::{Detector, PipelineError, RiskMap};
 use dafu_core::model::{Envelope, Limits, ModelError};
-use dafu_core::{Role, SchemaHash, StableHasher, StageRegistry};
+use dafu_core::{Dataset, Role, SchemaHash, StableHasher, StageRegistry};
 use dafu_features::Preprocessor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -103,6 +103,17 @@ impl DetectorModel {
                 what,
             }
             .into());
+        }
+        // A stage for other features is found out now, not at the first event.
+        let width = preprocessor.schema().width();
+        let row = Dataset::new(
+            Arc::clone(preprocessor.schema()),
+            ndarray::Array2::zeros((1, width)),
+        )?;
+        for stage in &stages {
+            if let Some(scored) = stage.score_dataset(&row, &mut [0.0]) {
+                scored?;
+            }
         }
         let inputs = preprocessor
             .inputs()

@@ -1,40 +1,30 @@
 //! From a history to a detector.
 
+use crate::axes::telling_axes;
 use crate::builder::Settings;
 use crate::detector::Detector;
-use crate::model::{DetectorModel, Facts, combine, stage_scores, with_roles};
-use crate::sample::Reservoir;
+use crate::model::{DetectorModel, Facts, combine, new_states, stage_scores, with_roles};
+use crate::training_rows::{Classes, medians, sample};
 use crate::{Detection, Mode, PipelineError, RiskMap};
-use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind};
+use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
 use dafu_core::table::Chunks;
 use dafu_core::{
-    Dataset, FeatureType, History, Label, NoProgress, Progress, Role, Schema, Score, SourceError,
-    Stage, StageInput, Table, TableSource, Timestamp, Unit,
+    Dataset, History, Label, NoProgress, Progress, Role, Score, SourceError, Stage, Table,
+    TableSource,
 };
-use dafu_features::Preprocessor;
-use ndarray::{Array2, ArrayView1, Axis as Direction};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Known frauds from which on auto mode learns from labels.
 const AUTO_FRAUDS: u64 = 100;
-/// Fewest rows to learn from.
-const LEAST_ROWS: u64 = 16;
-/// Highest-scoring training rows that are explained to find the most telling features.
-const EXPLAINED_ROWS: usize = 2_000;
+/// Known frauds among the last training rows from which on they choose the threshold.
+const HELD_OUT_FRAUDS: usize = 10;
 
 /// A checked detector that has not learned yet. Made by [`DetectorBuilder::build`](crate::DetectorBuilder::build).
 #[derive(Debug)]
 pub struct Trainer {
     settings: Settings,
-}
-
-/// The sampled training rows.
-struct Sample {
-    dataset: Dataset,
-    population: u64,
-    trained: Option<Period>,
 }
 
 impl Trainer {
@@ -78,39 +68,17 @@ impl Trainer {
             step: "read training rows",
             ..source
         };
-        let sample = self.sample(&preprocessor, &source)?;
-        let mode = self.mode(sample.dataset.labels())?;
-
-        let history = History {
-            dataset: &sample.dataset,
-            transactions: None,
-            population: sample.population,
-            seed: settings.seed,
-            progress,
-        };
-        let mut stages = Vec::with_capacity(settings.stages.len());
-        for spec in &settings.stages {
-            stages.push(spec.fit_stage(&history)?);
+        let mut sample = sample(settings, &preprocessor, &source)?;
+        let mode = self.mode(sample.classes)?;
+        if mode == LearningMode::Supervised {
+            sample.dataset = sample.dataset.with_labels(sample.labels)?;
         }
-        let scores = stage_scores(&stages, &sample.dataset)?;
-        let (levels, main) = (&settings.levels, settings.main_level);
-        let stage_maps: Vec<RiskMap> = scores
-            .iter()
-            .map(|scores| RiskMap::fit(scores.clone(), levels, main))
-            .collect();
-        let statistic = combine(&scores, &stage_maps);
-        let risk_map = RiskMap::fit(statistic.clone(), levels, main);
-        let risks: Vec<f64> = statistic
-            .iter()
-            .map(|&value| risk_map.risk(value).get())
-            .collect();
-
-        let (thresholds, chosen) =
-            self.thresholds(mode, &risk_map, &risks, sample.dataset.labels())?;
+        let learned = self.learn(&sample.dataset, sample.population, progress)?;
+        let (thresholds, chosen) = self.thresholds(mode, &learned, &sample.dataset, progress)?;
         let schema = Arc::clone(preprocessor.schema());
         let facts = Facts {
             mode,
-            levels: levels.clone(),
+            levels: settings.levels.clone(),
             thresholds,
             chosen,
             bands: settings.bands,
@@ -118,7 +86,12 @@ impl Trainer {
             population: sample.population,
             rows: sample.dataset.rows() as u64,
             medians: medians(&sample.dataset),
-            axes: telling_axes(&stages, &sample.dataset, &schema, &statistic)?,
+            axes: telling_axes(
+                &learned.stages,
+                &sample.dataset,
+                &schema,
+                &learned.statistic,
+            )?,
             seed: settings.seed,
             remembered: settings.remembered as u64,
         };
@@ -130,9 +103,9 @@ impl Trainer {
             preprocessor,
             inputs,
             roles: settings.roles.clone(),
-            stages,
-            stage_maps,
-            risk_map,
+            stages: learned.stages,
+            stage_maps: learned.stage_maps,
+            risk_map: learned.risk_map,
             facts,
             hash: 0,
         };
@@ -140,90 +113,42 @@ impl Trainer {
         Ok(Detector::from_model(Arc::new(model)))
     }
 
-    /// A uniform sample of the training rows, as features, in time order where there are times.
-    fn sample(
+    /// Fits the stages on rows, and the maps from their scores to risk.
+    fn learn(
         &self,
-        preprocessor: &Preprocessor,
-        source: &Retold<'_>,
-    ) -> Result<Sample, PipelineError> {
+        dataset: &Dataset,
+        population: u64,
+        progress: &dyn Progress,
+    ) -> Result<Learned, PipelineError> {
         let settings = &self.settings;
-        let width = preprocessor.schema().width();
-        let mut reservoir = Reservoir::new(settings.sample_rows, settings.seed);
-        let mut values: Vec<f64> = Vec::new();
-        // Order of arrival, label, time and user of each sampled row.
-        let mut rows: Vec<(u64, Label, Option<Timestamp>, u32)> = Vec::new();
-        let mut trained: Option<Period> = None;
-        for table in source.chunks()? {
-            let table = table?;
-            widen(&mut trained, &table);
-            let kept: Vec<(usize, usize)> = (0..table.rows())
-                .filter_map(|row| reservoir.offer().map(|slot| (row, slot)))
-                .collect();
-            let before = reservoir.seen() - table.rows() as u64;
-            let picked: Vec<usize> = kept.iter().map(|(row, _)| *row).collect();
-            let picked = if picked.len() == table.rows() {
-                table
-            } else {
-                Cow::Owned(table.select(&picked))
-            };
-            let features = preprocessor.transform_training(&picked)?;
-            let times = picked.by_role(Role::Time).and_then(|column| column.times());
-            for (position, (row, slot)) in kept.into_iter().enumerate() {
-                let label = features
-                    .labels()
-                    .map_or(Label::Unknown, |labels| labels[position]);
-                let time = times.and_then(|times| times[position]);
-                let user = features.groups().map_or(0, |groups| groups[position]);
-                let entry = (before + row as u64, label, time, user);
-                let cells = features.values();
-                let cells = cells.row(position);
-                if slot == rows.len() {
-                    rows.push(entry);
-                    values.extend(cells);
-                } else {
-                    rows[slot] = entry;
-                    let target = &mut values[slot * width..(slot + 1) * width];
-                    target
-                        .iter_mut()
-                        .zip(cells)
-                        .for_each(|(to, from)| *to = *from);
-                }
-            }
-        }
-        let population = reservoir.seen();
-        if population < LEAST_ROWS {
-            return Err(PipelineError::TooFewRows {
-                least: LEAST_ROWS,
-                got: population,
-            });
-        }
-        let matrix = ndarray::ArrayView2::from_shape((rows.len(), width), &values)
-            .map_err(SourceError::new)?;
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_unstable_by_key(|&slot| (rows[slot].2, rows[slot].0));
-        let sorted: Array2<f64> = matrix.select(Direction(0), &order);
-        let dataset = Dataset::new(Arc::clone(preprocessor.schema()), sorted)?
-            .with_labels(order.iter().map(|&slot| rows[slot].1).collect())?
-            .with_groups(order.iter().map(|&slot| rows[slot].3).collect())?;
-        let times: Option<Vec<Timestamp>> = order.iter().map(|&slot| rows[slot].2).collect();
-        let dataset = match times {
-            Some(times) => dataset.with_times(times)?,
-            None => dataset,
-        };
-        Ok(Sample {
+        let history = History {
             dataset,
+            transactions: None,
             population,
-            trained,
+            seed: settings.seed,
+            progress,
+        };
+        let specs = settings.stages.iter();
+        let stages: Vec<Box<dyn Stage>> = specs
+            .map(|spec| spec.fit_stage(&history))
+            .collect::<Result<_, _>>()?;
+        let scores = stage_scores(&stages, &mut new_states(&stages), dataset)?;
+        let (levels, main) = (&settings.levels, settings.main_level);
+        let stage_maps: Vec<RiskMap> = scores
+            .iter()
+            .map(|scores| RiskMap::fit(scores.clone(), levels, main))
+            .collect();
+        let statistic = combine(&scores, &stage_maps);
+        Ok(Learned {
+            risk_map: RiskMap::fit(statistic.clone(), levels, main),
+            stages,
+            stage_maps,
+            statistic,
         })
     }
 
-    fn mode(&self, labels: Option<&[Label]>) -> Result<LearningMode, PipelineError> {
-        let count = |wanted| {
-            labels.map_or(0, |labels| {
-                labels.iter().filter(|label| **label == wanted).count() as u64
-            })
-        };
-        let (frauds, legitimate) = (count(Label::Fraud), count(Label::Legitimate));
+    fn mode(&self, classes: Classes) -> Result<LearningMode, PipelineError> {
+        let Classes { frauds, legitimate } = classes;
         let both = frauds > 0 && legitimate > 0;
         match self.settings.mode {
             Mode::Supervised if !both => Err(PipelineError::NoLabels { frauds, legitimate }),
@@ -241,15 +166,15 @@ impl Trainer {
     fn thresholds(
         &self,
         mode: LearningMode,
-        map: &RiskMap,
-        risks: &[f64],
-        labels: Option<&[Label]>,
+        learned: &Learned,
+        dataset: &Dataset,
+        progress: &dyn Progress,
     ) -> Result<(Vec<(String, ThresholdKind, Score, Option<f64>)>, usize), PipelineError> {
         let settings = &self.settings;
         let mut thresholds: Vec<_> = settings
             .levels
             .iter()
-            .zip(map.level_risks())
+            .zip(learned.risk_map.level_risks())
             .map(|(&level, risk)| {
                 let name = format!("contamination {}", percent(level));
                 (name, ThresholdKind::Contamination(level), risk, Some(level))
@@ -257,27 +182,81 @@ impl Trainer {
             .collect();
         let mut chosen = settings.main_level;
         if let Detection::Risk(risk) = settings.detection {
-            let expected = Some(map.expected_share(risk));
+            let expected = Some(learned.risk_map.expected_share(risk));
             chosen = thresholds.len();
             let kind = ThresholdKind::Risk(risk);
             thresholds.push((format!("risk {risk:.2}"), kind, Score::new(risk)?, expected));
-        } else if let (LearningMode::Supervised, Some(labels)) = (mode, labels) {
-            let (known, scores): (Vec<bool>, Vec<f64>) = labels
-                .iter()
-                .zip(risks)
-                .filter_map(|(label, &risk)| label.known().map(|fraud| (fraud, risk)))
-                .unzip();
-            let ranking = Ranking::new(&known, &scores, None)?;
-            let best = ranking.best_threshold(&ThresholdGoal::MaxFBeta { beta: 1.0 })?;
-            let risk = Score::new(best.threshold)?;
+        } else if mode == LearningMode::Supervised {
+            let (risk, name) = self.best_threshold(learned, dataset, progress)?;
+            let risks = learned.risks();
             let share = risks.iter().filter(|&&other| other >= risk.get()).count();
             let expected = Some(share as f64 / risks.len() as f64);
             chosen = thresholds.len();
-            let name = "best F1 on training labels".to_owned();
-            thresholds.push((name, ThresholdKind::BestFBeta(1.0), risk, expected));
+            let kind = ThresholdKind::BestFBeta(1.0);
+            thresholds.push((name.to_owned(), kind, risk, expected));
         }
         Ok((thresholds, chosen))
     }
+
+    /// The risk with the best F1, and how it was found: on the last fifth of the training rows, with stages fitted on
+    /// those before. With too few frauds there it is chosen on all rows by stages that know them, and its name says so.
+    fn best_threshold(
+        &self,
+        learned: &Learned,
+        dataset: &Dataset,
+        progress: &dyn Progress,
+    ) -> Result<(Score, &'static str), PipelineError> {
+        let cut = dataset.rows() / 5 * 4;
+        let labels = dataset.labels().unwrap_or_default();
+        let later = labels.get(cut..).unwrap_or_default();
+        let count = |wanted| later.iter().filter(|label| **label == wanted).count();
+        if count(Label::Fraud) < HELD_OUT_FRAUDS || count(Label::Legitimate) == 0 {
+            let risk = best_f1(labels, &learned.risks())?;
+            return Ok((risk, "best F1 on training labels (in-sample)"));
+        }
+        let rows = |range: std::ops::Range<usize>| dataset.select(&range.collect::<Vec<_>>());
+        let (past, held_out) = (rows(0..cut)?, rows(cut..dataset.rows())?);
+        let earlier = self.learn(&past, cut as u64, progress)?;
+        let mut states = new_states(&earlier.stages);
+        // Stages with a memory know the past when the held-out rows come.
+        stage_scores(&earlier.stages, &mut states, &past)?;
+        let scores = stage_scores(&earlier.stages, &mut states, &held_out)?;
+        let risks: Vec<f64> = combine(&scores, &earlier.stage_maps)
+            .into_iter()
+            .map(|statistic| earlier.risk_map.risk(statistic).get())
+            .collect();
+        Ok((
+            best_f1(later, &risks)?,
+            "best F1 on the last training labels",
+        ))
+    }
+}
+
+/// What fitting on some rows gives.
+struct Learned {
+    stages: Vec<Box<dyn Stage>>,
+    stage_maps: Vec<RiskMap>,
+    risk_map: RiskMap,
+    /// What the risk map takes, one a row.
+    statistic: Vec<f64>,
+}
+
+impl Learned {
+    fn risks(&self) -> Vec<f64> {
+        let risk = |&value: &f64| self.risk_map.risk(value).get();
+        self.statistic.iter().map(risk).collect()
+    }
+}
+
+fn best_f1(labels: &[Label], risks: &[f64]) -> Result<Score, PipelineError> {
+    let (known, scores): (Vec<bool>, Vec<f64>) = labels
+        .iter()
+        .zip(risks)
+        .filter_map(|(label, &risk)| label.known().map(|fraud| (fraud, risk)))
+        .unzip();
+    let ranking = Ranking::new(&known, &scores, None)?;
+    let best = ranking.best_threshold(&ThresholdGoal::MaxFBeta { beta: 1.0 })?;
+    Ok(Score::new(best.threshold)?)
 }
 
 /// A source under the user's roles, which tells how far it has been read.
@@ -306,142 +285,23 @@ impl TableSource for Retold<'_> {
     }
 }
 
+/// The table with the roles that the user gave; in unsupervised mode without its label column.
 fn retag<'t>(table: Cow<'t, Table>, settings: &Settings) -> Result<Cow<'t, Table>, SourceError> {
-    if settings.roles.is_empty() {
+    let mut roles = settings.roles.clone();
+    if settings.mode == Mode::Unsupervised {
+        let is_label = |column: &&dafu_core::Column| {
+            settings.roles.get(&*column.name).unwrap_or(&column.role) == &Role::Label
+        };
+        let labels = table.columns().iter().filter(is_label);
+        roles.extend(labels.map(|column| (column.name.to_string(), Role::Ignore)));
+    }
+    if roles.is_empty() {
         return Ok(table);
     }
-    let tagged = with_roles(&table, &settings.roles).map_err(SourceError::new)?;
+    let tagged = with_roles(&table, &roles).map_err(SourceError::new)?;
     Ok(Cow::Owned(tagged.into_owned()))
-}
-
-fn widen(period: &mut Option<Period>, table: &Table) {
-    let times = table
-        .by_role(Role::Time)
-        .and_then(|column| column.times())
-        .unwrap_or_default();
-    for &time in times.iter().flatten() {
-        let period = period.get_or_insert(Period {
-            from: time,
-            until: time,
-        });
-        period.from = period.from.min(time);
-        period.until = period.until.max(time);
-    }
 }
 
 fn percent(share: f64) -> String {
     format!("{} %", (share * 1e6).round() / 1e4)
-}
-
-/// Median of each column; NaN for a column that is missing everywhere.
-fn medians(dataset: &Dataset) -> Vec<f64> {
-    let median = |column: ArrayView1<'_, f64>| {
-        let mut known: Vec<f64> = column
-            .iter()
-            .copied()
-            .filter(|value| !value.is_nan())
-            .collect();
-        if known.is_empty() {
-            return f64::NAN;
-        }
-        let middle = known.len() / 2;
-        *known.select_nth_unstable_by(middle, f64::total_cmp).1
-    };
-    dataset.values().columns().into_iter().map(median).collect()
-}
-
-/// The two features that move the highest training scores most, of those that tell different stories.
-fn telling_axes(
-    stages: &[Box<dyn Stage>],
-    dataset: &Dataset,
-    schema: &Schema,
-    statistic: &[f64],
-) -> Result<Option<[(u32, Axis); 2]>, PipelineError> {
-    let mut highest: Vec<usize> = (0..dataset.rows()).collect();
-    highest.sort_unstable_by(|&a, &b| statistic[b].total_cmp(&statistic[a]).then(a.cmp(&b)));
-    highest.truncate(EXPLAINED_ROWS.min(dataset.rows().div_ceil(20)));
-    let mut importance = vec![0.0; schema.width()];
-    for stage in stages {
-        let state = stage.new_state();
-        for &row in &highest {
-            let input = StageInput {
-                row: dataset.row(row)?,
-                transaction: None,
-                explain: true,
-            };
-            for found in stage.evaluate(&input, &*state)?.contributions {
-                importance[found.feature.get()] += found.contribution.max(0.0);
-            }
-        }
-    }
-    let total: f64 = importance.iter().sum();
-    let mut order: Vec<usize> = (0..schema.width()).collect();
-    let continuous = |column: usize| {
-        let kind = &schema.features()[column].feature_type;
-        matches!(kind, FeatureType::Real | FeatureType::Integer)
-    };
-    order.sort_by(|&a, &b| {
-        let rank = |column| (continuous(column), importance[column]);
-        let (a_rank, b_rank) = (rank(a), rank(b));
-        b_rank.0.cmp(&a_rank.0).then(b_rank.1.total_cmp(&a_rank.1))
-    });
-    let Some(&first) = order.first() else {
-        return Ok(None);
-    };
-    let same_story = |other: usize| {
-        let values = dataset.values();
-        rank_correlation(values.column(first), values.column(other)).abs() > 0.9
-    };
-    let others = order.get(1..).unwrap_or_default();
-    let second = others
-        .iter()
-        .find(|&&other| !same_story(other))
-        .or(others.first());
-    let axis = |column: usize| {
-        let feature = &schema.features()[column];
-        let share = if total > 0.0 {
-            importance[column] / total
-        } else {
-            0.0
-        };
-        let axis = Axis {
-            name: feature.name.to_string(),
-            unit: feature.unit.symbol().to_owned(),
-            importance: share,
-            logarithmic: feature.unit != Unit::Hour && spreads_over_decades(dataset, column),
-        };
-        (u32::try_from(column).unwrap_or(u32::MAX), axis)
-    };
-    Ok(second.map(|&second| [axis(first), axis(second)]))
-}
-
-/// Whether a positive column reaches far beyond its median.
-fn spreads_over_decades(dataset: &Dataset, column: usize) -> bool {
-    let values = dataset.values();
-    let mut sorted = values.column(column).to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    match (sorted.first(), sorted.get(sorted.len() / 2), sorted.last()) {
-        (Some(&least), Some(&median), Some(&most)) => least > 0.0 && most > 30.0 * median,
-        _ => false,
-    }
-}
-
-/// Spearman's rank correlation over at most 2,000 rows, ties by order.
-fn rank_correlation(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
-    let step = a.len().div_ceil(2_000).max(1);
-    let ranks = |column: ArrayView1<'_, f64>| {
-        let picked: Vec<f64> = column.iter().step_by(step).copied().collect();
-        let mut order: Vec<usize> = (0..picked.len()).collect();
-        order.sort_by(|&i, &j| picked[i].total_cmp(&picked[j]));
-        let mut ranks = vec![0.0; picked.len()];
-        for (rank, index) in order.into_iter().enumerate() {
-            ranks[index] = rank as f64;
-        }
-        ranks
-    };
-    let (a, b) = (ranks(a), ranks(b));
-    let mean = (a.len() as f64 - 1.0) / 2.0;
-    let product: f64 = a.iter().zip(&b).map(|(a, b)| (a - mean) * (b - mean)).sum();
-    let square: f64 = a.iter().map(|a| (a - mean) * (a - mean)).sum();
-    if square > 0.0 { product / square } else { 0.0 }
 }

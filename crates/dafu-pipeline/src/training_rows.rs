@@ -1,0 +1,160 @@
+//! The rows that a detector learns from: a uniform sample of a history of any length.
+
+use crate::PipelineError;
+use crate::builder::Settings;
+use crate::sample::Reservoir;
+use dafu_core::evaluation::Period;
+use dafu_core::{Dataset, Label, Role, SourceError, Table, TableSource, Timestamp};
+use dafu_features::Preprocessor;
+use ndarray::{Array2, ArrayView1, Axis as Direction};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Fewest rows to learn from.
+const LEAST_ROWS: u64 = 16;
+
+/// The sampled training rows.
+pub(crate) struct TrainingRows {
+    /// Features, times and groups, in time order; no labels.
+    pub(crate) dataset: Dataset,
+    /// Labels of the rows.
+    pub(crate) labels: Vec<Label>,
+    /// Labels of the whole history.
+    pub(crate) classes: Classes,
+    /// Rows of the whole history.
+    pub(crate) population: u64,
+    pub(crate) trained: Option<Period>,
+}
+
+/// How many rows of a history have which label.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Classes {
+    pub(crate) frauds: u64,
+    pub(crate) legitimate: u64,
+}
+
+impl Classes {
+    fn count(&mut self, table: &Table) {
+        let labels = table
+            .by_role(Role::Label)
+            .and_then(|column| column.labels());
+        for label in labels.unwrap_or_default() {
+            match label {
+                Label::Fraud => self.frauds += 1,
+                Label::Legitimate => self.legitimate += 1,
+                Label::Unknown => {}
+            }
+        }
+    }
+}
+
+/// A uniform sample of the training rows, as features, in time order where there are times.
+pub(crate) fn sample(
+    settings: &Settings,
+    preprocessor: &Preprocessor,
+    source: &dyn TableSource,
+) -> Result<TrainingRows, PipelineError> {
+    let width = preprocessor.schema().width();
+    let mut reservoir = Reservoir::new(settings.sample_rows, settings.seed);
+    let mut values: Vec<f64> = Vec::new();
+    // Order of arrival, label, time and user of each sampled row.
+    let mut rows: Vec<(u64, Label, Option<Timestamp>, u32)> = Vec::new();
+    let mut trained: Option<Period> = None;
+    let mut classes = Classes::default();
+    for table in source.chunks()? {
+        let table = table?;
+        widen(&mut trained, &table);
+        classes.count(&table);
+        let kept: Vec<(usize, usize)> = (0..table.rows())
+            .filter_map(|row| reservoir.offer().map(|slot| (row, slot)))
+            .collect();
+        let before = reservoir.seen() - table.rows() as u64;
+        let picked: Vec<usize> = kept.iter().map(|(row, _)| *row).collect();
+        let picked = if picked.len() == table.rows() {
+            table
+        } else {
+            Cow::Owned(table.select(&picked))
+        };
+        let features = preprocessor.transform_training(&picked)?;
+        let times = picked.by_role(Role::Time).and_then(|column| column.times());
+        for (position, (row, slot)) in kept.into_iter().enumerate() {
+            let label = features
+                .labels()
+                .map_or(Label::Unknown, |labels| labels[position]);
+            let time = times.and_then(|times| times[position]);
+            let user = features.groups().map_or(0, |groups| groups[position]);
+            let entry = (before + row as u64, label, time, user);
+            let cells = features.values();
+            let cells = cells.row(position);
+            if slot == rows.len() {
+                rows.push(entry);
+                values.extend(cells);
+            } else {
+                rows[slot] = entry;
+                let target = &mut values[slot * width..(slot + 1) * width];
+                target
+                    .iter_mut()
+                    .zip(cells)
+                    .for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+    let population = reservoir.seen();
+    if population < LEAST_ROWS {
+        return Err(PipelineError::TooFewRows {
+            least: LEAST_ROWS,
+            got: population,
+        });
+    }
+    let matrix =
+        ndarray::ArrayView2::from_shape((rows.len(), width), &values).map_err(SourceError::new)?;
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_unstable_by_key(|&slot| (rows[slot].2, rows[slot].0));
+    let sorted: Array2<f64> = matrix.select(Direction(0), &order);
+    let dataset = Dataset::new(Arc::clone(preprocessor.schema()), sorted)?
+        .with_groups(order.iter().map(|&slot| rows[slot].3).collect())?;
+    let times: Option<Vec<Timestamp>> = order.iter().map(|&slot| rows[slot].2).collect();
+    let dataset = match times {
+        Some(times) => dataset.with_times(times)?,
+        None => dataset,
+    };
+    Ok(TrainingRows {
+        dataset,
+        labels: order.iter().map(|&slot| rows[slot].1).collect(),
+        classes,
+        population,
+        trained,
+    })
+}
+
+fn widen(period: &mut Option<Period>, table: &Table) {
+    let times = table
+        .by_role(Role::Time)
+        .and_then(|column| column.times())
+        .unwrap_or_default();
+    for &time in times.iter().flatten() {
+        let period = period.get_or_insert(Period {
+            from: time,
+            until: time,
+        });
+        period.from = period.from.min(time);
+        period.until = period.until.max(time);
+    }
+}
+
+/// Median of each column; NaN for a column that is missing everywhere.
+pub(crate) fn medians(dataset: &Dataset) -> Vec<f64> {
+    let median = |column: ArrayView1<'_, f64>| {
+        let mut known: Vec<f64> = column
+            .iter()
+            .copied()
+            .filter(|value| !value.is_nan())
+            .collect();
+        if known.is_empty() {
+            return f64::NAN;
+        }
+        let middle = known.len() / 2;
+        *known.select_nth_unstable_by(middle, f64::total_cmp).1
+    };
+    dataset.values().columns().into_iter().map(median).collect()
+}
