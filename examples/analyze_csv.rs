@@ -8,11 +8,12 @@ use dafu::evaluation::LearningMode;
 use dafu::ingest::Suitability;
 use dafu::pipeline::ModelsFile;
 use dafu::prelude::*;
-use dafu::report::{CsvMode, ReportMeta, write_all};
+use dafu::report::{CsvMode, ReportMeta, ReportWriter, stamped_name};
 use dafu::{EvaluateOptions, Judged, SourceError};
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::scored::Export;
+use dafu_examples::usage::usage;
 use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
@@ -30,6 +31,7 @@ const USAGE: &str = "analyze_csv --input FILE [options]
   --train-until DATE        learns from rows until DATE (2018-06-30 or 2018-06-30T12:00:00Z), judges the rest;
                             default: the first 80 % of the time
   --output DIR              folder for figure, report and exports; default dafu-report
+  --stamp true              puts the time into the names of figure, report and exports
   --spreadsheet true        makes text cells of scored.csv safe to open in a spreadsheet
   --seed N                  default 1";
 
@@ -45,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "train-until",
         "output",
         "spreadsheet",
+        "stamp",
         "seed",
     ];
     let Some(args) = Args::read(USAGE, &known)? else {
@@ -99,7 +102,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         true => CsvMode::SpreadsheetSafe,
         false => CsvMode::Raw,
     };
-    let scored = BufWriter::new(File::create(output.join("scored.csv"))?);
+    let now = dafu_examples::now()?;
+    let is_stamped = args.parsed("stamp", false)?;
+    let scored_name = match is_stamped {
+        true => stamped_name("scored", now, "csv"),
+        false => "scored.csv".to_owned(),
+    };
+    let scored = BufWriter::new(File::create(output.join(&scored_name))?);
     let mut export = Export::new(&detector, scored, mode);
     let options = EvaluateOptions {
         judged: if cut.is_some() {
@@ -125,18 +134,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             .unwrap_or(path)
     });
     let meta = ReportMeta::new(format!("Analysis of {name}"))
-        .with_generated_at(dafu_examples::now()?)
+        .with_generated_at(now)
         .with_model_hash(detector.model().hash())
         .with_seed(args.parsed("seed", 1)?)
         .with_source(name)
+        .with_setting("scored rows", &scored_name)
         .with_reasons(reasons);
-    let files = write_all(output, &evaluation, &meta)?;
+    let mut writer = ReportWriter::new(output);
+    if is_stamped {
+        writer = writer.with_stamp(now);
+    }
+    let files = writer.write(&evaluation, &meta)?;
     std::fs::write(output.join("model.dafu"), detector.to_bytes()?)?;
     println!("\nreport in {}:", output.display());
     for path in files.paths() {
         println!("  {}", path.file_name().unwrap_or_default().display());
     }
-    println!("  scored.csv\n  model.dafu");
+    println!("  {scored_name}\n  model.dafu");
+    if let Some(usage) = usage() {
+        eprintln!("{usage}");
+    }
     Ok(())
 }
 

@@ -89,6 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_model_hash(detector.model().hash())
         .with_seed(seed)
         .with_source("simulator")
+        .with_setting("scored rows", "scored.csv")
         .with_reasons(reasons);
     let files = write_all(output, &evaluation, &meta)?;
     println!("\nreport written to {}:", output.display());

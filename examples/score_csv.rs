@@ -41,8 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => FileSource::from_bytes(built_in(), &ingest)?,
     };
     for column in source.plan().columns.clone() {
-        // Without `--label`, or beside it, a column of zeros and ones is a number like any other.
-        if column.role == Role::Label {
+        // Beside the label that was named, a column of zeros and ones is a number like any other.
+        if column.role == Role::Label && args.value("label").is_some() {
             source = source.with_role(&column.name, Role::Numeric)?;
         } else if column.role.storage() != Storage::Number {
             source = source.with_role(&column.name, Role::Ignore)?;

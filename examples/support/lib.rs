@@ -4,6 +4,7 @@ pub mod args;
 pub mod bar;
 pub mod file;
 pub mod scored;
+pub mod usage;
 
 /// The README's code blocks run as tests of this crate.
 #[cfg(doctest)]

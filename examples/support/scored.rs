@@ -27,7 +27,7 @@ pub struct Export<'a, W: Write> {
     writer: Option<ScoredCsvWriter<W>>,
     thresholds: Vec<f64>,
     reasons: BTreeMap<String, (String, u64, f64)>,
-    explained: u64,
+    unexplained: usize,
 }
 
 impl<'a, W: Write> Export<'a, W> {
@@ -47,7 +47,7 @@ impl<'a, W: Write> Export<'a, W> {
             writer,
             thresholds,
             reasons,
-            explained: 0,
+            unexplained: 0,
         }
     }
 
@@ -119,11 +119,11 @@ impl<'a, W: Write> Export<'a, W> {
             .filter(|&row| scores[row] >= threshold)
             .collect();
         alerts.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+        self.unexplained += alerts.len().saturating_sub(EXPLAINED);
         alerts.truncate(EXPLAINED);
         let assessed = self.detector.assess_table(table, &alerts)?;
         let mut texts = BTreeMap::new();
         for (row, assessment) in alerts.into_iter().zip(assessed) {
-            self.explained += 1;
             for reason in &assessment.reasons {
                 // What is counted is the feature, not the value it had in one row.
                 let name = reason
@@ -156,6 +156,12 @@ impl<'a, W: Write> Export<'a, W> {
     pub fn finish(self) -> Result<Vec<ReasonCount>, Box<dyn std::error::Error>> {
         if let Some(writer) = self.writer {
             writer.finish()?.flush()?;
+        }
+        if self.unexplained > 0 {
+            eprintln!(
+                "{} alerts have no reasons: only the {EXPLAINED} riskiest of a chunk of rows are explained",
+                self.unexplained
+            );
         }
         let count = |(code, (text, alerts, sum)): (String, (String, u64, f64))| ReasonCount {
             code,

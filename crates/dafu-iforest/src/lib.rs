@@ -40,9 +40,8 @@
 //! **Missing values**: NaN and infinite values are an error that names row and column. Impute first, for example
 //! with `dafu-features`.
 //!
-//! When to use another crate: with labels, `dafu-ensemble` learns what fraud looks like; for records instead of
-//! numbers, `dafu-pipeline` (or the umbrella `dafu`) does the reading, encoding and thresholds around this crate;
-//! anomalies in the order of events are for `dafu-sequence`.
+//! When to use another crate: for records instead of numbers, `dafu-pipeline` (or the umbrella `dafu`) does the
+//! reading, encoding and thresholds around this crate.
 //!
 //! | feature | adds |
 //! |---|---|

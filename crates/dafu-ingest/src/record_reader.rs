@@ -63,7 +63,10 @@ fn loose_id(text: &str) -> Result<EntityId, CoreError> {
 }
 
 fn extra(table: &Table, column: usize, row: usize) -> Result<Option<Value>, CoreError> {
-    Ok(match &table.columns()[column].data {
+    let Some(found) = table.columns().get(column) else {
+        return Ok(None);
+    };
+    Ok(match &found.data {
         ColumnData::Number(_) => number(table, column, row).map(Value::Number),
         ColumnData::Text(texts) => match texts.at(row) {
             Some(text) => Some(Value::Text(loose_id(text)?)),
@@ -85,8 +88,8 @@ fn extras(
             row_number(table, row),
             "further column",
         )?;
-        if let Some(value) = value {
-            extras.insert(Arc::clone(&table.columns()[column].name), value);
+        if let Some((value, column)) = value.zip(table.columns().get(column)) {
+            extras.insert(Arc::clone(&column.name), value);
         }
     }
     Ok(extras)
@@ -232,7 +235,7 @@ impl TransactionReader {
             .map(|text| field(loose_id(text), ok, "category"))
             .transpose()?;
         tx.is_fraud = of(Role::Label)
-            .and_then(|column| table.columns()[column].labels()?.get(row).copied())
+            .and_then(|column| table.columns().get(column)?.labels()?.get(row).copied())
             .unwrap_or(Label::Unknown);
         tx.card = id(table, of(Role::Card), row, "card")?;
         tx.device = id(table, of(Role::Device), row, "device")?;
@@ -290,10 +293,10 @@ impl TransactionReader {
         }
         for (column, text) in keep {
             let value = field(loose_id(text), row_number(table, row), "further column")?;
-            tx.extras.insert(
-                Arc::clone(&table.columns()[column].name),
-                Value::Text(value),
-            );
+            if let Some(column) = table.columns().get(column) {
+                let name = Arc::clone(&column.name);
+                tx.extras.insert(name, Value::Text(value));
+            }
         }
         Ok(())
     }
