@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Bytes of one simulated payment as CSV, about.
-const ROW_BYTES: u64 = 150;
+const ROW_BYTES: u64 = 200;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();

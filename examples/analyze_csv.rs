@@ -12,12 +12,12 @@ use dafu::report::{CsvMode, ReportMeta, ReportWriter, stamped_name};
 use dafu::{EvaluateOptions, Judged, SourceError};
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
+use dafu_examples::file::create;
 use dafu_examples::scored::Export;
 use dafu_examples::usage::usage;
 use std::error::Error;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
+use std::process::ExitCode;
 
 const USAGE: &str = "analyze_csv --input FILE [options]
 
@@ -33,9 +33,16 @@ const USAGE: &str = "analyze_csv --input FILE [options]
   --output DIR              folder for figure, report and exports; default dafu-report
   --stamp true              puts the time into the names of figure, report and exports
   --spreadsheet true        makes text cells of scored.csv safe to open in a spreadsheet
-  --seed N                  default 1";
+  --seed N                  default 1
 
-fn main() -> Result<(), Box<dyn Error>> {
+A row without a value in the column of the id, user, merchant, amount or time is left out, and so are rows that cannot
+be read; they are counted, and written to quarantine.csv.";
+
+fn main() -> ExitCode {
+    dafu_examples::exit(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let known = [
         "input",
         "role",
@@ -53,12 +60,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(args) = Args::read(USAGE, &known)? else {
         return Ok(());
     };
+    // All arguments are checked before the file is read.
+    let trainer = trainer(&args)?;
+    let until = train_until(&args)?;
+    let is_stamped = args.parsed("stamp", false)?;
+    let mode = match args.parsed("spreadsheet", false)? {
+        true => CsvMode::SpreadsheetSafe,
+        false => CsvMode::Raw,
+    };
     let output = Path::new(args.value("output").unwrap_or("dafu-report"));
-    std::fs::create_dir_all(output)?;
     let bars = Bars::default();
 
     // 1. What do the columns mean?
-    let file = dafu_examples::file::open(&args, &output.join("quarantine.csv"))?;
+    let mut file = dafu_examples::file::open(&args)?;
+    std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
+    let now = dafu_examples::now()?;
+    let scored_name = match is_stamped {
+        true => stamped_name("scored", now, "csv"),
+        false => "scored.csv".to_owned(),
+    };
+    let scored = create(&output.join(&scored_name), &args)?;
+    if args.value("input").is_some() {
+        file = file.with_quarantine(create(&output.join("quarantine.csv"), &args)?);
+    }
     println!("{}", file.plan());
 
     // 2. What is in them?
@@ -73,8 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // 3. Learn from the past.
-    let trainer = trainer(&args)?;
-    let cut = cut(&args, &suitability)?;
+    let cut = cut(until, &suitability)?;
     let (past, later);
     let (training, judged): (&dyn TableSource, &dyn TableSource) = match cut {
         Some(cut) => {
@@ -98,17 +121,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     // 4. Judge the rest, chunk by chunk.
-    let mode = match args.parsed("spreadsheet", false)? {
-        true => CsvMode::SpreadsheetSafe,
-        false => CsvMode::Raw,
-    };
-    let now = dafu_examples::now()?;
-    let is_stamped = args.parsed("stamp", false)?;
-    let scored_name = match is_stamped {
-        true => stamped_name("scored", now, "csv"),
-        false => "scored.csv".to_owned(),
-    };
-    let scored = BufWriter::new(File::create(output.join(&scored_name))?);
     let mut export = Export::new(&detector, scored, mode);
     let options = EvaluateOptions {
         judged: if cut.is_some() {
@@ -136,10 +148,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let meta = ReportMeta::new(format!("Analysis of {name}"))
         .with_generated_at(now)
         .with_model_hash(detector.model().hash())
-        .with_seed(args.parsed("seed", 1)?)
+        .with_seed(detector.model().seed())
         .with_source(name)
         .with_setting("scored rows", &scored_name)
         .with_reasons(reasons);
+    let meta = match &suitability.report {
+        Some(report) => meta
+            .with_setting("rows read", report.rows_read)
+            .with_setting("rows left out (quarantine.csv)", report.rows_quarantined),
+        None => meta,
+    };
     let mut writer = ReportWriter::new(output);
     if is_stamped {
         writer = writer.with_stamp(now);
@@ -151,6 +169,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  {}", path.file_name().unwrap_or_default().display());
     }
     println!("  {scored_name}\n  model.dafu");
+    if args.value("input").is_some() {
+        println!("  quarantine.csv");
+    }
     if let Some(usage) = usage() {
         eprintln!("{usage}");
     }
@@ -160,7 +181,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn trainer(args: &Args) -> Result<dafu::Trainer, Box<dyn Error>> {
     let mut builder = Detector::builder().seed(args.parsed("seed", 1)?);
     if let Some(path) = args.value("models") {
-        builder = builder.models(ModelsFile::parse(&std::fs::read_to_string(path)?)?);
+        for other in ["seed", "contamination"] {
+            if args.value(other).is_some() {
+                return Err(format!(
+                    "--{other} and --models both set it: leave one out, the file has random_state and contamination"
+                )
+                .into());
+            }
+        }
+        builder = builder.models(ModelsFile::parse(
+            &std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?,
+        )?);
     }
     if let Some(levels) = args.list::<f64>("contamination")? {
         builder = builder.contamination(levels);
@@ -179,33 +210,46 @@ fn trainer(args: &Args) -> Result<dafu::Trainer, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-/// Where training ends: as asked for, or after the first 80 % of the time.
-fn cut(args: &Args, data: &Suitability) -> Result<Option<Timestamp>, Box<dyn Error>> {
-    let Some(times) = &data.times else {
-        return match args.value("train-until") {
-            Some(_) => {
-                Err("--train-until needs a time column; give one with --role COLUMN=time".into())
-            }
-            None => Ok(None),
-        };
-    };
+/// The end of training that was asked for: a time, or the whole of a day.
+fn train_until(args: &Args) -> Result<Option<Timestamp>, Box<dyn Error>> {
     let Some(text) = args.value("train-until") else {
-        let span = times.last.since(times.first);
-        return Ok(Some(Timestamp::from_micros(
-            times.first.as_micros() + span / 5 * 4,
-        )?));
+        return Ok(None);
     };
-    // A date alone means the whole of that day.
-    let until = if text.len() == 10 {
-        format!("{text}T23:59:59.999999Z")
-    } else {
-        text.to_owned()
+    let full = match text.len() {
+        10 => format!("{text}T23:59:59.999999Z"),
+        19 => format!("{}Z", text.replacen(' ', "T", 1)),
+        _ => text.to_owned(),
     };
-    Ok(Some(
-        until
-            .parse()
-            .map_err(|error| format!("--train-until: {error}"))?,
-    ))
+    let until = full.parse().map_err(|_| {
+        format!("--train-until {text:?}: use a date such as 2018-06-30, or a time such as 2018-06-30T12:00:00Z")
+    })?;
+    Ok(Some(until))
+}
+
+/// Where training ends: as asked for, or after the first 80 % of the time.
+fn cut(until: Option<Timestamp>, data: &Suitability) -> Result<Option<Timestamp>, Box<dyn Error>> {
+    let (first, last) = match (&data.times, until) {
+        (Some(times), _) => (times.first, times.last),
+        (None, None) => return Ok(None),
+        (None, Some(_)) => {
+            return Err(
+                "--train-until needs a time column; give one with --role COLUMN=time".into(),
+            );
+        }
+    };
+    match until {
+        Some(until) if until < first || until >= last => Err(format!(
+            "--train-until {until} leaves nothing on one side: the times go from {first} to {last}"
+        )
+        .into()),
+        Some(until) => Ok(Some(until)),
+        None => {
+            let span = last.since(first);
+            Ok(Some(Timestamp::from_micros(
+                first.as_micros() + span / 5 * 4,
+            )?))
+        }
+    }
 }
 
 fn print_evaluation(evaluation: &Evaluation) {

@@ -10,15 +10,21 @@ use dafu::ingest::{BadRecordClass, FileSource, IngestParams, Policies, Policy, S
 use dafu::table::Storage;
 use dafu::{Role, TableSource};
 use dafu_examples::args::Args;
+use dafu_examples::file::create;
 use ndarray::Array2;
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
 
 const USAGE: &str =
     "score_csv --input FILE [--label COLUMN] --output FILE [--trees 100] [--sample 256] [--seed 1]";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    dafu_examples::exit(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let known = ["input", "label", "output", "trees", "sample", "seed"];
     let Some(args) = Args::read(USAGE, &known)? else {
         return Ok(());
@@ -49,6 +55,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
+    let output = args
+        .value("output")
+        .map(|path| create(Path::new(path), &args));
+    let output = output.transpose()?;
     let (names, row_numbers, rows) = numeric_columns(&source)?;
     if let Some(report) = source.report().filter(|report| !report.classes.is_empty()) {
         eprintln!("{report}");
@@ -63,8 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut scores = vec![0.0; rows.nrows()];
     forest.score_rows(rows.view(), &mut scores)?;
 
-    if let Some(path) = args.value("output") {
-        let mut file = BufWriter::new(File::create(path)?);
+    if let Some(mut file) = output {
         writeln!(file, "row,score")?;
         for (row, score) in row_numbers.iter().zip(&scores) {
             writeln!(file, "{row},{score}")?;
@@ -110,7 +119,12 @@ fn numeric_columns(source: &dyn TableSource) -> Result<Columns, Box<dyn Error>> 
         row_numbers.extend_from_slice(table.row_numbers());
     }
     if columns.is_empty() || row_numbers.is_empty() {
-        return Err("the file has no numeric column or no row".into());
+        let what = if columns.is_empty() {
+            "numeric column"
+        } else {
+            "row"
+        };
+        return Err(format!("the file has no {what} to score").into());
     }
     for column in &mut columns {
         let mut present: Vec<f64> = column.iter().copied().filter(|x| !x.is_nan()).collect();

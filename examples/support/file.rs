@@ -8,13 +8,12 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-/// Opens what `--input`, `--role` and `--zone` say; simulated payments without `--input`. Records that cannot be used
-/// are written to `quarantine` when the file is first read.
+/// Opens what `--input`, `--role` and `--zone` say; simulated payments without `--input`.
 ///
 /// # Errors
 ///
 /// When the file cannot be opened or an argument is wrong.
-pub fn open(args: &Args, quarantine: &Path) -> Result<FileSource, Box<dyn Error>> {
+pub fn open(args: &Args) -> Result<FileSource, Box<dyn Error>> {
     let mut params = IngestParams::default();
     for given in args.all("role") {
         let (column, role) = given
@@ -25,11 +24,26 @@ pub fn open(args: &Args, quarantine: &Path) -> Result<FileSource, Box<dyn Error>
     if let Some(zone) = args.value("zone") {
         params = params.zone(zone.parse()?);
     }
-    let Some(path) = args.value("input") else {
-        return Ok(FileSource::from_bytes(simulated()?, &params)?);
-    };
-    let source = FileSource::open(path, &params)?;
-    Ok(source.with_quarantine(BufWriter::new(File::create(quarantine)?)))
+    match args.value("input") {
+        Some(path) => Ok(FileSource::open(path, &params)?),
+        None => Ok(FileSource::from_bytes(simulated()?, &params)?),
+    }
+}
+
+/// Makes a file, or empties it; an error where it is the one that `--input` names.
+///
+/// # Errors
+///
+/// With the path in the text.
+pub fn create(path: &Path, args: &Args) -> Result<BufWriter<File>, Box<dyn Error>> {
+    let input = args
+        .value("input")
+        .and_then(|input| Path::new(input).canonicalize().ok());
+    if input.is_some() && path.canonicalize().ok() == input {
+        return Err(format!("{} is the input: write to another place", path.display()).into());
+    }
+    let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(BufWriter::new(file))
 }
 
 /// Twenty days of simulated payments as a CSV file in memory.

@@ -11,6 +11,17 @@ pub mod usage;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// Ends a program: what went wrong as a sentence on stderr.
+pub fn exit(result: Result<(), Box<dyn std::error::Error>>) -> std::process::ExitCode {
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
 /// The time of the host, for the files of a report. Nothing inside the libraries reads a clock.
 ///
 /// # Errors

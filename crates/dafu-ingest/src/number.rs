@@ -67,10 +67,30 @@ pub(crate) struct Decimal {
 /// Signs of currencies that may stand before or after an amount.
 const SIGNS: [&str; 4] = ["$", "\u{20ac}", "\u{a3}", "\u{a5}"];
 
-/// An amount without its currency sign and the space between.
+/// Codes of much traded currencies (ISO 4217) that may stand in their place. No other three letters: ids have them.
+const CODES: [&str; 42] = [
+    "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "CNY", "HKD", "SGD", "SEK", "NOK",
+    "DKK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "RUB", "UAH", "ILS", "AED", "SAR", "INR",
+    "IDR", "THB", "MYR", "PHP", "KRW", "TWD", "VND", "BRL", "MXN", "ARS", "CLP", "COP", "PEN",
+    "ZAR", "NGN", "KES",
+];
+
+/// An amount without its currency sign or code and the space between.
 pub(crate) fn without_currency_sign(text: &str) -> &str {
+    let (first, last) = (text.as_bytes().first(), text.as_bytes().last());
+    let is_plain = |byte: Option<&u8>| {
+        byte.is_none_or(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.'))
+    };
+    if is_plain(first) && is_plain(last) {
+        return text;
+    }
     for sign in SIGNS {
         if let Some(rest) = text.strip_prefix(sign).or_else(|| text.strip_suffix(sign)) {
+            return rest.trim();
+        }
+    }
+    for code in CODES {
+        if let Some(rest) = text.strip_prefix(code).or_else(|| text.strip_suffix(code)) {
             return rest.trim();
         }
     }
@@ -190,9 +210,18 @@ mod tests {
 
     #[test]
     fn takes_currency_signs_off() {
-        for text in ["$12.50", "\u{20ac} 12.50", "12.50 \u{20ac}", "12.50"] {
+        for text in [
+            "$12.50",
+            "\u{20ac} 12.50",
+            "12.50 \u{20ac}",
+            "12.50",
+            "USD 12.50",
+            "12.50EUR",
+        ] {
             assert_eq!(without_currency_sign(text), "12.50");
         }
+        assert_eq!(without_currency_sign("ABC12"), "ABC12");
+        assert_eq!(without_currency_sign(""), "");
     }
 
     proptest! {

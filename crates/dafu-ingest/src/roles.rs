@@ -413,7 +413,10 @@ fn by_number(
 
 fn by_text(stats: &ColumnStats, all: &str, free: &impl Fn(Role) -> bool) -> Choice {
     let unique = stats.distinct as f64 / stats.present as f64;
-    let what = format!("{all} {} are different", stats.distinct).replacen("of", "among", 1);
+    let what = match stats.distinct {
+        1 => format!("{all} all are equal").replacen("of", "among", 1),
+        distinct => format!("{all} {distinct} are different").replacen("of", "among", 1),
+    };
     if unique > 0.99 && stats.present >= 20 && free(Role::TransactionId) {
         return Choice::new(
             Role::TransactionId,

@@ -420,6 +420,12 @@ fn warnings(data: &Suitability, plan: Option<&RolePlan>) -> Vec<String> {
         Some(_) => {}
     }
     if let Some(plan) = plan {
+        if plan.by_role(Role::Amount).is_none() && plan.record_kind().is_none() {
+            warnings.push(
+                "no column is taken for the amount: if there is one, give it that role, such as `paid=amount`"
+                    .to_owned(),
+            );
+        }
         warnings.extend(plan.assumptions.iter().cloned());
     }
     warnings

@@ -129,6 +129,11 @@ impl DetectorModel {
         (self.facts.population, self.facts.rows)
     }
 
+    /// The seed of everything random.
+    pub fn seed(&self) -> u64 {
+        self.facts.seed
+    }
+
     /// Content hash of the model: equal models answer equally.
     pub fn hash(&self) -> u64 {
         self.hash

@@ -8,6 +8,16 @@ use dafu_core::{
 };
 use std::collections::BTreeMap;
 
+/// Days as the feature `weekday` counts them.
+const WEEKDAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
 /// Reasons worded for one assessment.
 const REASONS: usize = 3;
 /// Groups that every assessment explains, also with 0.
@@ -136,6 +146,22 @@ fn sentence(feature: &FeatureSpec, value: f64, median: f64) -> String {
             None => format!("{name}: {}", if yes { "yes" } else { "no" }),
         };
     }
+    if let Some(column) = name.strip_suffix(" log frequency") {
+        let percent = |ln: f64| short((ln.exp() * 1e4).round() / 100.0);
+        return format!(
+            "{column} has a value of {} % of the training rows (usual: of {} %)",
+            percent(value),
+            percent(median)
+        );
+    }
+    if name == "weekday"
+        && let Some(day) = WEEKDAYS
+            .iter()
+            .zip(0_u8..)
+            .find(|(_, n)| (f64::from(*n) - value).abs() < 0.5)
+    {
+        return format!("the day is a {}", day.0);
+    }
     let unit = feature.unit.symbol();
     let space = if unit.is_empty() { "" } else { " " };
     let shown = short(value);
@@ -195,6 +221,13 @@ mod tests {
         let flag = FeatureSpec::real("category=travel").with_type(FeatureType::Flag);
         assert_eq!(sentence(&flag, 1.0, 0.0), "category is travel");
         assert_eq!(sentence(&flag, 0.0, 1.0), "category is not travel");
+        let rare = FeatureSpec::real("category_log_frequency");
+        assert_eq!(
+            sentence(&rare, 0.0021_f64.ln(), 0.15_f64.ln()),
+            "category has a value of 0.21 % of the training rows (usual: of 15 %)"
+        );
+        let weekday = FeatureSpec::real("weekday");
+        assert_eq!(sentence(&weekday, 6.0, 2.0), "the day is a Sunday");
         let night = FeatureSpec::real("night").with_type(FeatureType::Flag);
         assert_eq!(sentence(&night, 1.0, 0.0), "night: yes");
         assert_eq!(

@@ -212,7 +212,7 @@ impl Trainer {
         let count = |wanted| later.iter().filter(|label| **label == wanted).count();
         if count(Label::Fraud) < HELD_OUT_FRAUDS || count(Label::Legitimate) == 0 {
             let risk = best_f1(labels, &learned.risks())?;
-            return Ok((risk, "best F1 on training labels (in-sample)"));
+            return Ok((risk, "best F1, in-sample"));
         }
         let rows = |range: std::ops::Range<usize>| dataset.select(&range.collect::<Vec<_>>());
         let (past, held_out) = (rows(0..cut)?, rows(cut..dataset.rows())?);
@@ -225,10 +225,7 @@ impl Trainer {
             .into_iter()
             .map(|statistic| earlier.risk_map.risk(statistic).get())
             .collect();
-        Ok((
-            best_f1(later, &risks)?,
-            "best F1 on the last training labels",
-        ))
+        Ok((best_f1(later, &risks)?, "best F1, held out"))
     }
 }
 

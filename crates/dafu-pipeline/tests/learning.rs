@@ -83,7 +83,7 @@ fn the_threshold_is_chosen_on_rows_that_the_stages_have_not_seen() {
     let thresholds = detector.model().thresholds();
     let last = thresholds.last().unwrap();
     assert_eq!(last.kind, ThresholdKind::BestFBeta(1.0));
-    assert_eq!(last.name, "best F1 on the last training labels");
+    assert_eq!(last.name, "best F1, held out");
     let rows = HISTORY.len();
     assert_eq!(FITS.load(Ordering::Relaxed), rows + rows / 5 * 4);
 
@@ -102,10 +102,7 @@ fn the_threshold_is_chosen_on_rows_that_the_stages_have_not_seen() {
         .collect();
     let trainer = Detector::builder().mode(Mode::Supervised).build().unwrap();
     let thresholds = trainer.fit(&early).unwrap().model().thresholds();
-    assert_eq!(
-        thresholds.last().unwrap().name,
-        "best F1 on training labels (in-sample)"
-    );
+    assert_eq!(thresholds.last().unwrap().name, "best F1, in-sample");
 }
 
 /// Scores an amount against the one before: its answer depends on what it remembers.

@@ -311,7 +311,7 @@ fn thresholds(evaluation: &Evaluation) -> String {
     table(&head, &rows, Some(evaluation.chosen))
         + &paragraph(
             "note",
-            "The stressed threshold decides; the figures above are computed at it.",
+            "The threshold in bold decides; the figures above are computed at it.",
         )
 }
 

@@ -2,15 +2,15 @@
 //!
 //! ```
 //! use dafu::prelude::*;
-//! # use dafu_sim::SimulatorParams;
+//! use dafu_sim::SimulatorParams; // or `dafu::sim`, with the feature `sim`
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let history: Vec<Transaction> =
-//! #     SimulatorParams::default().users(200).days(20).seed(7).simulator()?.collect();
+//! let history: Vec<Transaction> =
+//!     SimulatorParams::default().users(200).days(20).seed(7).simulator()?.collect();
 //! let mut detector = Detector::builder().contamination([0.01, 0.05]).seed(1).build()?.fit(&history)?;
 //!
 //! let assessment = detector.score(&history[17])?;
-//! println!("{} {} {:?}", assessment.risk_score, assessment.band, assessment.decision);
+//! println!("{:.2} {} {:?}", assessment.risk_score.get(), assessment.band, assessment.decision);
 //! for reason in &assessment.reasons {
 //!     println!("  {:.2} {}", reason.contribution, reason.text);
 //! }
