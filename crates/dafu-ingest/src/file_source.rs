@@ -28,8 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// In Parquet, columns of structures are called `outer.inner`; lists, maps and binary documents are left out. Instants
 /// of any unit are read; wall-clock times are in the zone of the parameters. Its pages are decoded by the crate
-/// `parquet`, which believes the sizes that a page claims (up to 2 GiB): read Parquet files of strangers in a process
-/// with a memory limit.
+/// `parquet`, which makes room for the size that a page claims (up to 2 GiB) before it has read it: read Parquet files
+/// of strangers in a process with a memory limit.
 ///
 /// ```
 /// use dafu_core::{Role, TableSource};

@@ -47,6 +47,8 @@ mod params;
 #[cfg(feature = "parquet")]
 mod parquet_column;
 #[cfg(feature = "parquet")]
+mod parquet_page;
+#[cfg(feature = "parquet")]
 mod parquet_rows;
 mod pass;
 mod plan;

@@ -5,13 +5,14 @@ use crate::detect::{Detection, names};
 use crate::input::Origin;
 use crate::params::CheckedIngestParams;
 use crate::parquet_column::{ColumnChunk, Meaning};
+use crate::parquet_page::CheckedPages;
 use crate::pass::{Broken, Pass, cell_bytes, cut_at_character, quote_into};
 use crate::plan::RolePlan;
 use crate::sample::Sample;
 use crate::{BadRecordClass, IngestError, Policy, roles};
 use dafu_core::table::Storage;
 use dafu_core::{Role, Timestamp};
-use parquet::column::reader::ColumnReader;
+use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescPtr;
@@ -216,7 +217,11 @@ impl Batch {
             let rows = guarded(row, || file.get_row_group(group))?;
             self.left = u64::try_from(rows.metadata().num_rows()).unwrap_or(0);
             for stream in self.columns.iter_mut().flatten() {
-                stream.reader = Some(guarded(row, || rows.get_column_reader(stream.place))?);
+                let leaf = rows.metadata().column(stream.place).column_descr_ptr();
+                let has_levels = leaf.max_def_level() > 0;
+                let pages = guarded(row, || rows.get_column_page_reader(stream.place))?;
+                let pages = Box::new(CheckedPages::new(pages, has_levels));
+                stream.reader = Some(get_column_reader(leaf, pages));
             }
             self.group += 1;
         }
