@@ -23,6 +23,7 @@ const USAGE: &str = "analyze_csv --input FILE [options]
 
   --input FILE              CSV (plain or gzip) or Parquet; simulated payments when left out
   --role COLUMN=ROLE        gives a column a role; may stand several times
+  --fraud-value VALUE       what the label says of a fraud, where that is not 1, true, fraud or the like
   --zone ZONE               zone of times without one: UTC (default), +02:00, Europe/Berlin, ...
   --contamination LEVELS    shares of rows to flag, the first decides; default 0.01,0.05,0.1
   --threshold RISK          detects by risk score instead: rows at or above RISK, such as 0.7, are alerts
@@ -46,6 +47,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let known = [
         "input",
         "role",
+        "fraud-value",
         "zone",
         "contamination",
         "threshold",
@@ -89,6 +91,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let suitability = file.suitability(&bars)?;
     bars.finish();
     println!("{suitability}");
+    if suitability.rows == 0 {
+        return Err("no row can be used: see above what was wrong with them".into());
+    }
     let (file, leaks) = file.without_leaks(&suitability)?;
     for column in leaks {
         println!(

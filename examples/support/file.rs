@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-/// Opens what `--input`, `--role` and `--zone` say; simulated payments without `--input`.
+/// Opens what `--input`, `--role`, `--fraud-value` and `--zone` say; simulated payments without `--input`.
 ///
 /// # Errors
 ///
@@ -21,6 +21,7 @@ pub fn open(args: &Args) -> Result<FileSource, Box<dyn Error>> {
             .ok_or_else(|| format!("--role {given:?}: use COLUMN=ROLE"))?;
         params = params.role(column, role.parse()?);
     }
+    params = params.fraud_values(args.all("fraud-value"));
     if let Some(zone) = args.value("zone") {
         params = params.zone(zone.parse()?);
     }

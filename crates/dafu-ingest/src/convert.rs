@@ -220,11 +220,7 @@ impl<'p> Converter<'p> {
     ) -> Result<Typed<'a>, BadRecordClass> {
         match target.role.storage() {
             Storage::Number => {
-                let plain = if target.role == Role::Amount {
-                    without_currency_sign(&text)
-                } else {
-                    &text
-                };
+                let plain = without_currency_sign(&text);
                 if let Some(number) = parse_number(plain, target.numbers) {
                     self.number(target, index, (number.value, number.decimals), currency)
                 } else {

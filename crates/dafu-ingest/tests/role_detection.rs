@@ -100,6 +100,23 @@ fn values_tell_where_names_do_not() {
 }
 
 #[test]
+fn money_is_read_under_any_name() {
+    let source = source(&[
+        ("betrag", |row| format!("{row}.25 EUR")),
+        ("amount", |row| format!("USD {row}.50")),
+        ("shop", |row| format!("ABC{}", row % 9)),
+    ]);
+    assert_eq!(role(&source, "amount"), Role::Amount);
+    assert_eq!(role(&source, "betrag"), Role::Numeric);
+    assert_eq!(role(&source, "shop"), Role::Merchant);
+    let table = source.tables().unwrap().next().unwrap().unwrap();
+    assert_eq!(table.rows(), 60);
+    let numbers = |name| table.column(name).unwrap().numbers().unwrap()[59];
+    assert!((numbers("betrag") - 59.25).abs() < 1e-12);
+    assert!((numbers("amount") - 59.5).abs() < 1e-12);
+}
+
+#[test]
 fn what_a_person_says_wins() {
     let params = IngestParams::default().role("b", Role::User);
     let file = "a,b\n1,2\n3,4\n";
