@@ -4,7 +4,7 @@ use crate::card_token::token;
 use crate::label::LabelValues;
 use crate::number::{parse as parse_number, without_currency_sign};
 use crate::params::CheckedIngestParams;
-use crate::plan::{ColumnPlan, RolePlan};
+use crate::plan::{ColumnPlan, RecordKind, RolePlan};
 use crate::time_format::{TimeFormat, TimeProblem, parse as parse_time, resolve};
 use crate::{BadRecordClass, NumberStyle, Policy};
 use dafu_core::table::Storage;
@@ -80,17 +80,26 @@ pub(crate) struct Target {
     pub(crate) role: Role,
     /// Where it stands in the file; `None` for a label column that this file does not have.
     pub(crate) position: Option<usize>,
+    /// Whether a row needs a value in it.
+    is_required: bool,
     numbers: NumberStyle,
     times: TimeFormat,
     labels: LabelValues,
 }
 
 impl Target {
-    fn new(plan: &ColumnPlan, position: Option<usize>) -> Self {
+    fn new(plan: &ColumnPlan, position: Option<usize>, kind: Option<RecordKind>) -> Self {
+        let is_required = match plan.role {
+            Role::TransactionId | Role::User | Role::Merchant | Role::Time => true,
+            // Most acts of a user move no money.
+            Role::Amount => kind != Some(RecordKind::BehaviorEvent),
+            _ => false,
+        };
         Self {
             name: Arc::from(plan.name.as_str()),
             role: plan.role,
             position,
+            is_required,
             numbers: plan.numbers,
             times: plan.times,
             labels: plan.labels.clone(),
@@ -99,19 +108,13 @@ impl Target {
 
     /// The columns of a plan that are read, with their places in a file.
     pub(crate) fn all(plan: &RolePlan, positions: &[Option<usize>]) -> Arc<[Self]> {
+        let kind = plan.record_kind();
         plan.columns
             .iter()
             .zip(positions)
             .filter(|(column, _)| column.role != Role::Ignore)
-            .map(|(column, position)| Self::new(column, *position))
+            .map(|(column, position)| Self::new(column, *position, kind))
             .collect()
-    }
-
-    const fn is_required(&self) -> bool {
-        matches!(
-            self.role,
-            Role::TransactionId | Role::User | Role::Merchant | Role::Amount | Role::Time
-        )
     }
 
     const fn is_id(&self) -> bool {
@@ -193,7 +196,7 @@ impl<'p> Converter<'p> {
         };
         // What was coerced to a missing value has been counted as what it was.
         let counted = self.coerced.last().is_some_and(|&(_, last)| last == index);
-        if missing && target.is_required() && !counted {
+        if missing && target.is_required && !counted {
             self.coerce(BadRecordClass::MissingRequired, index)?;
         }
         Ok(typed)
