@@ -82,6 +82,12 @@ pub trait StageSpec: Send + Sync + fmt::Debug {
     /// Name of the stage, unique in its pipeline.
     fn name(&self) -> &str;
 
+    /// Whether the stage needs the records behind the rows: [`History::transactions`] while fitting. A history that
+    /// does not hold transactions is then an error. Default: no, features are enough.
+    fn needs_records(&self) -> bool {
+        false
+    }
+
     /// Learns the stage; called once for every time fold.
     ///
     /// # Errors
@@ -97,6 +103,12 @@ pub trait Stage: Send + Sync + fmt::Debug {
 
     /// Kind of the saved model, the key of the [`StageRegistry`](crate::StageRegistry).
     fn kind(&self) -> &'static str;
+
+    /// Whether the stage needs the record behind every row, [`StageInput::transaction`], also when a table is scored.
+    /// Default: no, features are enough.
+    fn needs_records(&self) -> bool {
+        false
+    }
 
     /// What the stage says about one event, given its state. Cost: no step over past events.
     ///

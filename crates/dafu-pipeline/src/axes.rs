@@ -1,6 +1,7 @@
 //! The two features along which the alerts of a model are shown.
 
 use crate::PipelineError;
+use crate::training_rows::Rows;
 use dafu_core::evaluation::Axis;
 use dafu_core::{Dataset, FeatureType, Schema, Stage, StageInput, Unit};
 use ndarray::ArrayView1;
@@ -11,7 +12,7 @@ const EXPLAINED_ROWS: usize = 2_000;
 /// The two features that move the highest training scores most, of those that tell different stories.
 pub(crate) fn telling_axes(
     stages: &[Box<dyn Stage>],
-    dataset: &Dataset,
+    (dataset, records): Rows<'_>,
     schema: &Schema,
     statistic: &[f64],
 ) -> Result<Option<[(u32, Axis); 2]>, PipelineError> {
@@ -24,7 +25,7 @@ pub(crate) fn telling_axes(
         for &row in &highest {
             let input = StageInput {
                 row: dataset.row(row)?,
-                transaction: None,
+                transaction: records.and_then(|records| records.get(row)),
                 explain: true,
             };
             for found in stage.evaluate(&input, &*state)?.contributions {

@@ -2,7 +2,7 @@
 
 use crate::answers::Answers;
 use crate::evaluate::{EvaluateOptions, Sink};
-use crate::model::DetectorModel;
+use crate::model::{DetectorModel, with_roles};
 use crate::reasons::assessment;
 use crate::{DetectorBuilder, PipelineError};
 use dafu_core::{
@@ -151,7 +151,9 @@ impl Detector {
             });
         }
         let table = table.select(rows);
-        let features = self.model.features(&table)?;
+        let tagged = with_roles(&table, &self.model.roles)?;
+        let features = self.model.preprocessor.transform(&tagged)?;
+        let records = self.model.records(&tagged)?;
         let ids = table
             .by_role(Role::TransactionId)
             .and_then(|column| column.texts());
@@ -166,7 +168,11 @@ impl Detector {
                     None => TransactionId::new(format!("row-{}", table.row_numbers()[row]))?,
                 };
                 let values = features.row(row)?.values().to_vec();
-                let found = self.model.evaluate(&values, None, &states)?;
+                let found = self.model.evaluate(
+                    &values,
+                    records.as_ref().map(|records| &records[row]),
+                    &states,
+                )?;
                 assessment(&self.model, id, &values, found)
             })
             .collect()

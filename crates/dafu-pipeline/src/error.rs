@@ -54,6 +54,11 @@ pub enum PipelineError {
     /// There is no stage and no default one.
     #[error("the detector has no stage: switch on the feature `iforest` or add a stage")]
     NoStage,
+    /// A stage needs records and the feature that reads them is off.
+    #[error(
+        "a stage needs the records behind the rows of a table: switch on the feature `records`"
+    )]
+    NoRecords,
     /// A role override names a column that the history does not have.
     #[error(
         "role {role} was given to column {column:?}, which the history does not have; it has {known:?}"

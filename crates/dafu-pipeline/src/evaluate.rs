@@ -111,7 +111,8 @@ pub(crate) fn evaluate(
         let table = table?;
         let tagged = with_roles(&table, &model.roles)?;
         let features = model.preprocessor.transform(&tagged)?;
-        let scores = model.score_dataset(&features, &mut states)?;
+        let scores =
+            model.score_dataset(&features, model.records(&tagged)?.as_deref(), &mut states)?;
         currency.see(&tagged);
         observe(&mut builder, &tagged, &features, &scores, columns)?;
         sink(&tagged, &scores)?;

@@ -24,6 +24,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `iforest` (default) | the isolation forest as a stage, and as the stage of a detector that names none |
+//! | `records` (default) | records of tables for stages that need more than features, through `dafu-ingest` |
 //! | `parallel` | several threads; the results are the same bits |
 //!
 //! Minimum supported Rust version: 1.89.
@@ -39,6 +40,7 @@ mod forest_stage;
 mod model;
 mod models_file;
 mod reasons;
+mod records;
 mod risk_map;
 mod sample;
 mod saved;

@@ -1,5 +1,6 @@
 //! What fitting learned: immutable and shared.
 
+use crate::records::records;
 use crate::{PipelineError, RiskMap};
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
 use dafu_core::{
@@ -149,26 +150,33 @@ impl DetectorModel {
     ///
     /// O(rows x features) for the features, plus what the stages cost.
     pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
-        self.score_dataset(&self.features(table)?, &mut self.new_states())
-    }
-
-    pub(crate) fn features(&self, table: &Table) -> Result<Dataset, PipelineError> {
-        Ok(self
-            .preprocessor
-            .transform(&*with_roles(table, &self.roles)?)?)
+        let tagged = with_roles(table, &self.roles)?;
+        let features = self.preprocessor.transform(&tagged)?;
+        self.score_dataset(
+            &features,
+            self.records(&tagged)?.as_deref(),
+            &mut self.new_states(),
+        )
     }
 
     /// The risk of every row, given what the stages remember; the rows are recorded.
     pub(crate) fn score_dataset(
         &self,
         dataset: &Dataset,
+        records: Option<&[Transaction]>,
         states: &mut [Box<dyn StageState>],
     ) -> Result<Vec<Score>, PipelineError> {
-        let scores = stage_scores(&self.stages, states, dataset)?;
+        let scores = stage_scores(&self.stages, states, dataset, records)?;
         Ok(combine(&scores, &self.stage_maps)
             .into_iter()
             .map(|value| self.risk_map.risk(value))
             .collect())
+    }
+
+    /// The records behind the rows of a table, where a stage needs them.
+    pub(crate) fn records(&self, table: &Table) -> Result<Option<Vec<Transaction>>, PipelineError> {
+        let needed = self.stages.iter().any(|stage| stage.needs_records());
+        needed.then(|| records(table)).transpose()
     }
 
     /// What every stage says of one row, and the risk that follows.
@@ -215,11 +223,12 @@ pub(crate) fn stage_scores(
     stages: &[Box<dyn Stage>],
     states: &mut [Box<dyn StageState>],
     dataset: &Dataset,
+    records: Option<&[Transaction]>,
 ) -> Result<Vec<Vec<f64>>, PipelineError> {
     stages
         .iter()
         .zip(states)
-        .map(|(stage, state)| one_stage_scores(&**stage, &mut **state, dataset))
+        .map(|(stage, state)| one_stage_scores(&**stage, &mut **state, dataset, records))
         .collect()
 }
 
@@ -227,6 +236,7 @@ fn one_stage_scores(
     stage: &dyn Stage,
     state: &mut dyn StageState,
     dataset: &Dataset,
+    records: Option<&[Transaction]>,
 ) -> Result<Vec<f64>, PipelineError> {
     let mut scores = vec![0.0; dataset.rows()];
     if let Some(scored) = stage.score_dataset(dataset, &mut scores) {
@@ -236,7 +246,7 @@ fn one_stage_scores(
     for (row, score) in scores.iter_mut().enumerate() {
         let input = StageInput {
             row: dataset.row(row)?,
-            transaction: None,
+            transaction: records.and_then(|records| records.get(row)),
             explain: false,
         };
         *score = stage.evaluate(&input, state)?.score.get();

@@ -4,14 +4,13 @@ use crate::axes::telling_axes;
 use crate::builder::Settings;
 use crate::detector::Detector;
 use crate::model::{DetectorModel, Facts, combine, new_states, stage_scores, with_roles};
-use crate::training_rows::{Classes, medians, sample};
+use crate::training_rows::{Classes, Rows, medians, sample};
 use crate::{Detection, Mode, PipelineError, RiskMap};
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
 use dafu_core::table::Chunks;
 use dafu_core::{
-    Dataset, History, Label, NoProgress, Progress, Role, Score, SourceError, Stage, Table,
-    TableSource,
+    History, Label, NoProgress, Progress, Role, Score, SourceError, Stage, Table, TableSource,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -71,10 +70,12 @@ impl Trainer {
         let mut sample = sample(settings, &preprocessor, &source)?;
         let mode = self.mode(sample.classes)?;
         if mode == LearningMode::Supervised {
-            sample.dataset = sample.dataset.with_labels(sample.labels)?;
+            sample.dataset = sample
+                .dataset
+                .with_labels(std::mem::take(&mut sample.labels))?;
         }
-        let learned = self.learn(&sample.dataset, sample.population, progress)?;
-        let (thresholds, chosen) = self.thresholds(mode, &learned, &sample.dataset, progress)?;
+        let learned = self.learn(sample.rows(), sample.population, progress)?;
+        let (thresholds, chosen) = self.thresholds(mode, &learned, sample.rows(), progress)?;
         let schema = Arc::clone(preprocessor.schema());
         let facts = Facts {
             mode,
@@ -86,12 +87,7 @@ impl Trainer {
             population: sample.population,
             rows: sample.dataset.rows() as u64,
             medians: medians(&sample.dataset),
-            axes: telling_axes(
-                &learned.stages,
-                &sample.dataset,
-                &schema,
-                &learned.statistic,
-            )?,
+            axes: telling_axes(&learned.stages, sample.rows(), &schema, &learned.statistic)?,
             seed: settings.seed,
             remembered: settings.remembered as u64,
         };
@@ -116,14 +112,14 @@ impl Trainer {
     /// Fits the stages on rows, and the maps from their scores to risk.
     fn learn(
         &self,
-        dataset: &Dataset,
+        (dataset, transactions): Rows<'_>,
         population: u64,
         progress: &dyn Progress,
     ) -> Result<Learned, PipelineError> {
         let settings = &self.settings;
         let history = History {
             dataset,
-            transactions: None,
+            transactions,
             population,
             seed: settings.seed,
             progress,
@@ -132,7 +128,7 @@ impl Trainer {
         let stages: Vec<Box<dyn Stage>> = specs
             .map(|spec| spec.fit_stage(&history))
             .collect::<Result<_, _>>()?;
-        let scores = stage_scores(&stages, &mut new_states(&stages), dataset)?;
+        let scores = stage_scores(&stages, &mut new_states(&stages), dataset, transactions)?;
         let (levels, main) = (&settings.levels, settings.main_level);
         let stage_maps: Vec<RiskMap> = scores
             .iter()
@@ -167,7 +163,7 @@ impl Trainer {
         &self,
         mode: LearningMode,
         learned: &Learned,
-        dataset: &Dataset,
+        rows: Rows<'_>,
         progress: &dyn Progress,
     ) -> Result<(Vec<(String, ThresholdKind, Score, Option<f64>)>, usize), PipelineError> {
         let settings = &self.settings;
@@ -187,7 +183,7 @@ impl Trainer {
             let kind = ThresholdKind::Risk(risk);
             thresholds.push((format!("risk {risk:.2}"), kind, Score::new(risk)?, expected));
         } else if mode == LearningMode::Supervised {
-            let (risk, name) = self.best_threshold(learned, dataset, progress)?;
+            let (risk, name) = self.best_threshold(learned, rows, progress)?;
             let risks = learned.risks();
             let share = risks.iter().filter(|&&other| other >= risk.get()).count();
             let expected = Some(share as f64 / risks.len() as f64);
@@ -203,7 +199,7 @@ impl Trainer {
     fn best_threshold(
         &self,
         learned: &Learned,
-        dataset: &Dataset,
+        (dataset, records): Rows<'_>,
         progress: &dyn Progress,
     ) -> Result<(Score, &'static str), PipelineError> {
         let cut = dataset.rows() / 5 * 4;
@@ -216,11 +212,12 @@ impl Trainer {
         }
         let rows = |range: std::ops::Range<usize>| dataset.select(&range.collect::<Vec<_>>());
         let (past, held_out) = (rows(0..cut)?, rows(cut..dataset.rows())?);
-        let earlier = self.learn(&past, cut as u64, progress)?;
+        let (before, after) = records.map(|records| records.split_at(cut)).unzip();
+        let earlier = self.learn((&past, before), cut as u64, progress)?;
         let mut states = new_states(&earlier.stages);
         // Stages with a memory know the past when the held-out rows come.
-        stage_scores(&earlier.stages, &mut states, &past)?;
-        let scores = stage_scores(&earlier.stages, &mut states, &held_out)?;
+        stage_scores(&earlier.stages, &mut states, &past, before)?;
+        let scores = stage_scores(&earlier.stages, &mut states, &held_out, after)?;
         let risks: Vec<f64> = combine(&scores, &earlier.stage_maps)
             .into_iter()
             .map(|statistic| earlier.risk_map.risk(statistic).get())

@@ -2,9 +2,10 @@
 
 use crate::PipelineError;
 use crate::builder::Settings;
+use crate::records::records;
 use crate::sample::Reservoir;
 use dafu_core::evaluation::Period;
-use dafu_core::{Dataset, Label, Role, SourceError, Table, TableSource, Timestamp};
+use dafu_core::{Dataset, Label, Role, SourceError, Table, TableSource, Timestamp, Transaction};
 use dafu_features::Preprocessor;
 use ndarray::{Array2, ArrayView1, Axis as Direction};
 use std::borrow::Cow;
@@ -17,6 +18,8 @@ const LEAST_ROWS: u64 = 16;
 pub(crate) struct TrainingRows {
     /// Features, times and groups, in time order; no labels.
     pub(crate) dataset: Dataset,
+    /// The records behind the rows, where a stage needs them.
+    pub(crate) records: Option<Vec<Transaction>>,
     /// Labels of the rows.
     pub(crate) labels: Vec<Label>,
     /// Labels of the whole history.
@@ -24,6 +27,15 @@ pub(crate) struct TrainingRows {
     /// Rows of the whole history.
     pub(crate) population: u64,
     pub(crate) trained: Option<Period>,
+}
+
+/// Rows of features, with the records behind them where a stage needs them.
+pub(crate) type Rows<'a> = (&'a Dataset, Option<&'a [Transaction]>);
+
+impl TrainingRows {
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        (&self.dataset, self.records.as_deref())
+    }
 }
 
 /// How many rows of a history have which label.
@@ -61,6 +73,8 @@ pub(crate) fn sample(
     let mut rows: Vec<(u64, Label, Option<Timestamp>, u32)> = Vec::new();
     let mut trained: Option<Period> = None;
     let mut classes = Classes::default();
+    let needs_records = settings.stages.iter().any(|stage| stage.needs_records());
+    let mut kept_records: Vec<Option<Transaction>> = Vec::new();
     for table in source.chunks()? {
         let table = table?;
         widen(&mut trained, &table);
@@ -76,6 +90,12 @@ pub(crate) fn sample(
             Cow::Owned(table.select(&picked))
         };
         let features = preprocessor.transform_training(&picked)?;
+        let found = if needs_records {
+            records(&picked)?
+        } else {
+            Vec::new()
+        };
+        let mut found = found.into_iter();
         let times = picked.by_role(Role::Time).and_then(|column| column.times());
         for (position, (row, slot)) in kept.into_iter().enumerate() {
             let label = features
@@ -86,6 +106,10 @@ pub(crate) fn sample(
             let entry = (before + row as u64, label, time, user);
             let cells = features.values();
             let cells = cells.row(position);
+            if needs_records {
+                kept_records.resize(kept_records.len().max(slot + 1), None);
+                kept_records[slot] = found.next();
+            }
             if slot == rows.len() {
                 rows.push(entry);
                 values.extend(cells);
@@ -120,6 +144,10 @@ pub(crate) fn sample(
     };
     Ok(TrainingRows {
         dataset,
+        records: needs_records.then(|| {
+            let record = |&slot: &usize| kept_records.get_mut(slot).and_then(Option::take);
+            order.iter().filter_map(record).collect()
+        }),
         labels: order.iter().map(|&slot| rows[slot].1).collect(),
         classes,
         population,
