@@ -143,7 +143,14 @@ fn cases() -> Vec<Case> {
         case("wrong_header_case", &["1|anna|5|shop|2018-04-01T00:00:00Z|FRAUD"], &[]),
         refused("utf_16", "this is UTF-16 text, not CSV: convert it"),
         refused("zip", "this is a ZIP archive"),
-        refused("parquet", "Parquet file"),
+        refused(
+            "parquet",
+            if cfg!(feature = "parquet") {
+                "cannot read the Parquet file"
+            } else {
+                "this is a Parquet file"
+            },
+        ),
         case("empty_values", &["1|2", "2|3"], &[]),
         case("numbers_in_quotes", &["1|2.5", "2|3"], &[]),
         case("leak", &["1|2|ok", "2|3|FRAUD"], &[]),
