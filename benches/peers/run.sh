@@ -2,10 +2,11 @@
 # Compares one area of dafu with its peers and prints one line a figure:
 #   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short
 #
-# usage: benches/peers/run.sh AREA        (AREA: iforest)
+# usage: benches/peers/run.sh AREA        (AREA: iforest, features)
 #
-# Sets up a Python virtual environment beside this script once. With DAFU_DATA set to the data folder the figures
-# on public data sets are measured as well.
+# Sets up a Python virtual environment beside this script once; all areas share it, so a package that several of them
+# pin has the same version in all. With DAFU_DATA set to the data folder the figures on public data sets are measured as
+# well.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"

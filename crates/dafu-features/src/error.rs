@@ -1,8 +1,10 @@
 //! What can go wrong.
 
+use crate::set::{RecordKind, Span};
 use dafu_core::model::ModelError;
 use dafu_core::table::Storage;
-use dafu_core::{CoreError, DatasetError, Role, SourceError};
+use dafu_core::{CoreError, DatasetError, Role, SchemaHash, SourceError, Timestamp};
+use std::path::PathBuf;
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +143,211 @@ pub enum FeatureError {
     /// The matrix does not form a data set.
     #[error("the matrix does not form a data set: {0}")]
     Dataset(#[from] DatasetError),
+    /// A text is no length of time.
+    #[error(
+        "{got:?} is no length of time: write a whole number and one of us, ms, s, m, h, d, such as \"7d\""
+    )]
+    Span {
+        /// The text.
+        got: String,
+    },
+    /// A text names no field or quantity.
+    #[error("{got:?} is no field; known: {known:?}, and \"extra:NAME\" for a further column")]
+    UnknownField {
+        /// The text.
+        got: String,
+        /// The names known.
+        known: Vec<&'static str>,
+    },
+    /// A key has no field, more than two, or one twice.
+    #[error("a key is one field or two different ones, got {got:?}")]
+    Key {
+        /// The fields.
+        got: Vec<String>,
+    },
+    /// A set has no features.
+    #[error("the set has no features")]
+    EmptySet,
+    /// A feature breaks a rule.
+    #[error("feature {feature:?}: {why}")]
+    Feature {
+        /// Name of the feature.
+        feature: String,
+        /// Which rule.
+        why: &'static str,
+    },
+    /// A feature reads a field that its records do not have.
+    #[error("feature {feature:?} reads {field:?}, which records of kind {record:?} do not have")]
+    NoSuchField {
+        /// Name of the feature.
+        feature: String,
+        /// The field.
+        field: String,
+        /// Kind of the records.
+        record: RecordKind,
+    },
+    /// A combination names a feature that does not stand before it.
+    #[error(
+        "feature {feature:?} is made from {input:?}, which does not stand before it in the set"
+    )]
+    UnknownFeature {
+        /// Name of the combination.
+        feature: String,
+        /// The name that is not known.
+        input: String,
+    },
+    /// A fraud rate would count events whose labels are not known yet as honest.
+    #[error(
+        "feature {feature:?} looks at events from {delay} on, but labels are known after {known_after}: set its \
+         `delay` to at least that"
+    )]
+    UnknownLabels {
+        /// Name of the feature.
+        feature: String,
+        /// Where its window ends.
+        delay: Span,
+        /// When labels are known.
+        known_after: Span,
+    },
+    /// A set asks for more columns of one kind of entity than an event can hold.
+    #[error(
+        "features by {key} read more than {numbers} quantities or {codes} fields: use fewer of them"
+    )]
+    TooManyColumns {
+        /// The kind of entity.
+        key: String,
+        /// Most quantities.
+        numbers: usize,
+        /// Most fields.
+        codes: usize,
+    },
+    /// A record is of another kind than the set is for.
+    #[error("the set is for records of kind {expected:?}, got {got:?}")]
+    WrongRecord {
+        /// Kind of the set.
+        expected: RecordKind,
+        /// Kind of the record.
+        got: RecordKind,
+    },
+    /// A number is too large to be added up exactly, or not finite.
+    #[error("{quantity} {got} is not finite or above {limit}: check the record")]
+    NumberTooLarge {
+        /// What it is.
+        quantity: String,
+        /// The number.
+        got: f64,
+        /// Largest absolute value.
+        limit: f64,
+    },
+    /// An event is so far ahead of the newest that its clock must be wrong.
+    #[error(
+        "the event is of {at}, more than {most} after the newest of {newest}: check its clock, or raise `max_jump`"
+    )]
+    ClockJump {
+        /// Time of the event.
+        at: Timestamp,
+        /// Time of the newest.
+        newest: Timestamp,
+        /// Longest way ahead.
+        most: Span,
+    },
+    /// An event came late where the set allows none.
+    #[error(
+        "the event is of {at}, before the newest of {newest}, and the set takes no late events"
+    )]
+    Late {
+        /// Time of the event.
+        at: Timestamp,
+        /// Time of the newest.
+        newest: Timestamp,
+    },
+    /// The id of an event came before with other content.
+    #[error("the id of the event of {at} came before with other content")]
+    Conflict {
+        /// Time of the event.
+        at: Timestamp,
+    },
+    /// State of another set.
+    #[error("the state is of the set {got}, this is {expected}")]
+    OtherSet {
+        /// Identity of this set.
+        expected: SchemaHash,
+        /// Identity of the state's set.
+        got: SchemaHash,
+    },
+    /// Two engines know the same entity.
+    #[error("both engines know an entity by {key}: only those that share none can be merged")]
+    Overlap {
+        /// The kind of entity.
+        key: String,
+    },
+    /// A row lacks a value that every record of its kind has.
+    #[error("record {row} has no {field}")]
+    MissingField {
+        /// The record number in its source.
+        row: u64,
+        /// What it lacks.
+        field: &'static str,
+    },
+    /// An event of a table cannot be taken.
+    #[error("record {row}: {source}")]
+    Record {
+        /// The record number in its source.
+        row: u64,
+        /// What is wrong.
+        #[source]
+        source: Box<FeatureError>,
+    },
+    /// A text is no set.
+    #[cfg(feature = "toml")]
+    #[error("the text is no set of features: {0}")]
+    SetText(#[source] toml::de::Error),
+    /// A set cannot be written as TOML.
+    #[cfg(feature = "toml")]
+    #[error("the set cannot be written as TOML: {0}")]
+    SetToText(#[source] toml::ser::Error),
+    /// A source that is to be ordered by time has no time column.
+    #[error("no column has the role time: rows cannot be put in order")]
+    NoTimeColumn,
+    /// A row has no time, so that it has no place in the order.
+    #[error("record {row} has no time, so that it has no place in the order of time")]
+    MissingTime {
+        /// The record number in its source.
+        row: u64,
+    },
+    /// A source gives tables with different columns.
+    #[error("the first table of the source has the columns {expected:?}, a later one {got:?}")]
+    ChangedColumns {
+        /// The columns of the first table, with role and storage.
+        expected: Vec<String>,
+        /// Those of the later table.
+        got: Vec<String>,
+    },
+    /// A source that was in the order of time is so no more.
+    #[error(
+        "the source was in the order of time when first read, but now record {row} comes too late: it has changed"
+    )]
+    SourceChanged {
+        /// The record number in its source.
+        row: u64,
+    },
+    /// A temporary file cannot be written or read.
+    #[error("temporary file {}: {source}", path.display())]
+    TempFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A temporary file does not hold what was written to it.
+    #[error("temporary file {}: {problem}", path.display())]
+    DamagedTempFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A saved preprocessor cannot be written or read.
     #[error("saved preprocessor: {0}")]
     Model(#[from] ModelError),

@@ -48,10 +48,15 @@
 //!
 //! Minimum supported Rust version: 1.89.
 
+mod engine;
 mod error;
 mod geo;
+pub mod measure;
 mod preprocess;
+mod set;
+mod time_sort;
 
+pub use engine::{EngineStats, FeatureEngine, Observation, Outcome, Record, ReplaySink};
 pub use error::FeatureError;
 pub use geo::haversine_km;
 pub use preprocess::{
@@ -61,3 +66,8 @@ pub use preprocess::{
 };
 #[cfg(feature = "linfa")]
 pub use preprocess::{LinfaStep, to_linfa};
+pub use set::{
+    Definition, Derived, EventFeature, Feature, FeatureSet, Field, Filter, Key, Labels, LatePolicy,
+    Lateness, Measure, Quantity, RecordKind, Span, StateLimits, Window,
+};
+pub use time_sort::{CheckedTimeSortParams, TimeSortParams, TimeSorted};

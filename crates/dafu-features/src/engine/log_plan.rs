@@ -1,0 +1,869 @@
+//! What the log of an entity keeps, and what is read from it.
+
+use super::event::{Layout, place_of};
+use super::gate::Gate;
+use super::plan::{Target, Wanted};
+use super::ring::{MOST_CODES, MOST_NUMBERS, Shape};
+use crate::FeatureError;
+use crate::set::{Field, Measure, Quantity, Span, Window};
+
+/// Length of a window that nothing leaves.
+pub(crate) const FOREVER: i64 = i64::MAX;
+
+/// One log: the events of an entity that meet a filter.
+#[derive(Debug)]
+pub(crate) struct LogPlan {
+    pub(crate) gate: Option<Gate>,
+    pub(crate) shape: Shape,
+    /// Places of the ring's numbers among those of the event.
+    pub(crate) numbers: Vec<usize>,
+    pub(crate) codes: Vec<CodeSource>,
+    pub(crate) windows: Vec<WindowPlan>,
+    pub(crate) decays: Vec<DecayPlan>,
+    pub(crate) tiled: Vec<TiledPlan>,
+    /// Read before the event is in the log, and after.
+    pub(crate) before: Vec<Read>,
+    pub(crate) after: Vec<Read>,
+    /// Events older than this are forgotten, except those that are held.
+    pub(crate) retention: i64,
+    /// Windows that nothing leaves, of whose events the newest few are held.
+    pub(crate) held: Vec<(usize, u32)>,
+    /// Whether labels are kept, and for how long.
+    pub(crate) labels: Option<i64>,
+    pub(crate) words: usize,
+    pub(crate) maps: usize,
+    pub(crate) deques: usize,
+}
+
+/// Where a code of the ring comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodeSource {
+    /// The hash of a field, cut to 32 bits.
+    Field(usize),
+    /// The hash of the transaction id, cut to 32 bits.
+    Id,
+    Latitude,
+    Longitude,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct WindowPlan {
+    pub(crate) within: i64,
+    pub(crate) delay: i64,
+    /// Words of the cursor.
+    pub(crate) cursor: usize,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What is kept up to date as events enter and leave a window. Numbers, codes, words, maps and deques by place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Sum {
+        number: usize,
+        word: usize,
+    },
+    Squares {
+        number: usize,
+        word: usize,
+    },
+    /// Squares of times between neighbouring events.
+    Gaps {
+        word: usize,
+    },
+    /// Sums of cosines and sines of the time of day.
+    Hours {
+        word: usize,
+    },
+    Least {
+        number: usize,
+        deque: usize,
+    },
+    Most {
+        number: usize,
+        deque: usize,
+    },
+    Values {
+        code: usize,
+        map: usize,
+    },
+    Buckets {
+        number: usize,
+        map: usize,
+    },
+    Digits {
+        number: usize,
+        map: usize,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct DecayPlan {
+    /// Microseconds.
+    pub(crate) half_life: f64,
+    /// What is added up; events are counted without.
+    pub(crate) number: Option<usize>,
+    pub(crate) word: usize,
+}
+
+/// A window of tiles.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TiledPlan {
+    pub(crate) within: i64,
+    pub(crate) tiles: u16,
+    /// Places among the event's numbers, if a quantity is kept.
+    pub(crate) number: Option<usize>,
+    pub(crate) squares: bool,
+    pub(crate) buckets: bool,
+    /// Place among the event's codes, if different values are counted.
+    pub(crate) code: Option<usize>,
+}
+
+/// One number to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Read {
+    pub(crate) target: Target,
+    pub(crate) op: Op,
+}
+
+/// How a number is read. `window` is the place of the window, `own` the place of the event's own number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Op {
+    Count {
+        window: usize,
+    },
+    Rate {
+        window: usize,
+        hours: f64,
+    },
+    Sum {
+        word: usize,
+    },
+    Mean {
+        window: usize,
+        word: usize,
+    },
+    Variance {
+        window: usize,
+        sum: usize,
+        squares: usize,
+        root: bool,
+    },
+    Least {
+        deque: usize,
+        number: usize,
+    },
+    Most {
+        deque: usize,
+        number: usize,
+    },
+    Quantile {
+        map: usize,
+        permille: u16,
+    },
+    Distinct {
+        map: usize,
+    },
+    Entropy {
+        map: usize,
+    },
+    ModeShare {
+        map: usize,
+    },
+    TopShare {
+        map: usize,
+        k: u8,
+    },
+    Surprise {
+        map: usize,
+        own: usize,
+    },
+    Growth {
+        short: usize,
+        long: usize,
+    },
+    Last {
+        k: u8,
+        number: usize,
+    },
+    SinceLast,
+    GapMean {
+        window: usize,
+    },
+    GapVariation {
+        window: usize,
+        word: usize,
+    },
+    Burst {
+        short: usize,
+        long: usize,
+        factor: f64,
+    },
+    Decayed {
+        decay: usize,
+    },
+    Ratio {
+        window: usize,
+        sum: usize,
+        own: usize,
+    },
+    ZScore {
+        window: usize,
+        sum: usize,
+        squares: usize,
+        own: usize,
+    },
+    Rank {
+        window: usize,
+        number: usize,
+        own: usize,
+    },
+    Same {
+        window: usize,
+        number: usize,
+        own: usize,
+    },
+    Benford {
+        map: usize,
+    },
+    HourMean {
+        window: usize,
+        word: usize,
+    },
+    HourConcentration {
+        window: usize,
+        word: usize,
+    },
+    HourSurprise {
+        window: usize,
+        word: usize,
+    },
+    FraudCount {
+        window: usize,
+    },
+    FraudRate {
+        window: usize,
+        frauds: f64,
+        events: f64,
+    },
+    FraudQuantile {
+        window: usize,
+        frauds: f64,
+        events: f64,
+        quantile: f64,
+    },
+    FraudTrend {
+        short: usize,
+        long: usize,
+        frauds: f64,
+        events: f64,
+    },
+    SinceFraud,
+    LastLabel {
+        window: usize,
+        k: u8,
+        id: usize,
+    },
+    Home {
+        window: usize,
+        latitude: usize,
+        longitude: usize,
+    },
+    FromLast {
+        latitude: usize,
+        longitude: usize,
+    },
+    Speed {
+        latitude: usize,
+        longitude: usize,
+    },
+    Impossible {
+        latitude: usize,
+        longitude: usize,
+    },
+    Tiled {
+        tiled: usize,
+        measure: TiledOp,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TiledOp {
+    Count,
+    Rate { hours: f64 },
+    Sum,
+    Mean,
+    Variance { root: bool },
+    Least,
+    Most,
+    Quantile { permille: u16 },
+    Distinct,
+}
+
+/// Collects what the features of one log need.
+#[derive(Debug)]
+pub(crate) struct LogBuilder {
+    pub(crate) wanted: Wanted,
+    plan: LogPlan,
+    bound: i64,
+}
+
+impl LogBuilder {
+    pub(crate) fn new(wanted: Wanted, gate: Option<Gate>, bound: i64) -> Self {
+        Self {
+            wanted,
+            bound,
+            plan: LogPlan {
+                gate,
+                shape: Shape::default(),
+                numbers: Vec::new(),
+                codes: Vec::new(),
+                windows: Vec::new(),
+                decays: Vec::new(),
+                tiled: Vec::new(),
+                before: Vec::new(),
+                after: Vec::new(),
+                retention: 0,
+                held: Vec::new(),
+                labels: None,
+                words: 0,
+                maps: 0,
+                deques: 0,
+            },
+        }
+    }
+
+    pub(crate) fn build(mut self) -> LogPlan {
+        self.plan.shape = Shape {
+            numbers: self.plan.numbers.len(),
+            codes: self.plan.codes.len(),
+        };
+        self.plan
+    }
+
+    fn word(&mut self, count: usize) -> usize {
+        self.plan.words += count;
+        self.plan.words - count
+    }
+
+    fn at(&mut self, within: i64, delay: i64) -> usize {
+        let windows = &self.plan.windows;
+        let found = windows
+            .iter()
+            .position(|window| window.within == within && window.delay == delay);
+        found.unwrap_or_else(|| {
+            // The cursor itself, and the times of the next events to leave and to enter.
+            let cursor = self.word(if delay > 0 { 3 } else { 2 });
+            self.plan.windows.push(WindowPlan {
+                within,
+                delay,
+                cursor,
+                parts: Vec::new(),
+            });
+            if within != FOREVER {
+                let reach = delay.saturating_add(within).saturating_add(self.bound);
+                self.plan.retention = self.plan.retention.max(reach);
+            }
+            self.plan.windows.len() - 1
+        })
+    }
+
+    fn number(&mut self, layout: &mut Layout, quantity: &Quantity) -> usize {
+        let place = layout.quantity(quantity);
+        place_of(&mut self.plan.numbers, &place)
+    }
+
+    fn code(&mut self, source: CodeSource) -> usize {
+        place_of(&mut self.plan.codes, &source)
+    }
+
+    fn part(
+        &mut self,
+        window: usize,
+        same: impl Fn(&Part) -> bool,
+        new: impl FnOnce(&mut Self) -> Part,
+    ) -> Part {
+        if let Some(found) = self.plan.windows[window]
+            .parts
+            .iter()
+            .find(|part| same(part))
+        {
+            return *found;
+        }
+        let part = new(self);
+        self.plan.windows[window].parts.push(part);
+        part
+    }
+
+    fn sum(&mut self, window: usize, number: usize) -> usize {
+        let same =
+            |part: &Part| matches!(part, Part::Sum { number: other, .. } if *other == number);
+        match self.part(window, same, |log| Part::Sum {
+            number,
+            word: log.word(2),
+        }) {
+            Part::Sum { word, .. } => word,
+            _ => 0,
+        }
+    }
+
+    fn squares(&mut self, window: usize, number: usize) -> usize {
+        let same =
+            |part: &Part| matches!(part, Part::Squares { number: other, .. } if *other == number);
+        match self.part(window, same, |log| Part::Squares {
+            number,
+            word: log.word(2),
+        }) {
+            Part::Squares { word, .. } => word,
+            _ => 0,
+        }
+    }
+
+    fn gaps(&mut self, window: usize) -> usize {
+        let same = |part: &Part| matches!(part, Part::Gaps { .. });
+        match self.part(window, same, |log| Part::Gaps { word: log.word(2) }) {
+            Part::Gaps { word } => word,
+            _ => 0,
+        }
+    }
+
+    fn hours(&mut self, window: usize) -> usize {
+        let same = |part: &Part| matches!(part, Part::Hours { .. });
+        match self.part(window, same, |log| Part::Hours { word: log.word(2) }) {
+            Part::Hours { word } => word,
+            _ => 0,
+        }
+    }
+
+    fn deque(&mut self) -> usize {
+        self.plan.deques += 1;
+        self.plan.deques - 1
+    }
+
+    fn map(&mut self) -> usize {
+        self.plan.maps += 1;
+        self.plan.maps - 1
+    }
+
+    fn extreme(&mut self, window: usize, number: usize, most: bool) -> usize {
+        let same = |part: &Part| match part {
+            Part::Least { number: other, .. } => !most && *other == number,
+            Part::Most { number: other, .. } => most && *other == number,
+            _ => false,
+        };
+        let new = |log: &mut Self| {
+            let deque = log.deque();
+            if most {
+                Part::Most { number, deque }
+            } else {
+                Part::Least { number, deque }
+            }
+        };
+        match self.part(window, same, new) {
+            Part::Least { deque, .. } | Part::Most { deque, .. } => deque,
+            _ => 0,
+        }
+    }
+
+    fn values(&mut self, window: usize, layout: &mut Layout, field: &Field) -> (usize, usize) {
+        let own = layout.field(field);
+        let code = self.code(CodeSource::Field(own));
+        let same = |part: &Part| matches!(part, Part::Values { code: other, .. } if *other == code);
+        match self.part(window, same, |log| Part::Values {
+            code,
+            map: log.map(),
+        }) {
+            Part::Values { map, .. } => (map, own),
+            _ => (0, own),
+        }
+    }
+
+    fn buckets(&mut self, window: usize, number: usize) -> usize {
+        let same =
+            |part: &Part| matches!(part, Part::Buckets { number: other, .. } if *other == number);
+        match self.part(window, same, |log| Part::Buckets {
+            number,
+            map: log.map(),
+        }) {
+            Part::Buckets { map, .. } => map,
+            _ => 0,
+        }
+    }
+
+    fn digits(&mut self, window: usize, number: usize) -> usize {
+        let same =
+            |part: &Part| matches!(part, Part::Digits { number: other, .. } if *other == number);
+        match self.part(window, same, |log| Part::Digits {
+            number,
+            map: log.map(),
+        }) {
+            Part::Digits { map, .. } => map,
+            _ => 0,
+        }
+    }
+
+    /// Holds the newest `k` events that are at least `delay` old, also for events that come late.
+    fn hold(&mut self, delay: i64, k: u8) {
+        let window = self.at(FOREVER, delay.saturating_add(self.bound));
+        let k = u32::from(k);
+        match self
+            .plan
+            .held
+            .iter_mut()
+            .find(|(other, _)| *other == window)
+        {
+            Some((_, most)) => *most = k.max(*most),
+            None => self.plan.held.push((window, k)),
+        }
+        self.plan.retention = self.plan.retention.max(delay.saturating_add(self.bound));
+    }
+
+    fn keep_labels(&mut self, age: i64) {
+        let age = age.saturating_add(self.bound);
+        self.plan.labels = Some(self.plan.labels.unwrap_or(0).max(age));
+    }
+
+    fn decay(&mut self, half_life: Span, number: Option<usize>) -> usize {
+        let half_life = half_life.as_micros() as f64;
+        let decays = &self.plan.decays;
+        let found = decays.iter().position(|decay| {
+            decay.half_life.total_cmp(&half_life).is_eq() && decay.number == number
+        });
+        found.unwrap_or_else(|| {
+            let word = self.word(1);
+            self.plan.decays.push(DecayPlan {
+                half_life,
+                number,
+                word,
+            });
+            self.plan.decays.len() - 1
+        })
+    }
+
+    /// Adds a feature.
+    pub(crate) fn add(
+        &mut self,
+        window: &Window,
+        target: Target,
+        layout: &mut Layout,
+    ) -> Result<(), FeatureError> {
+        let op = match window.tiles {
+            Some(tiles) => self.tiled(window, tiles, layout),
+            None => self.exact(window, layout),
+        };
+        let read = Read { target, op };
+        if window.includes_self() && window.delay == Span::ZERO {
+            self.plan.after.push(read);
+        } else {
+            self.plan.before.push(read);
+        }
+        if self.plan.numbers.len() > MOST_NUMBERS || self.plan.codes.len() > MOST_CODES {
+            return Err(FeatureError::TooManyColumns {
+                key: window.by.to_string(),
+                numbers: MOST_NUMBERS,
+                codes: MOST_CODES,
+            });
+        }
+        Ok(())
+    }
+
+    fn tiled(&mut self, window: &Window, tiles: u16, layout: &mut Layout) -> Op {
+        let within = window.within.unwrap_or_default();
+        let code = match &window.measure {
+            Measure::Distinct { of } => Some(layout.field(of)),
+            _ => None,
+        };
+        let counts = matches!(window.measure, Measure::Count | Measure::Rate);
+        let number = (!counts && code.is_none()).then(|| layout.quantity(&window.of));
+        let plan = TiledPlan {
+            within: within.as_micros(),
+            tiles,
+            number,
+            squares: matches!(window.measure, Measure::Variance | Measure::StdDev),
+            buckets: matches!(window.measure, Measure::Quantile { .. }),
+            code,
+        };
+        let joins = |other: &TiledPlan| {
+            let one_number = other.number == number || other.number.is_none() || number.is_none();
+            let one_code = other.code == code || other.code.is_none() || code.is_none();
+            (other.within, other.tiles) == (plan.within, tiles) && one_number && one_code
+        };
+        let found = self.plan.tiled.iter().position(joins);
+        let tiled = if let Some(at) = found {
+            let other = &mut self.plan.tiled[at];
+            other.number = other.number.or(number);
+            other.code = other.code.or(code);
+            other.squares |= plan.squares;
+            other.buckets |= plan.buckets;
+            at
+        } else {
+            self.plan.tiled.push(plan);
+            self.plan.tiled.len() - 1
+        };
+        let measure = match window.measure {
+            Measure::Rate => TiledOp::Rate {
+                hours: within.as_hours(),
+            },
+            Measure::Sum => TiledOp::Sum,
+            Measure::Mean => TiledOp::Mean,
+            Measure::Variance => TiledOp::Variance { root: false },
+            Measure::StdDev => TiledOp::Variance { root: true },
+            Measure::Min => TiledOp::Least,
+            Measure::Max => TiledOp::Most,
+            Measure::Quantile { permille } => TiledOp::Quantile { permille },
+            Measure::Distinct { .. } => TiledOp::Distinct,
+            _ => TiledOp::Count,
+        };
+        Op::Tiled { tiled, measure }
+    }
+
+    fn exact(&mut self, window: &Window, layout: &mut Layout) -> Op {
+        if !window.measure.takes_window() {
+            return self.history(window, layout);
+        }
+        let within = window.within.unwrap_or_default();
+        let delay = window.delay.as_micros();
+        let at = self.at(within.as_micros(), delay);
+        let short = window.measure.short().map(|short| {
+            let place = self.at(short.as_micros(), delay);
+            (place, short)
+        });
+        let (short, short_span) = short.unwrap_or((at, within));
+        if let Some(op) = self.quantity_op(window, at, layout) {
+            return op;
+        }
+        match &window.measure {
+            Measure::Rate => Op::Rate {
+                window: at,
+                hours: within.as_hours(),
+            },
+            Measure::Distinct { of } => Op::Distinct {
+                map: self.values(at, layout, of).0,
+            },
+            Measure::Entropy { of } => Op::Entropy {
+                map: self.values(at, layout, of).0,
+            },
+            Measure::ModeShare { of } => Op::ModeShare {
+                map: self.values(at, layout, of).0,
+            },
+            Measure::TopShare { of, k } => Op::TopShare {
+                map: self.values(at, layout, of).0,
+                k: *k,
+            },
+            Measure::Surprise { of } => {
+                let (map, own) = self.values(at, layout, of);
+                Op::Surprise { map, own }
+            }
+            Measure::DistinctGrowth { of, .. } => Op::Growth {
+                short: self.values(short, layout, of).0,
+                long: self.values(at, layout, of).0,
+            },
+            Measure::GapMean => Op::GapMean { window: at },
+            Measure::GapVariation => Op::GapVariation {
+                window: at,
+                word: self.gaps(at),
+            },
+            Measure::Burst { .. } => Op::Burst {
+                short,
+                long: at,
+                factor: within.as_hours() / short_span.as_hours(),
+            },
+            Measure::HourMean => Op::HourMean {
+                window: at,
+                word: self.hours(at),
+            },
+            Measure::HourConcentration => Op::HourConcentration {
+                window: at,
+                word: self.hours(at),
+            },
+            Measure::HourSurprise => Op::HourSurprise {
+                window: at,
+                word: self.hours(at),
+            },
+            Measure::DistanceFromHome => Op::Home {
+                window: at,
+                latitude: self.code(CodeSource::Latitude),
+                longitude: self.code(CodeSource::Longitude),
+            },
+            measure => self.label_op(measure, (short, at), within.as_micros() + delay),
+        }
+    }
+
+    fn quantity_op(&mut self, window: &Window, at: usize, layout: &mut Layout) -> Option<Op> {
+        use crate::set::Subject;
+        if window.measure.subject() != Subject::Quantity {
+            return None;
+        }
+        let own = layout.quantity(&window.of);
+        let number = self.number(layout, &window.of);
+        Some(match window.measure {
+            Measure::Sum => Op::Sum {
+                word: self.sum(at, number),
+            },
+            Measure::Mean => Op::Mean {
+                window: at,
+                word: self.sum(at, number),
+            },
+            Measure::Variance | Measure::StdDev => Op::Variance {
+                window: at,
+                sum: self.sum(at, number),
+                squares: self.squares(at, number),
+                root: window.measure == Measure::StdDev,
+            },
+            Measure::Min => Op::Least {
+                deque: self.extreme(at, number, false),
+                number,
+            },
+            Measure::Max => Op::Most {
+                deque: self.extreme(at, number, true),
+                number,
+            },
+            Measure::Quantile { permille } => Op::Quantile {
+                map: self.buckets(at, number),
+                permille,
+            },
+            Measure::Ratio => Op::Ratio {
+                window: at,
+                sum: self.sum(at, number),
+                own,
+            },
+            Measure::ZScore => Op::ZScore {
+                window: at,
+                sum: self.sum(at, number),
+                squares: self.squares(at, number),
+                own,
+            },
+            Measure::Rank => Op::Rank {
+                window: at,
+                number,
+                own,
+            },
+            Measure::SameQuantity => Op::Same {
+                window: at,
+                number,
+                own,
+            },
+            _ => Op::Benford {
+                map: self.digits(at, number),
+            },
+        })
+    }
+
+    fn label_op(&mut self, measure: &Measure, (short, at): (usize, usize), age: i64) -> Op {
+        match *measure {
+            Measure::FraudCount => {
+                self.keep_labels(age);
+                Op::FraudCount { window: at }
+            }
+            Measure::FraudRate {
+                prior_frauds: frauds,
+                prior_events: events,
+            } => {
+                self.keep_labels(age);
+                Op::FraudRate {
+                    window: at,
+                    frauds,
+                    events,
+                }
+            }
+            Measure::FraudRateQuantile {
+                prior_frauds: frauds,
+                prior_events: events,
+                permille,
+            } => {
+                self.keep_labels(age);
+                Op::FraudQuantile {
+                    window: at,
+                    frauds,
+                    events,
+                    quantile: f64::from(permille) / 1000.0,
+                }
+            }
+            Measure::FraudTrend {
+                prior_frauds: frauds,
+                prior_events: events,
+                ..
+            } => {
+                self.keep_labels(age);
+                Op::FraudTrend {
+                    short,
+                    long: at,
+                    frauds,
+                    events,
+                }
+            }
+            _ => Op::Count { window: at },
+        }
+    }
+
+    /// Measures over the whole history.
+    fn history(&mut self, window: &Window, layout: &mut Layout) -> Op {
+        let places = |log: &mut Self| {
+            log.hold(0, 1);
+            (
+                log.code(CodeSource::Latitude),
+                log.code(CodeSource::Longitude),
+            )
+        };
+        match window.measure {
+            Measure::Last { k } => {
+                self.hold(0, k);
+                Op::Last {
+                    k,
+                    number: self.number(layout, &window.of),
+                }
+            }
+            Measure::DecayedCount { half_life } => {
+                self.hold(0, 1);
+                Op::Decayed {
+                    decay: self.decay(half_life, None),
+                }
+            }
+            Measure::DecayedSum { half_life } => {
+                let number = self.number(layout, &window.of);
+                self.hold(0, 1);
+                Op::Decayed {
+                    decay: self.decay(half_life, Some(number)),
+                }
+            }
+            Measure::SinceFraud => {
+                self.keep_labels(0);
+                Op::SinceFraud
+            }
+            Measure::LastLabel { k } => {
+                let delay = window.delay.as_micros();
+                self.hold(delay, k);
+                self.keep_labels(delay);
+                Op::LastLabel {
+                    window: self.at(FOREVER, delay),
+                    k,
+                    id: self.code(CodeSource::Id),
+                }
+            }
+            Measure::DistanceFromLast => {
+                let (latitude, longitude) = places(self);
+                Op::FromLast {
+                    latitude,
+                    longitude,
+                }
+            }
+            Measure::Speed => {
+                let (latitude, longitude) = places(self);
+                Op::Speed {
+                    latitude,
+                    longitude,
+                }
+            }
+            Measure::ImpossibleTravel => {
+                let (latitude, longitude) = places(self);
+                Op::Impossible {
+                    latitude,
+                    longitude,
+                }
+            }
+            _ => {
+                self.hold(0, 1);
+                Op::SinceLast
+            }
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! One engine for batch and stream.
+
+mod batch;
+mod count_map;
+mod event;
+mod event_value;
+mod events;
+mod feedback;
+mod gate;
+mod hash;
+mod log;
+mod log_plan;
+mod plan;
+mod read;
+mod ring;
+mod seen;
+mod sweep;
+mod table;
+mod tiles;
+
+pub use batch::ReplaySink;
+pub use event::Record;
+
+use crate::FeatureError;
+use crate::set::{FeatureSet, Key, LatePolicy};
+use dafu_core::{FeatureRow, Schema, Timestamp};
+use event::{EventRow, EventView};
+use plan::Plan;
+use seen::{Known, Remembered, Seen};
+use std::sync::Arc;
+use table::{EntityTable, Losses, Mode, Out};
+
+/// What the engine did with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It came in order and is remembered.
+    Recorded,
+    /// It came late and took its place in the history; it read what was known at its time.
+    Inserted,
+    /// It came too late, or late events are not wanted: it read what is still known of its time, and nothing is
+    /// remembered of it.
+    TooLate,
+    /// Its id came before with the same content: it read as the first time, and counts nothing twice.
+    Duplicate,
+}
+
+impl Outcome {
+    const fn mode(self) -> Mode {
+        match self {
+            Self::Recorded | Self::Inserted => Mode::Record,
+            Self::TooLate => Mode::Read,
+            Self::Duplicate => Mode::Repeat,
+        }
+    }
+}
+
+/// The features of an event, and what was done with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation<'a> {
+    /// What the engine did.
+    pub outcome: Outcome,
+    /// The features.
+    pub row: FeatureRow<'a>,
+}
+
+/// Counts of everything that did not go the plain way. All begin with 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct EngineStats {
+    /// Events observed, duplicates and late ones among them.
+    pub observed: u64,
+    /// Late events inserted.
+    pub inserted: u64,
+    /// Late events not remembered.
+    pub too_late: u64,
+    /// Events that came again.
+    pub duplicates: u64,
+    /// Events dropped because an entity had more than its cap.
+    pub capped_events: u64,
+    /// Entities forgotten because nothing was heard of them for the time to live.
+    pub expired_entities: u64,
+    /// Entities forgotten to stay within the memory budget.
+    pub evicted_entities: u64,
+    /// Labels taken.
+    pub labels: u64,
+    /// Labels and reversals of transactions that are not remembered.
+    pub unmatched: u64,
+    /// Reversals taken.
+    pub reversed: u64,
+}
+
+impl EngineStats {
+    const fn add(&mut self, other: &Self) {
+        self.observed += other.observed;
+        self.inserted += other.inserted;
+        self.too_late += other.too_late;
+        self.duplicates += other.duplicates;
+        self.capped_events += other.capped_events;
+        self.expired_entities += other.expired_entities;
+        self.evicted_entities += other.evicted_entities;
+        self.labels += other.labels;
+        self.unmatched += other.unmatched;
+        self.reversed += other.reversed;
+    }
+}
+
+/// Computes the features of a set, event by event or in batch, exactly as of each event's own time.
+///
+/// ```
+/// use dafu_core::{Currency, Money, Transaction};
+/// use dafu_features::{FeatureEngine, FeatureSet, Field, Measure, RecordKind, Span, Window};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let set = FeatureSet::new(RecordKind::Transaction)
+///     .feature(Window::new(Field::User, Measure::Count).within(Span::hours(1)))
+///     .feature(Window::new(Field::User, Measure::Ratio).within(Span::days(30)));
+/// let mut engine = FeatureEngine::new(&set)?;
+/// for (minute, amount) in [(0, 10.0), (20, 10.0), (70, 50.0)] {
+///     let at = format!("2026-03-01T{:02}:{:02}:00Z", 12 + minute / 60, minute % 60).parse()?;
+///     let paid = Money::from_major(amount, Currency::new("EUR")?)?;
+///     let tx = Transaction::new(format!("t-{minute}").parse()?, "anna".parse()?, paid, "shop".parse()?, at);
+///     let seen = engine.observe(&tx)?;
+///     println!("{:?} {:?}", seen.row.get("user_count_1h"), seen.row.get("user_amount_ratio_30d"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One writer: observing takes `&mut self`. Everything is computed from event time; no clock is read. The same events in
+/// the same order give the same bits, one by one or in batch, on any number of threads.
+///
+/// # Complexity
+///
+/// One lookup a kind of entity, and for each feature and window constant time on average, but for the measures that
+/// say otherwise. A late event costs the events that its entities hold.
+#[derive(Debug, Clone)]
+pub struct FeatureEngine {
+    plan: Arc<Plan>,
+    memory: Memory,
+    /// The event at hand, and its features.
+    event: EventRow,
+    row: Vec<f64>,
+}
+
+/// What is remembered of past events.
+#[derive(Debug, Clone)]
+struct Memory {
+    tables: Vec<EntityTable>,
+    seen: Seen,
+    remembered: Remembered,
+    /// Time of the newest event.
+    newest: Option<i64>,
+    /// Events taken.
+    sequence: u64,
+    stats: EngineStats,
+    /// Number of the event at which to look for entities to forget.
+    next_sweep: u64,
+    /// Where the entities of the event at hand stand, a table each.
+    slots: Vec<usize>,
+}
+
+impl Memory {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            tables: plan.tables.iter().map(|_| EntityTable::default()).collect(),
+            seen: Seen::default(),
+            remembered: Remembered::default(),
+            newest: None,
+            sequence: 0,
+            stats: EngineStats::default(),
+            next_sweep: sweep::FIRST,
+            slots: vec![usize::MAX; plan.tables.len()],
+        }
+    }
+}
+
+impl FeatureEngine {
+    /// An engine for a set, without any memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`FeatureSet::check`], and [`FeatureError::TooManyColumns`] for a set that asks for more than an entity
+    /// can hold.
+    pub fn new(set: &FeatureSet) -> Result<Self, FeatureError> {
+        Ok(Self::from_plan(Arc::new(Plan::compile(set)?)))
+    }
+
+    fn from_plan(plan: Arc<Plan>) -> Self {
+        Self {
+            memory: Memory::new(&plan),
+            event: EventRow::default(),
+            row: vec![f64::NAN; plan.schema.width()],
+            plan,
+        }
+    }
+
+    /// An engine for the same set, without any memory. The compiled set is shared.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self::from_plan(Arc::clone(&self.plan))
+    }
+
+    /// The set.
+    pub fn set(&self) -> &FeatureSet {
+        &self.plan.set
+    }
+
+    /// The features: names, types, units, groups and descriptions.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.plan.schema
+    }
+
+    /// Counts of everything that did not go the plain way.
+    pub const fn stats(&self) -> &EngineStats {
+        &self.memory.stats
+    }
+
+    /// Time of the newest event.
+    pub fn newest(&self) -> Option<Timestamp> {
+        let newest = self.memory.newest;
+        newest.and_then(|time| Timestamp::from_micros(time).ok())
+    }
+
+    /// Entities that something is known of, over all kinds and pairs.
+    pub fn entities(&self) -> usize {
+        self.memory.tables.iter().map(EntityTable::len).sum()
+    }
+
+    /// Bytes that the memory of past events takes, counted anew. Linear in the number of entities.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+
+    /// Bytes that the entities of one key take. Linear in their number.
+    pub fn memory_bytes_of(&self, key: &Key) -> usize {
+        let tables = self.memory.tables.iter().zip(&self.plan.tables);
+        let of_key = tables.filter(|(_, plan)| plan.key == *key);
+        of_key.map(|(table, _)| table.bytes()).sum()
+    }
+
+    /// Computes the features of an event and remembers it.
+    ///
+    /// # Errors
+    ///
+    /// [`FeatureError::WrongRecord`] for another kind of record than the set is for, [`FeatureError::NumberTooLarge`],
+    /// [`FeatureError::ClockJump`], [`FeatureError::Conflict`] for an id that came before with other content, and
+    /// [`FeatureError::Late`] where the set says so. Then nothing of the event is remembered.
+    pub fn observe<R: Record>(&mut self, record: &R) -> Result<Observation<'_>, FeatureError> {
+        self.check_kind::<R>()?;
+        let Self {
+            plan,
+            memory,
+            event,
+            row,
+        } = self;
+        event.read(record, &plan.layout, plan.hasher)?;
+        let outcome = memory.take(plan, event, row)?;
+        Ok(Observation {
+            outcome,
+            row: FeatureRow::new(&plan.schema, row)?,
+        })
+    }
+
+    /// Computes the features that an event would have, into a slice of the schema's width, and remembers nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`FeatureEngine::observe`] for the event itself, and [`FeatureError::Output`].
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the events that its entities hold.
+    pub fn peek<R: Record>(&self, record: &R, row: &mut [f64]) -> Result<(), FeatureError> {
+        self.check_kind::<R>()?;
+        if row.len() != self.plan.schema.width() {
+            return Err(FeatureError::Output {
+                expected: self.plan.schema.width(),
+                got: row.len(),
+            });
+        }
+        let mut event = EventRow::default();
+        event.read(record, &self.plan.layout, self.plan.hasher)?;
+        let event = event.view();
+        let mode = match self.memory.seen.check(event.head.id, event.content()) {
+            Known::Same if event.head.id != 0 => Mode::Repeat,
+            _ => Mode::Read,
+        };
+        row.fill(f64::NAN);
+        for (table, plan) in self.memory.tables.iter().zip(&self.plan.tables) {
+            let Some((key, parts)) = EntityTable::key(plan, event.codes) else {
+                continue;
+            };
+            let (mut entity, mut logs) = match table.find(plan, key) {
+                Some((entity, logs)) => (entity.clone(), logs.to_vec()),
+                None => (table::Entity::new(key, parts), table::new_logs(plan)),
+            };
+            let out = &mut Out::row(row);
+            entity.take(&mut logs, (plan, &self.plan.rules), (&event, mode), out);
+        }
+        self.plan.finish(&event, row);
+        Ok(())
+    }
+
+    fn check_kind<R: Record>(&self) -> Result<(), FeatureError> {
+        let (expected, got) = (self.plan.set.record, R::KIND);
+        if expected == got {
+            Ok(())
+        } else {
+            Err(FeatureError::WrongRecord { expected, got })
+        }
+    }
+}
+
+impl Memory {
+    /// What is to be done with an event: it comes again, late, too late, or in order.
+    fn judge(&self, set: &FeatureSet, event: &EventView<'_>) -> Result<Outcome, FeatureError> {
+        let time = event.head.time;
+        let at = || Timestamp::from_micros(time).unwrap_or(Timestamp::EPOCH);
+        if set.duplicates_within > crate::Span::ZERO && event.head.id != 0 {
+            match self.seen.check(event.head.id, event.content()) {
+                Known::New => {}
+                Known::Same => return Ok(Outcome::Duplicate),
+                Known::Other => return Err(FeatureError::Conflict { at: at() }),
+            }
+        }
+        let Some(newest) = self.newest else {
+            return Ok(Outcome::Recorded);
+        };
+        let newest_time = || Timestamp::from_micros(newest).unwrap_or(Timestamp::EPOCH);
+        if let Some(jump) = set.max_jump
+            && time.saturating_sub(newest) > jump.as_micros()
+        {
+            return Err(FeatureError::ClockJump {
+                at: at(),
+                newest: newest_time(),
+                most: jump,
+            });
+        }
+        let late = newest.saturating_sub(time);
+        match set.lateness.policy {
+            _ if late <= 0 => Ok(Outcome::Recorded),
+            LatePolicy::Error => Err(FeatureError::Late {
+                at: at(),
+                newest: newest_time(),
+            }),
+            LatePolicy::Insert if late <= set.lateness.bound.as_micros() => Ok(Outcome::Inserted),
+            LatePolicy::Insert | LatePolicy::Drop => Ok(Outcome::TooLate),
+        }
+    }
+
+    /// Computes the row of an event and remembers it.
+    fn take(
+        &mut self,
+        plan: &Plan,
+        event: &EventRow,
+        row: &mut [f64],
+    ) -> Result<Outcome, FeatureError> {
+        let view = event.view();
+        let outcome = self.judge(&plan.set, &view)?;
+        let mode = outcome.mode();
+        let mut losses = Losses::default();
+        self.sequence += 1;
+        if mode == Mode::Record {
+            self.find_slots(plan, &view);
+        }
+        for ((table, plan_of), slot) in self.tables.iter_mut().zip(&plan.tables).zip(&self.slots) {
+            let Some((key, parts)) = EntityTable::key(plan_of, view.codes) else {
+                for &column in &plan_of.columns {
+                    row[column] = f64::NAN;
+                }
+                continue;
+            };
+            let out = &mut Out::row(row);
+            if mode == Mode::Record {
+                let (entity, logs) = table.at(plan_of, *slot);
+                entity.used = self.sequence;
+                losses.add(entity.take(logs, (plan_of, &plan.rules), (&view, mode), out));
+            } else if let Some((entity, logs)) = table.find_mut(plan_of, key) {
+                entity.take(logs, (plan_of, &plan.rules), (&view, mode), out);
+            } else {
+                let logs = &mut table::new_logs(plan_of);
+                let mut entity = table::Entity::new(key, parts);
+                entity.take(logs, (plan_of, &plan.rules), (&view, mode), out);
+            }
+        }
+        plan.finish(&view, row);
+        self.note(plan, &view, outcome, losses);
+        self.remember(plan, &view, outcome);
+        self.sweep_if_due(plan);
+        Ok(outcome)
+    }
+
+    /// Finds the entities of an event in all tables, and asks memory for what they will need.
+    fn find_slots(&mut self, plan: &Plan, event: &EventView<'_>) {
+        let tables = self.tables.iter_mut().zip(&plan.tables);
+        for ((table, plan), slot) in tables.zip(&mut self.slots) {
+            if let Some((key, parts)) = EntityTable::key(plan, event.codes) {
+                *slot = table.slot(plan, key, parts);
+            } else {
+                *slot = usize::MAX;
+            }
+        }
+        let mut sum = 0;
+        for ((table, plan), slot) in self.tables.iter().zip(&plan.tables).zip(&self.slots) {
+            if *slot != usize::MAX {
+                sum ^= table.touch(plan, *slot);
+            }
+        }
+        std::hint::black_box(sum);
+    }
+
+    /// Counts what was done, and remembers the id.
+    fn note(&mut self, plan: &Plan, event: &EventView<'_>, outcome: Outcome, losses: Losses) {
+        let stats = &mut self.stats;
+        stats.observed += 1;
+        stats.capped_events += losses.capped;
+        stats.expired_entities += losses.expired;
+        match outcome {
+            Outcome::Recorded => {}
+            Outcome::Inserted => stats.inserted += 1,
+            Outcome::TooLate => stats.too_late += 1,
+            Outcome::Duplicate => stats.duplicates += 1,
+        }
+        if outcome.mode() != Mode::Record {
+            return;
+        }
+        let (time, id) = (event.head.time, event.head.id);
+        let newest = self.newest.map_or(time, |newest| newest.max(time));
+        self.newest = Some(newest);
+        let within = plan.set.duplicates_within.as_micros();
+        if within > 0 && id != 0 {
+            self.seen
+                .insert(time, id, event.content(), (newest, within));
+        }
+    }
+}
+
+impl Plan {
+    /// Fills in what needs no state: facts of the event, and combinations.
+    fn finish(&self, event: &EventView<'_>, row: &mut [f64]) {
+        for (column, feature) in &self.events {
+            row[*column] = feature.value(event, &self.rules.calendar);
+        }
+        for (column, derived) in &self.derived {
+            row[*column] = derived.value(row);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The events of one entity in order of time, packed.
+
+/// How many columns the events of a ring have besides their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Shape {
+    pub(crate) numbers: usize,
+    pub(crate) codes: usize,
+}
+
+impl Shape {
+    /// Words of one event.
+    const fn stride(self, wide: bool) -> usize {
+        (1 + self.numbers) * if wide { 2 } else { 1 } + self.codes
+    }
+}
+
+const MICROS: i64 = 1_000_000;
+/// Numbers of one event at most, so that none has to be put on the heap.
+pub(crate) const MOST_NUMBERS: usize = 4;
+/// Codes of one event at most.
+pub(crate) const MOST_CODES: usize = 16;
+
+/// One event, unpacked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) time: i64,
+    pub(crate) numbers: [i64; MOST_NUMBERS],
+    pub(crate) codes: [u32; MOST_CODES],
+}
+
+impl Entry {
+    pub(crate) const fn at(time: i64) -> Self {
+        Self {
+            time,
+            numbers: [0; MOST_NUMBERS],
+            codes: [0; MOST_CODES],
+        }
+    }
+}
+
+/// A queue of events. Each has an ordinal that never changes while it is held; ordinals wrap around.
+///
+/// Times in whole seconds within 136 years of each other, and numbers within 32 bits, take one word each; the first event
+/// that does not fit makes the ring wide, with two.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ring {
+    words: Vec<u32>,
+    /// Time from which narrow times count, in microseconds.
+    base: i64,
+    /// Events that there is room for: 0 or a power of two.
+    room: u32,
+    /// Place of the oldest event.
+    head: u32,
+    len: u32,
+    /// Ordinal of the oldest event.
+    first: u32,
+    wide: bool,
+}
+
+impl Ring {
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Ordinal of the oldest event.
+    pub(crate) const fn first(&self) -> u32 {
+        self.first
+    }
+
+    /// Ordinal after that of the newest event.
+    pub(crate) const fn end(&self) -> u32 {
+        self.first.wrapping_add(self.len)
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.words.capacity() * 4
+    }
+
+    #[inline]
+    fn at(&self, shape: Shape, ordinal: u32) -> usize {
+        let place =
+            self.head.wrapping_add(ordinal.wrapping_sub(self.first)) & self.room.wrapping_sub(1);
+        place as usize * shape.stride(self.wide)
+    }
+
+    #[inline]
+    pub(crate) fn time(&self, shape: Shape, ordinal: u32) -> i64 {
+        let at = self.at(shape, ordinal);
+        if self.wide {
+            join(self.words[at], self.words[at + 1])
+        } else {
+            self.base + i64::from(self.words[at]) * MICROS
+        }
+    }
+
+    #[inline]
+    pub(crate) fn number(&self, shape: Shape, ordinal: u32, column: usize) -> i64 {
+        let at = self.at(shape, ordinal);
+        if self.wide {
+            join(
+                self.words[at + 2 + 2 * column],
+                self.words[at + 3 + 2 * column],
+            )
+        } else {
+            i64::from(self.words[at + 1 + column].cast_signed())
+        }
+    }
+
+    #[inline]
+    pub(crate) fn code(&self, shape: Shape, ordinal: u32, column: usize) -> u32 {
+        let at = self.at(shape, ordinal) + shape.stride(self.wide) - shape.codes;
+        self.words[at + column]
+    }
+
+    /// Some word of an event, so that it is on its way from memory before it is needed.
+    #[inline]
+    pub(crate) fn touch(&self, shape: Shape, ordinal: u32) -> u32 {
+        let at = self.at(shape, ordinal);
+        self.words.get(at).copied().unwrap_or_default()
+    }
+
+    /// Time of the newest event.
+    pub(crate) fn newest(&self, shape: Shape) -> Option<i64> {
+        (self.len > 0).then(|| self.time(shape, self.end().wrapping_sub(1)))
+    }
+
+    pub(crate) fn entry(&self, shape: Shape, ordinal: u32) -> Entry {
+        let mut entry = Entry::at(self.time(shape, ordinal));
+        for column in 0..shape.numbers {
+            entry.numbers[column] = self.number(shape, ordinal, column);
+        }
+        for column in 0..shape.codes {
+            entry.codes[column] = self.code(shape, ordinal, column);
+        }
+        entry
+    }
+
+    pub(crate) fn entries(&self, shape: Shape) -> impl Iterator<Item = Entry> + '_ {
+        (0..self.len).map(move |place| self.entry(shape, self.first.wrapping_add(place)))
+    }
+
+    /// Forgets the oldest event.
+    #[inline]
+    pub(crate) const fn pop(&mut self) {
+        if self.len > 0 {
+            self.head = self.head.wrapping_add(1) & self.room.wrapping_sub(1);
+            self.first = self.first.wrapping_add(1);
+            self.len -= 1;
+        }
+    }
+
+    /// Adds an event at the end.
+    #[inline]
+    pub(crate) fn push(&mut self, shape: Shape, entry: &Entry) {
+        if self.len == 0 {
+            self.base = entry.time.div_euclid(MICROS) * MICROS;
+        }
+        if !self.wide && !self.fits(shape, entry) {
+            self.rebuild(shape, self.room, true);
+        }
+        if self.len == self.room {
+            self.rebuild(shape, (self.room * 2).max(2), self.wide);
+        }
+        self.len += 1;
+        self.write(shape, self.end().wrapping_sub(1), entry);
+    }
+
+    fn fits(&self, shape: Shape, entry: &Entry) -> bool {
+        let offset = entry.time - self.base;
+        let numbers = &entry.numbers[..shape.numbers];
+        offset % MICROS == 0
+            && u32::try_from(offset / MICROS).is_ok()
+            && numbers.iter().all(|&number| i32::try_from(number).is_ok())
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "narrow rings hold what fits"
+    )]
+    fn write(&mut self, shape: Shape, ordinal: u32, entry: &Entry) {
+        let at = self.at(shape, ordinal);
+        let codes_at = at + shape.stride(self.wide) - shape.codes;
+        if self.wide {
+            let numbers = entry.numbers[..shape.numbers].iter();
+            for (place, number) in std::iter::once(&entry.time).chain(numbers).enumerate() {
+                let bits = number.cast_unsigned();
+                self.words[at + 2 * place] = bits as u32;
+                self.words[at + 2 * place + 1] = (bits >> 32) as u32;
+            }
+        } else {
+            self.words[at] = ((entry.time - self.base) / MICROS) as u32;
+            for (place, number) in entry.numbers[..shape.numbers].iter().enumerate() {
+                self.words[at + 1 + place] = *number as u32;
+            }
+        }
+        self.words[codes_at..codes_at + shape.codes].copy_from_slice(&entry.codes[..shape.codes]);
+    }
+
+    /// The same events, with the same ordinals, in new words.
+    fn rebuild(&mut self, shape: Shape, room: u32, wide: bool) {
+        let mut ring = Self {
+            words: vec![0; room as usize * shape.stride(wide)],
+            base: self.base,
+            room,
+            head: 0,
+            len: self.len,
+            first: self.first,
+            wide,
+        };
+        for place in 0..self.len {
+            let ordinal = self.first.wrapping_add(place);
+            ring.write(shape, ordinal, &self.entry(shape, ordinal));
+        }
+        *self = ring;
+    }
+}
+
+#[inline]
+fn join(low: u32, high: u32) -> i64 {
+    (u64::from(low) | u64::from(high) << 32).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Ring, Shape};
+    use proptest::collection::vec;
+    use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+
+    fn values() -> impl Strategy<Value = i64> {
+        prop_oneof![4 => -1000_i64..1000, 1 => any::<i32>().prop_map(i64::from), 1 => any::<i64>()]
+    }
+
+    fn gaps() -> impl Strategy<Value = i64> {
+        prop_oneof![4 => (0_i64..100).prop_map(|s| s * 1_000_000), 1 => 0_i64..5_000_000, 1 => Just(1 << 55)]
+    }
+
+    proptest! {
+        #[test]
+        fn holds_what_a_queue_holds(
+            steps in vec((gaps(), values(), any::<u32>(), 0_u8..4), 0..200),
+            start in prop_oneof![Just(0_i64), Just(-62_135_596_800_000_000), Just(1_700_000_000_123_456)],
+        ) {
+            let shape = Shape { numbers: 1, codes: 2 };
+            let mut ring = Ring { first: u32::MAX - 20, ..Ring::default() };
+            let mut queue = std::collections::VecDeque::new();
+            let mut now = start;
+            for (gap, number, code, pops) in steps {
+                now = now.saturating_add(gap).min(1 << 60);
+                let mut entry = Entry::at(now);
+                entry.numbers[0] = number;
+                entry.codes[1] = code;
+                ring.push(shape, &entry);
+                queue.push_back((now, number, code));
+                for _ in 0..pops.saturating_sub(2) {
+                    ring.pop();
+                    queue.pop_front();
+                }
+                let held: Vec<_> = ring.entries(shape).map(|e| (e.time, e.numbers[0], e.codes[1])).collect();
+                prop_assert_eq!(held, Vec::from(queue.clone()));
+                prop_assert_eq!(ring.newest(shape), queue.back().map(|event| event.0));
+            }
+        }
+    }
+}
