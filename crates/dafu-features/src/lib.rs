@@ -51,14 +51,18 @@
 mod engine;
 mod error;
 mod geo;
+mod leak;
 pub mod measure;
 mod preprocess;
 mod set;
 mod time_sort;
 
+#[cfg(feature = "serde")]
+pub use engine::StoreError;
 pub use engine::{EngineStats, FeatureEngine, Observation, Outcome, Record, ReplaySink};
 pub use error::FeatureError;
 pub use geo::haversine_km;
+pub use leak::{PointInTimeError, assert_point_in_time};
 pub use preprocess::{
     AmountFeatures, CheckedPreprocessorParams, ColumnParams, ColumnReport, Constants, Encoding,
     FitReport, Fitter, Folds, Indicator, Infinite, NumberImpute, Preprocessor, PreprocessorParams,

@@ -1,9 +1,8 @@
 //! Many events at once: the same numbers as one by one, entity by entity.
 
 use super::events::Events;
-use super::log::Log;
 use super::plan::{Plan, Rules, TablePlan};
-use super::table::{Entity, EntityTable, Losses, Mode, Out, new_logs};
+use super::table::{EntityTable, Losses, Mode, Out, Stretch, read_unknown};
 use super::{FeatureEngine, Memory, Outcome, Record};
 use crate::FeatureError;
 use dafu_core::table::Table;
@@ -169,22 +168,20 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Takes some events of one entity; their numbers go into `values`, one event after the other.
-    fn entity(
+    /// Takes some events of the entity at a place of a stretch; their numbers go into `values`, one event after the
+    /// other.
+    fn take(
         &self,
         plan: &TablePlan,
-        (entity, logs): (&mut Entity, &mut [Log]),
+        (stretch, place): (&mut Stretch<'_>, usize),
         members: std::ops::Range<usize>,
         values: &mut [f64],
     ) -> Losses {
         let mut losses = Losses::default();
         for (at, values) in members.zip(values.chunks_exact_mut(plan.columns.len())) {
-            let (event, mode) = (self.events.view(at), self.modes[at]);
+            let event = (&self.events.view(at), self.modes[at], self.numbers[at]);
             let out = &mut Out::part(values);
-            losses.add(entity.take(logs, (plan, self.rules), (&event, mode), out));
-            if mode == Mode::Record {
-                entity.used = self.numbers[at];
-            }
+            losses.add(stretch.take(place, (plan, self.rules), event, out));
         }
         losses
     }
@@ -276,9 +273,9 @@ fn take_table(
         };
         let mode = batch.modes[row as usize];
         let slot = if mode == Mode::Record {
-            Some(table.slot(plan, key, parts))
+            Some(table.slot(plan, (key, parts)))
         } else {
-            table.place(key)
+            table.find(key)
         };
         if let Some(slot) = slot {
             slots[row as usize] = u32::try_from(slot).unwrap_or(NOWHERE);
@@ -286,8 +283,7 @@ fn take_table(
             // Nothing is known of the entity, and nothing will be.
             let start = row as usize * width;
             let out = &mut Out::row(&mut out[start..start + width]);
-            let (mut entity, logs) = (Entity::new(key, parts), &mut new_logs(plan));
-            entity.take(logs, (plan, batch.rules), (&event, mode), out);
+            read_unknown((plan, batch.rules), parts, (&event, mode), out);
         }
     }
     let groups = Groups::new(&slots, order, table.len());
@@ -336,26 +332,25 @@ fn take_groups(
     starts: &[u32],
     values: &mut [f64],
 ) -> Losses {
-    take_slots(plan, table.parts_mut(), sorted, starts, values)
+    take_slots(plan, table.stretch(), sorted, starts, values)
 }
 
 /// Takes the events of the entities of some slots; the numbers begin with those of the first.
 fn take_slots(
     plan: &TablePlan,
-    (entities, logs): (&mut [Entity], &mut [Log]),
+    mut stretch: Stretch<'_>,
     sorted: &Batch<'_>,
     starts: &[u32],
     values: &mut [f64],
 ) -> Losses {
     let mut losses = Losses::default();
-    let (part, each) = (plan.columns.len(), plan.logs.len());
+    let part = plan.columns.len();
     let first = starts.first().map_or(0, |start| *start as usize);
     for (slot, bounds) in starts.windows(2).enumerate() {
         let members = bounds[0] as usize..bounds[1] as usize;
         if !members.is_empty() {
             let values = &mut values[(members.start - first) * part..(members.end - first) * part];
-            let logs = &mut logs[slot * each..(slot + 1) * each];
-            losses.add(sorted.entity(plan, (&mut entities[slot], logs), members, values));
+            losses.add(sorted.take(plan, (&mut stretch, slot), members, values));
         }
     }
     losses
@@ -373,11 +368,11 @@ fn take_groups(
     use rayon::prelude::{IntoParallelIterator, ParallelIterator};
     let threads = rayon::current_num_threads();
     let members = starts.last().map_or(0, |end| *end as usize);
-    let (mut entities, mut logs) = table.parts_mut();
+    let mut stretch = table.stretch();
     if threads < 2 || members < 1024 {
-        return take_slots(plan, (entities, logs), sorted, starts, values);
+        return take_slots(plan, stretch, sorted, starts, values);
     }
-    let (part, each) = (plan.columns.len(), plan.logs.len());
+    let part = plan.columns.len();
     let share = members.div_ceil(threads * 4);
     let mut jobs = Vec::new();
     let (mut rest, mut slot) = (values, 0);
@@ -388,15 +383,14 @@ fn take_groups(
             end += 1;
         }
         let count = starts[end] as usize - first;
-        let (these, others) = entities.split_at_mut(end - slot);
-        let (their_logs, other_logs) = logs.split_at_mut((end - slot) * each);
+        let (these, others) = stretch.split_at(end - slot);
         let (theirs, other_values) = rest.split_at_mut(count * part);
-        jobs.push((&starts[slot..=end], (these, their_logs), theirs));
-        (entities, logs, rest, slot) = (others, other_logs, other_values, end);
+        jobs.push((&starts[slot..=end], these, theirs));
+        (stretch, rest, slot) = (others, other_values, end);
     }
     let losses = jobs
         .into_par_iter()
-        .map(|(starts, parts, values)| take_slots(plan, parts, sorted, starts, values));
+        .map(|(starts, stretch, values)| take_slots(plan, stretch, sorted, starts, values));
     losses.reduce(Losses::default, |mut one, other| {
         one.add(other);
         one

@@ -233,7 +233,8 @@ pub(crate) fn text_code(field: &Field, text: &str, hasher: IdHasher) -> u64 {
     match field {
         Field::Ip => ip().map_or(0, |ip| ip_code(ip, hasher)),
         Field::IpPrefix => ip().map_or(0, |ip| ip_code(ip_prefix(ip), hasher)),
-        Field::EmailDomain => domain_code(text, hasher),
+        Field::EmailDomain if text.contains('@') => domain_code(text, hasher),
+        Field::EmailDomain => hasher.id(text.to_ascii_lowercase().as_bytes()),
         Field::Currency if text == Currency::NONE.code() => 0,
         _ => hasher.id(text.as_bytes()),
     }

@@ -26,7 +26,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    fn new(layout: &Layout, rows: usize) -> Self {
+    pub(crate) fn new(layout: &Layout, rows: usize) -> Self {
         let widths = (layout.quantities.len(), layout.fields.len());
         Self {
             heads: Vec::with_capacity(rows),
@@ -87,6 +87,23 @@ impl Events {
             }
         }
         (events, None)
+    }
+
+    /// Puts the events of other records in the place of these; as [`Events::from_records`].
+    pub(crate) fn refill<R: Record>(
+        &mut self,
+        records: &[&R],
+        layout: &Layout,
+        hasher: IdHasher,
+    ) -> Option<FeatureError> {
+        self.heads.clear();
+        self.numbers.clear();
+        self.codes.clear();
+        if layout.facts {
+            self.facts.clear();
+        }
+        let mut records = records.iter();
+        records.find_map(|record| self.push(*record, layout, hasher).err())
     }
 
     fn push<R: Record>(

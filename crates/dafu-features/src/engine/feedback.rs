@@ -3,7 +3,8 @@
 use super::FeatureEngine;
 use super::event::{EventRow, EventView, Record, text_code};
 use super::hash::pair;
-use super::log::{Mark, short};
+use super::log::short;
+use super::mark::Mark;
 use super::ring::Entry;
 use super::table::EntityTable;
 use crate::FeatureError;
@@ -46,13 +47,16 @@ impl FeatureEngine {
     fn take_label(&mut self, event: &EventView<'_>, label: Label, known_at: Timestamp) {
         let plan = Arc::clone(&self.plan);
         let memory = &mut self.memory;
+        memory.sequence += 1;
         let mut found = false;
         let (time, id) = (event.head.time, short(event.head.id));
         for (table, plan_of) in memory.tables.iter_mut().zip(&plan.tables) {
             let key = EntityTable::key(plan_of, event.codes);
-            let Some((_, logs)) = key.and_then(|(key, _)| table.find_mut(plan_of, key)) else {
+            let Some(slot) = key.and_then(|(key, _)| table.find(key)) else {
                 continue;
             };
+            table.use_at(slot, memory.sequence);
+            let logs = table.logs_mut(slot);
             for (log, plan_of) in logs.iter_mut().zip(&plan_of.logs) {
                 let gate = plan_of.gate.as_ref();
                 let passes = gate.is_none_or(|gate| gate.passes(event, &plan.rules.calendar));
@@ -62,15 +66,12 @@ impl FeatureEngine {
                 found = true;
                 match label {
                     Label::Fraud => {
-                        let mark = Mark {
-                            time,
-                            known_at: known_at.as_micros(),
-                            cleared_at: i64::MAX,
-                            id,
-                        };
-                        log.mark(mark, plan.rules.most_events);
+                        let mark = Mark::fraud(time, id, known_at.as_micros());
+                        log.mark_fraud(&mark, plan.rules.most_events);
                     }
-                    Label::Legitimate => log.clear(time, id, known_at.as_micros()),
+                    Label::Legitimate => {
+                        log.mark_honest(time, id, known_at.as_micros(), plan.rules.most_events);
+                    }
                     Label::Unknown => {}
                 }
             }
@@ -109,25 +110,29 @@ impl FeatureEngine {
     fn take_back(&mut self, event: &EventRow) -> bool {
         let plan = Arc::clone(&self.plan);
         let memory = &mut self.memory;
+        memory.sequence += 1;
         let view = event.view();
         let mut found = false;
         for (table, plan_of) in memory.tables.iter_mut().zip(&plan.tables) {
             let key = EntityTable::key(plan_of, view.codes);
-            let Some((entity, logs)) = key.and_then(|(key, _)| table.find_mut(plan_of, key)) else {
+            let Some(slot) = key.and_then(|(key, _)| table.find(key)) else {
                 continue;
             };
-            let last = entity.last;
+            let last = table.entity(slot).last;
+            table.use_at(slot, memory.sequence);
+            let logs = table.logs_mut(slot);
             for (log, plan_of) in logs.iter_mut().zip(&plan_of.logs) {
                 let gate = plan_of.gate.as_ref();
                 if gate.is_some_and(|gate| !gate.passes(&view, &plan.rules.calendar)) {
                     continue;
                 }
-                for (tiles, plan_of) in log.tiles_mut().iter_mut().zip(&plan_of.tiled) {
-                    found |= tiles.remove(plan_of, &view);
-                }
+                found |= log.remove_from_tiles(plan_of, &view);
                 let entry = Entry::of(&view, plan_of);
                 found |= log.remove(plan_of, &entry, last, &plan.rules);
-                log.unmark(view.head.time, short(view.head.id));
+                if plan_of.labels.is_some() {
+                    let id = short(view.head.id);
+                    log.mark_reversed(view.head.time, id, plan.rules.most_events);
+                }
             }
         }
         self.memory.remembered.remove(view.head.id);
@@ -174,8 +179,7 @@ impl FeatureEngine {
         let mut gone = 0;
         for (at, first) in plan.tables_of(field) {
             let place = usize::from(!first);
-            gone +=
-                memory.tables[at].retain(&plan.tables[at], |entity| entity.parts[place] != hash);
+            gone += memory.tables[at].retain(|entity| entity.parts[place] != hash);
         }
         let code = plan.layout.fields.iter().position(|other| other == field);
         if let Some(code) = code {
@@ -236,7 +240,10 @@ impl FeatureEngine {
         let (memory, theirs) = (&mut self.memory, other.memory);
         let tables = memory.tables.iter().zip(&theirs.tables);
         for ((ours, theirs), plan) in tables.zip(&self.plan.tables) {
-            if theirs.keys().any(|key| ours.has(key)) {
+            if theirs
+                .entities()
+                .any(|entity| ours.find(entity.key()).is_some())
+            {
                 return Err(FeatureError::Overlap {
                     key: plan.key.to_string(),
                 });

@@ -20,6 +20,8 @@ pub(crate) struct LogPlan {
     pub(crate) codes: Vec<CodeSource>,
     pub(crate) windows: Vec<WindowPlan>,
     pub(crate) decays: Vec<DecayPlan>,
+    /// Word with the time of the last event that is no longer held, for what decays.
+    pub(crate) decay_time: usize,
     pub(crate) tiled: Vec<TiledPlan>,
     /// Read before the event is in the log, and after.
     pub(crate) before: Vec<Read>,
@@ -28,6 +30,8 @@ pub(crate) struct LogPlan {
     pub(crate) retention: i64,
     /// Windows that nothing leaves, of whose events the newest few are held.
     pub(crate) held: Vec<(usize, u32)>,
+    /// Column of the ring with ids, where they are kept.
+    pub(crate) id: Option<usize>,
     /// Whether labels are kept, and for how long.
     pub(crate) labels: Option<i64>,
     pub(crate) words: usize,
@@ -52,20 +56,22 @@ pub(crate) struct WindowPlan {
     pub(crate) delay: i64,
     /// Words of the cursor.
     pub(crate) cursor: usize,
+    pub(crate) sums: Vec<SumPart>,
     pub(crate) parts: Vec<Part>,
 }
 
-/// What is kept up to date as events enter and leave a window. Numbers, codes, words, maps and deques by place.
+/// A sum that is kept up to date as events enter and leave a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SumPart {
+    pub(crate) number: usize,
+    pub(crate) word: usize,
+    /// Whether squares are added up.
+    pub(crate) squares: bool,
+}
+
+/// What else is kept up to date so. Numbers, codes, words, maps and deques by place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    Sum {
-        number: usize,
-        word: usize,
-    },
-    Squares {
-        number: usize,
-        word: usize,
-    },
     /// Squares of times between neighbouring events.
     Gaps {
         word: usize,
@@ -102,6 +108,7 @@ pub(crate) struct DecayPlan {
     pub(crate) half_life: f64,
     /// What is added up; events are counted without.
     pub(crate) number: Option<usize>,
+    /// The sum at the newest event, and what it was before the oldest event held.
     pub(crate) word: usize,
 }
 
@@ -305,13 +312,16 @@ pub(crate) struct LogBuilder {
     pub(crate) wanted: Wanted,
     plan: LogPlan,
     bound: i64,
+    ids: bool,
 }
 
 impl LogBuilder {
-    pub(crate) fn new(wanted: Wanted, gate: Option<Gate>, bound: i64) -> Self {
+    /// `ids`: whether events are known by their ids.
+    pub(crate) fn new(wanted: Wanted, gate: Option<Gate>, (bound, ids): (i64, bool)) -> Self {
         Self {
             wanted,
             bound,
+            ids,
             plan: LogPlan {
                 gate,
                 shape: Shape::default(),
@@ -319,11 +329,13 @@ impl LogBuilder {
                 codes: Vec::new(),
                 windows: Vec::new(),
                 decays: Vec::new(),
+                decay_time: 0,
                 tiled: Vec::new(),
                 before: Vec::new(),
                 after: Vec::new(),
                 retention: 0,
                 held: Vec::new(),
+                id: None,
                 labels: None,
                 words: 0,
                 maps: 0,
@@ -333,10 +345,12 @@ impl LogBuilder {
     }
 
     pub(crate) fn build(mut self) -> LogPlan {
-        self.plan.shape = Shape {
-            numbers: self.plan.numbers.len(),
-            codes: self.plan.codes.len(),
-        };
+        if self.ids && !self.plan.windows.is_empty() {
+            self.code(CodeSource::Id);
+        }
+        let is_id = |source: &CodeSource| *source == CodeSource::Id;
+        self.plan.id = self.plan.codes.iter().position(is_id);
+        self.plan.shape = Shape::new(self.plan.numbers.len(), self.plan.codes.len());
         self.plan
     }
 
@@ -357,6 +371,7 @@ impl LogBuilder {
                 within,
                 delay,
                 cursor,
+                sums: Vec::new(),
                 parts: Vec::new(),
             });
             if within != FOREVER {
@@ -395,27 +410,26 @@ impl LogBuilder {
     }
 
     fn sum(&mut self, window: usize, number: usize) -> usize {
-        let same =
-            |part: &Part| matches!(part, Part::Sum { number: other, .. } if *other == number);
-        match self.part(window, same, |log| Part::Sum {
-            number,
-            word: log.word(2),
-        }) {
-            Part::Sum { word, .. } => word,
-            _ => 0,
-        }
+        self.sum_of(window, number, false)
     }
 
     fn squares(&mut self, window: usize, number: usize) -> usize {
-        let same =
-            |part: &Part| matches!(part, Part::Squares { number: other, .. } if *other == number);
-        match self.part(window, same, |log| Part::Squares {
-            number,
-            word: log.word(2),
-        }) {
-            Part::Squares { word, .. } => word,
-            _ => 0,
+        self.sum_of(window, number, true)
+    }
+
+    fn sum_of(&mut self, window: usize, number: usize, squares: bool) -> usize {
+        let sums = &self.plan.windows[window].sums;
+        let same = |sum: &&SumPart| sum.number == number && sum.squares == squares;
+        if let Some(found) = sums.iter().find(same) {
+            return found.word;
         }
+        let word = self.word(2);
+        self.plan.windows[window].sums.push(SumPart {
+            number,
+            word,
+            squares,
+        });
+        word
     }
 
     fn gaps(&mut self, window: usize) -> usize {
@@ -504,7 +518,8 @@ impl LogBuilder {
     /// Holds the newest `k` events that are at least `delay` old, also for events that come late.
     fn hold(&mut self, delay: i64, k: u8) {
         let window = self.at(FOREVER, delay.saturating_add(self.bound));
-        let k = u32::from(k);
+        // One more than asked for: an event that comes again is none of its own predecessors.
+        let k = u32::from(k) + 1;
         match self
             .plan
             .held
@@ -529,7 +544,10 @@ impl LogBuilder {
             decay.half_life.total_cmp(&half_life).is_eq() && decay.number == number
         });
         found.unwrap_or_else(|| {
-            let word = self.word(1);
+            if self.plan.decays.is_empty() {
+                self.plan.decay_time = self.word(1);
+            }
+            let word = self.word(2);
             self.plan.decays.push(DecayPlan {
                 half_life,
                 number,
@@ -556,11 +574,11 @@ impl LogBuilder {
         } else {
             self.plan.before.push(read);
         }
-        if self.plan.numbers.len() > MOST_NUMBERS || self.plan.codes.len() > MOST_CODES {
+        if self.plan.numbers.len() > MOST_NUMBERS || self.plan.codes.len() >= MOST_CODES {
             return Err(FeatureError::TooManyColumns {
                 key: window.by.to_string(),
                 numbers: MOST_NUMBERS,
-                codes: MOST_CODES,
+                codes: MOST_CODES - 1,
             });
         }
         Ok(())

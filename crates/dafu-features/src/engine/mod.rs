@@ -1,5 +1,6 @@
 //! One engine for batch and stream.
 
+mod ahead;
 mod batch;
 mod count_map;
 mod event;
@@ -8,18 +9,25 @@ mod events;
 mod feedback;
 mod gate;
 mod hash;
+mod history;
 mod log;
 mod log_plan;
+mod mark;
+mod passage;
 mod plan;
 mod read;
 mod ring;
 mod seen;
+#[cfg(feature = "serde")]
+mod snapshot;
 mod sweep;
 mod table;
 mod tiles;
 
 pub use batch::ReplaySink;
 pub use event::Record;
+#[cfg(feature = "serde")]
+pub use snapshot::StoreError;
 
 use crate::FeatureError;
 use crate::set::{FeatureSet, Key, LatePolicy};
@@ -157,21 +165,18 @@ struct Memory {
     stats: EngineStats,
     /// Number of the event at which to look for entities to forget.
     next_sweep: u64,
-    /// Where the entities of the event at hand stand, a table each.
-    slots: Vec<usize>,
 }
 
 impl Memory {
     fn new(plan: &Plan) -> Self {
         Self {
-            tables: plan.tables.iter().map(|_| EntityTable::default()).collect(),
+            tables: plan.tables.iter().map(EntityTable::new).collect(),
             seen: Seen::default(),
             remembered: Remembered::default(),
             newest: None,
             sequence: 0,
             stats: EngineStats::default(),
             next_sweep: sweep::FIRST,
-            slots: vec![usize::MAX; plan.tables.len()],
         }
     }
 }
@@ -256,7 +261,7 @@ impl FeatureEngine {
             row,
         } = self;
         event.read(record, &plan.layout, plan.hasher)?;
-        let outcome = memory.take(plan, event, row)?;
+        let outcome = memory.take(plan, &event.view(), row)?;
         Ok(Observation {
             outcome,
             row: FeatureRow::new(&plan.schema, row)?,
@@ -292,12 +297,15 @@ impl FeatureEngine {
             let Some((key, parts)) = EntityTable::key(plan, event.codes) else {
                 continue;
             };
-            let (mut entity, mut logs) = match table.find(plan, key) {
-                Some((entity, logs)) => (entity.clone(), logs.to_vec()),
-                None => (table::Entity::new(key, parts), table::new_logs(plan)),
-            };
-            let out = &mut Out::row(row);
-            entity.take(&mut logs, (plan, &self.plan.rules), (&event, mode), out);
+            let (out, rules) = (&mut Out::row(row), &self.plan.rules);
+            match table.find(key) {
+                Some(slot) => {
+                    let mut entity = *table.entity(slot);
+                    let logs = &mut table.logs(slot).to_vec();
+                    entity.take(logs, (plan, rules), (&event, mode), out);
+                }
+                None => table::read_unknown((plan, rules), parts, (&event, mode), out),
+            }
         }
         self.plan.finish(&event, row);
         Ok(())
@@ -354,61 +362,39 @@ impl Memory {
     fn take(
         &mut self,
         plan: &Plan,
-        event: &EventRow,
+        view: &EventView<'_>,
         row: &mut [f64],
     ) -> Result<Outcome, FeatureError> {
-        let view = event.view();
-        let outcome = self.judge(&plan.set, &view)?;
+        let outcome = self.judge(&plan.set, view)?;
         let mode = outcome.mode();
         let mut losses = Losses::default();
         self.sequence += 1;
-        if mode == Mode::Record {
-            self.find_slots(plan, &view);
-        }
-        for ((table, plan_of), slot) in self.tables.iter_mut().zip(&plan.tables).zip(&self.slots) {
-            let Some((key, parts)) = EntityTable::key(plan_of, view.codes) else {
+        for (table, plan_of) in self.tables.iter_mut().zip(&plan.tables) {
+            let Some(key) = EntityTable::key(plan_of, view.codes) else {
                 for &column in &plan_of.columns {
                     row[column] = f64::NAN;
                 }
                 continue;
             };
             let out = &mut Out::row(row);
-            if mode == Mode::Record {
-                let (entity, logs) = table.at(plan_of, *slot);
-                entity.used = self.sequence;
-                losses.add(entity.take(logs, (plan_of, &plan.rules), (&view, mode), out));
-            } else if let Some((entity, logs)) = table.find_mut(plan_of, key) {
-                entity.take(logs, (plan_of, &plan.rules), (&view, mode), out);
+            let slot = if mode == Mode::Record {
+                Some(table.slot(plan_of, key))
             } else {
-                let logs = &mut table::new_logs(plan_of);
-                let mut entity = table::Entity::new(key, parts);
-                entity.take(logs, (plan_of, &plan.rules), (&view, mode), out);
+                table.find(key.0)
+            };
+            if let Some(slot) = slot {
+                let event = (view, mode, self.sequence);
+                let mut stretch = table.stretch();
+                losses.add(stretch.take(slot, (plan_of, &plan.rules), event, out));
+            } else {
+                table::read_unknown((plan_of, &plan.rules), key.1, (view, mode), out);
             }
         }
-        plan.finish(&view, row);
-        self.note(plan, &view, outcome, losses);
-        self.remember(plan, &view, outcome);
+        plan.finish(view, row);
+        self.note(plan, view, outcome, losses);
+        self.remember(plan, view, outcome);
         self.sweep_if_due(plan);
         Ok(outcome)
-    }
-
-    /// Finds the entities of an event in all tables, and asks memory for what they will need.
-    fn find_slots(&mut self, plan: &Plan, event: &EventView<'_>) {
-        let tables = self.tables.iter_mut().zip(&plan.tables);
-        for ((table, plan), slot) in tables.zip(&mut self.slots) {
-            if let Some((key, parts)) = EntityTable::key(plan, event.codes) {
-                *slot = table.slot(plan, key, parts);
-            } else {
-                *slot = usize::MAX;
-            }
-        }
-        let mut sum = 0;
-        for ((table, plan), slot) in self.tables.iter().zip(&plan.tables).zip(&self.slots) {
-            if *slot != usize::MAX {
-                sum ^= table.touch(plan, *slot);
-            }
-        }
-        std::hint::black_box(sum);
     }
 
     /// Counts what was done, and remembers the id.

@@ -155,6 +155,7 @@ impl Compiler<'_> {
             LatePolicy::Insert => self.set.lateness.bound.as_micros(),
             LatePolicy::Drop | LatePolicy::Error => 0,
         };
+        let ids = self.set.duplicates_within > crate::Span::ZERO;
         let needs = self.needs(window);
         let gate = self.gate(window, needs.as_ref());
         self.table(&window.by);
@@ -164,7 +165,7 @@ impl Compiler<'_> {
         let wanted = (window.filter.clone(), needs);
         let found = table.logs.iter().position(|log| log.wanted == wanted);
         let place = found.unwrap_or_else(|| {
-            table.logs.push(LogBuilder::new(wanted, gate, bound));
+            table.logs.push(LogBuilder::new(wanted, gate, (bound, ids)));
             table.logs.len() - 1
         });
         let target = table.target(column);

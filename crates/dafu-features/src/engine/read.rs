@@ -31,6 +31,12 @@ pub(crate) fn over(dividend: f64, divisor: f64) -> f64 {
     }
 }
 
+/// A sum as a number; most fit 64 bits, for which there is an instruction.
+#[inline]
+fn number(sum: i128) -> f64 {
+    i64::try_from(sum).map_or(sum as f64, |sum| sum as f64)
+}
+
 /// Variance (divided by n) from exact sums in fixed point.
 pub(crate) fn variance(n: u64, sum: i128, squares: i128, root: bool) -> f64 {
     if n == 0 {
@@ -87,18 +93,18 @@ impl Log {
     }
 
     fn window_sum(&self, plan: &LogPlan, window: usize, word: usize) -> (f64, f64) {
-        let count = f64::from(self.count(&plan.windows[window]));
-        (wide(self.words.all(), word) as f64, count)
+        let count = f64::from(self.count(plan, &plan.windows[window]));
+        (number(wide(self.words(plan), word)), count)
     }
 
     #[inline]
     fn value(&mut self, plan: &LogPlan, op: &Op, event: &EventView<'_>, rules: &Rules) -> f64 {
-        let count = |log: &Self, window: usize| f64::from(log.count(&plan.windows[window]));
+        let count = |log: &Self, window: usize| f64::from(log.count(plan, &plan.windows[window]));
         let now = event.head.time;
         match *op {
             Op::Count { window } => count(self, window),
             Op::Rate { window, hours } => count(self, window) / hours,
-            Op::Sum { word } => wide(self.words.all(), word) as f64 / FIXED,
+            Op::Sum { word } => number(wide(self.words(plan), word)) / FIXED,
             Op::Mean { window, word } => {
                 let (sum, count) = self.window_sum(plan, window, word);
                 over(sum, count * FIXED)
@@ -109,11 +115,11 @@ impl Log {
                 squares,
                 root,
             } => {
-                let n = u64::from(self.count(&plan.windows[window]));
+                let n = u64::from(self.count(plan, &plan.windows[window]));
                 variance(
                     n,
-                    wide(self.words.all(), sum),
-                    wide(self.words.all(), squares),
+                    wide(self.words(plan), sum),
+                    wide(self.words(plan), squares),
                     root,
                 )
             }
@@ -151,7 +157,7 @@ impl Log {
             Op::Decayed { decay } => {
                 let decay = &plan.decays[decay];
                 let scale = decay.number.map_or(1.0, |_| FIXED);
-                self.decayed(plan, decay.word, decay.half_life, now) / scale
+                self.decayed(plan, decay, now) / scale
             }
             Op::Benford { map } => {
                 let mut counts = [0; 9];
@@ -191,9 +197,9 @@ impl Log {
     }
 
     fn profile(&self, plan: &LogPlan, window: usize, word: usize) -> HourProfile {
-        let (cos, sin) = pair_at(self.words.all(), word);
+        let (cos, sin) = pair_at(self.words(plan), word);
         HourProfile {
-            events: u64::from(self.count(&plan.windows[window])),
+            events: u64::from(self.count(plan, &plan.windows[window])),
             cos,
             sin,
         }
@@ -211,7 +217,7 @@ impl Log {
             }
             Op::GapMean { window } => {
                 let window = &plan.windows[window];
-                let gaps = f64::from(self.count(window)) - 1.0;
+                let gaps = f64::from(self.count(plan, window)) - 1.0;
                 if gaps < 1.0 {
                     return f64::NAN;
                 }
@@ -219,13 +225,13 @@ impl Log {
             }
             Op::GapVariation { window, word } => {
                 let window = &plan.windows[window];
-                let gaps = self.count(window).saturating_sub(1);
+                let gaps = self.count(plan, window).saturating_sub(1);
                 if gaps < 2 {
                     return f64::NAN;
                 }
                 let (gaps, sum) = (i128::from(gaps), i128::from(self.stretch(plan, window)));
                 // (n * squares - sum^2) / sum^2 is the squared coefficient of variation.
-                let squares = wide(self.words.all(), word);
+                let squares = wide(self.words(plan), word);
                 let spread = squares.checked_mul(gaps).map_or_else(
                     || squares as f64 * gaps as f64 - sum as f64 * sum as f64,
                     |left| (left - sum * sum) as f64,
@@ -241,7 +247,7 @@ impl Log {
 
     /// Time from the first to the last event of a window that is not empty.
     fn stretch(&self, plan: &LogPlan, window: &WindowPlan) -> i64 {
-        let Cursor { left, entered, .. } = self.cursor(window);
+        let Cursor { left, entered, .. } = self.cursor(plan, window);
         let last = self.ring.time(plan.shape, entered.wrapping_sub(1));
         last - self.ring.time(plan.shape, left)
     }
@@ -260,7 +266,7 @@ impl Log {
             return f64::NAN;
         }
         let numbers = |window: usize, number: usize| {
-            let Cursor { left, entered, .. } = self.cursor(&plan.windows[window]);
+            let Cursor { left, entered, .. } = self.cursor(plan, &plan.windows[window]);
             let places = 0..entered.wrapping_sub(left);
             places.map(move |place| {
                 self.ring
@@ -278,11 +284,11 @@ impl Log {
                 squares,
                 ..
             } => {
-                let n = self.count(&plan.windows[window]);
+                let n = self.count(plan, &plan.windows[window]);
                 if n < 2 {
                     return f64::NAN;
                 }
-                let (sum, squares) = (wide(self.words.all(), sum), wide(self.words.all(), squares));
+                let (sum, squares) = (wide(self.words(plan), sum), wide(self.words(plan), squares));
                 let deviation = variance(u64::from(n), sum, squares, true) * FIXED;
                 over(own as f64 - sum as f64 / f64::from(n), deviation)
             }
@@ -290,7 +296,7 @@ impl Log {
                 let at_most = numbers(window, number)
                     .filter(|other| *other <= own)
                     .count();
-                let all = f64::from(self.count(&plan.windows[window]));
+                let all = f64::from(self.count(plan, &plan.windows[window]));
                 over(at_most as f64, all)
             }
             Op::Same { window, number, .. } => numbers(window, number)
@@ -314,7 +320,7 @@ impl Log {
                 latitude,
                 longitude,
             } => {
-                let Cursor { left, entered, .. } = self.cursor(&plan.windows[window]);
+                let Cursor { left, entered, .. } = self.cursor(plan, &plan.windows[window]);
                 let places = (0..entered.wrapping_sub(left))
                     .map(|place| at(left.wrapping_add(place), latitude, longitude));
                 let centre = robust_centre(places, &mut Vec::new());
@@ -358,25 +364,14 @@ impl Log {
         }
     }
 
-    /// Frauds among the events of a window that are known at an instant.
-    fn frauds(&self, window: &WindowPlan, now: i64) -> u64 {
-        let until = now.saturating_sub(window.delay);
-        let from = until.saturating_sub(window.within);
-        let inside = self
-            .marks()
-            .iter()
-            .filter(|mark| mark.time > from && mark.time <= until && mark.known(now));
-        inside.count() as u64
-    }
-
     fn label_value(&self, plan: &LogPlan, op: &Op, now: i64) -> f64 {
         let rate = |window: usize, frauds: f64, events: f64| {
             let window = &plan.windows[window];
-            let known = self.frauds(window, now) as f64;
-            smoothed_rate(known, f64::from(self.count(window)), frauds, events)
+            let known = f64::from(self.frauds(window, now));
+            smoothed_rate(known, f64::from(self.count(plan, window)), frauds, events)
         };
         match *op {
-            Op::FraudCount { window } => self.frauds(&plan.windows[window], now) as f64,
+            Op::FraudCount { window } => f64::from(self.frauds(&plan.windows[window], now)),
             Op::FraudRate {
                 window,
                 frauds,
@@ -389,8 +384,8 @@ impl Log {
                 quantile,
             } => {
                 let window = &plan.windows[window];
-                let count = f64::from(self.count(window));
-                let known = (self.frauds(window, now) as f64).min(count);
+                let count = f64::from(self.count(plan, window));
+                let known = f64::from(self.frauds(window, now)).min(count);
                 rate_quantile(known, count, frauds, events, quantile)
             }
             Op::FraudTrend {
@@ -408,7 +403,7 @@ impl Log {
                 known.map_or(f64::NAN, |mark| (now - mark.time) as f64 / MICROS_PER_DAY)
             }
             Op::LastLabel { window, k, id } => {
-                let entered = self.cursor(&plan.windows[window]).entered;
+                let entered = self.cursor(plan, &plan.windows[window]).entered;
                 if entered.wrapping_sub(self.ring.first()) < u32::from(k) {
                     return f64::NAN;
                 }

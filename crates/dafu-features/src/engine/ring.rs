@@ -3,14 +3,24 @@
 /// How many columns the events of a ring have besides their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Shape {
-    pub(crate) numbers: usize,
-    pub(crate) codes: usize,
+    numbers: usize,
+    codes: usize,
+    /// Words of an event in a narrow and in a wide ring.
+    strides: [usize; 2],
 }
 
 impl Shape {
-    /// Words of one event.
+    pub(crate) const fn new(numbers: usize, codes: usize) -> Self {
+        Self {
+            numbers,
+            codes,
+            strides: [1 + numbers + codes, 2 * (1 + numbers) + codes],
+        }
+    }
+
+    #[inline]
     const fn stride(self, wide: bool) -> usize {
-        (1 + self.numbers) * if wide { 2 } else { 1 } + self.codes
+        self.strides[wide as usize]
     }
 }
 
@@ -44,22 +54,33 @@ impl Entry {
 /// that does not fit makes the ring wide, with two.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
-    words: Vec<u32>,
+    words: Box<[u32]>,
     /// Time from which narrow times count, in microseconds.
     base: i64,
-    /// Events that there is room for: 0 or a power of two.
-    room: u32,
     /// Place of the oldest event.
     head: u32,
     len: u32,
     /// Ordinal of the oldest event.
     first: u32,
-    wide: bool,
+    /// Events that there is room for: 0 or a power of two. The highest bit tells whether the ring is wide.
+    room: u32,
 }
+
+const WIDE: u32 = 1 << 31;
 
 impl Ring {
     pub(crate) const fn len(&self) -> u32 {
         self.len
+    }
+
+    #[inline]
+    const fn wide(&self) -> bool {
+        self.room & WIDE != 0
+    }
+
+    #[inline]
+    const fn room(&self) -> u32 {
+        self.room & !WIDE
     }
 
     /// Ordinal of the oldest event.
@@ -73,20 +94,20 @@ impl Ring {
     }
 
     pub(crate) const fn bytes(&self) -> usize {
-        self.words.capacity() * 4
+        self.words.len() * 4
     }
 
     #[inline]
     fn at(&self, shape: Shape, ordinal: u32) -> usize {
         let place =
-            self.head.wrapping_add(ordinal.wrapping_sub(self.first)) & self.room.wrapping_sub(1);
-        place as usize * shape.stride(self.wide)
+            self.head.wrapping_add(ordinal.wrapping_sub(self.first)) & self.room().wrapping_sub(1);
+        place as usize * shape.stride(self.wide())
     }
 
     #[inline]
     pub(crate) fn time(&self, shape: Shape, ordinal: u32) -> i64 {
         let at = self.at(shape, ordinal);
-        if self.wide {
+        if self.wide() {
             join(self.words[at], self.words[at + 1])
         } else {
             self.base + i64::from(self.words[at]) * MICROS
@@ -96,7 +117,7 @@ impl Ring {
     #[inline]
     pub(crate) fn number(&self, shape: Shape, ordinal: u32, column: usize) -> i64 {
         let at = self.at(shape, ordinal);
-        if self.wide {
+        if self.wide() {
             join(
                 self.words[at + 2 + 2 * column],
                 self.words[at + 3 + 2 * column],
@@ -108,7 +129,7 @@ impl Ring {
 
     #[inline]
     pub(crate) fn code(&self, shape: Shape, ordinal: u32, column: usize) -> u32 {
-        let at = self.at(shape, ordinal) + shape.stride(self.wide) - shape.codes;
+        let at = self.at(shape, ordinal) + shape.stride(self.wide()) - shape.codes;
         self.words[at + column]
     }
 
@@ -143,7 +164,7 @@ impl Ring {
     #[inline]
     pub(crate) const fn pop(&mut self) {
         if self.len > 0 {
-            self.head = self.head.wrapping_add(1) & self.room.wrapping_sub(1);
+            self.head = self.head.wrapping_add(1) & self.room().wrapping_sub(1);
             self.first = self.first.wrapping_add(1);
             self.len -= 1;
         }
@@ -155,11 +176,11 @@ impl Ring {
         if self.len == 0 {
             self.base = entry.time.div_euclid(MICROS) * MICROS;
         }
-        if !self.wide && !self.fits(shape, entry) {
-            self.rebuild(shape, self.room, true);
+        if !self.wide() && !self.fits(shape, entry) {
+            self.rebuild(shape, self.room(), true);
         }
-        if self.len == self.room {
-            self.rebuild(shape, (self.room * 2).max(2), self.wide);
+        if self.len == self.room() {
+            self.rebuild(shape, (self.room() * 2).max(2), self.wide());
         }
         self.len += 1;
         self.write(shape, self.end().wrapping_sub(1), entry);
@@ -180,8 +201,8 @@ impl Ring {
     )]
     fn write(&mut self, shape: Shape, ordinal: u32, entry: &Entry) {
         let at = self.at(shape, ordinal);
-        let codes_at = at + shape.stride(self.wide) - shape.codes;
-        if self.wide {
+        let codes_at = at + shape.stride(self.wide()) - shape.codes;
+        if self.wide() {
             let numbers = entry.numbers[..shape.numbers].iter();
             for (place, number) in std::iter::once(&entry.time).chain(numbers).enumerate() {
                 let bits = number.cast_unsigned();
@@ -200,13 +221,12 @@ impl Ring {
     /// The same events, with the same ordinals, in new words.
     fn rebuild(&mut self, shape: Shape, room: u32, wide: bool) {
         let mut ring = Self {
-            words: vec![0; room as usize * shape.stride(wide)],
+            words: vec![0; room as usize * shape.stride(wide)].into(),
             base: self.base,
-            room,
             head: 0,
             len: self.len,
             first: self.first,
-            wide,
+            room: if wide { room | WIDE } else { room },
         };
         for place in 0..self.len {
             let ordinal = self.first.wrapping_add(place);
@@ -241,7 +261,7 @@ mod tests {
             steps in vec((gaps(), values(), any::<u32>(), 0_u8..4), 0..200),
             start in prop_oneof![Just(0_i64), Just(-62_135_596_800_000_000), Just(1_700_000_000_123_456)],
         ) {
-            let shape = Shape { numbers: 1, codes: 2 };
+            let shape = Shape::new(1, 2);
             let mut ring = Ring { first: u32::MAX - 20, ..Ring::default() };
             let mut queue = std::collections::VecDeque::new();
             let mut now = start;

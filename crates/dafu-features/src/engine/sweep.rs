@@ -44,8 +44,8 @@ impl Memory {
         if rules.ttl.is_some() {
             // An event may still come late: an entity is stale once it is so for the oldest event allowed.
             let oldest = newest.saturating_sub(rules.bound);
-            for (table, plan) in self.tables.iter_mut().zip(&plan.tables) {
-                let gone = table.retain(plan, |entity| !entity.is_stale(oldest, rules));
+            for table in &mut self.tables {
+                let gone = table.retain(|entity| !entity.is_stale(oldest, rules));
                 self.stats.expired_entities += gone;
             }
         }
@@ -54,15 +54,14 @@ impl Memory {
         };
         let held = self.bytes() as u64;
         if held > budget {
-            self.evict(plan, held - budget + budget / 16);
+            self.evict(held - budget + budget / 16);
         }
     }
 
     /// Forgets the entities that were used least recently until about this many bytes are free.
-    fn evict(&mut self, plan: &Plan, bytes: u64) {
-        let tables = self.tables.iter().zip(&plan.tables);
+    fn evict(&mut self, bytes: u64) {
         let mut by_use: Vec<(u64, usize)> =
-            tables.flat_map(|(table, plan)| table.sizes(plan)).collect();
+            self.tables.iter().flat_map(EntityTable::sizes).collect();
         by_use.sort_unstable();
         let (mut free, mut until) = (0, 0);
         for (used, size) in by_use {
@@ -72,8 +71,8 @@ impl Memory {
             free += size as u64;
             until = used;
         }
-        for (table, plan) in self.tables.iter_mut().zip(&plan.tables) {
-            self.stats.evicted_entities += table.retain(plan, |entity| entity.used > until);
+        for table in &mut self.tables {
+            self.stats.evicted_entities += table.retain(|entity| entity.used > until);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::event::EventView;
 use super::hash::{HashedMap, pair};
-use super::log::{Log, Mark, short};
+use super::log::{Log, short};
 use super::log_plan::LogPlan;
+use super::mark::Mark;
 use super::plan::{EntityOp, Rules, TablePlan, Target};
 use super::ring::Entry;
 use dafu_core::Label;
@@ -70,35 +71,43 @@ impl Losses {
     }
 }
 
-/// One entity.
-#[derive(Debug, Clone)]
+/// What is kept of every entity.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Entity {
-    pub(crate) key: u64,
-    /// Hashes of the key's fields.
+    /// Hashes of the key's fields; the second is 0 for a key of one field.
     pub(crate) parts: [u64; 2],
     /// Times of the first and the newest event.
     pub(crate) first: i64,
     pub(crate) last: i64,
     /// Number of the last event that used it, for eviction.
     pub(crate) used: u64,
+    /// Hash of the id of the first event, cut to 32 bits.
+    pub(crate) first_id: u32,
 }
 
-/// Bytes of an entity without its logs: itself, and its entry in the map of keys.
-const ENTITY_BYTES: usize = size_of::<Entity>() + 2 * size_of::<(u64, u32)>();
-
 impl Entity {
-    pub(crate) const fn new(key: u64, parts: [u64; 2]) -> Self {
+    pub(crate) const fn new(parts: [u64; 2]) -> Self {
         Self {
-            key,
             parts,
             first: NEVER,
             last: i64::MIN,
             used: 0,
+            first_id: 0,
         }
     }
 
-    fn read_entity(&self, plan: &TablePlan, now: i64, mode: Mode, out: &mut Out<'_>) {
-        let own_first = mode == Mode::Repeat && self.first == now;
+    /// The key in the table.
+    pub(crate) fn key(&self) -> u64 {
+        match self.parts {
+            [single, 0] => single,
+            [first, second] => pair(first, second),
+        }
+    }
+
+    fn read_entity(&self, plan: &TablePlan, event: &EventView<'_>, mode: Mode, out: &mut Out<'_>) {
+        let now = event.head.time;
+        let own_first =
+            mode == Mode::Repeat && self.first == now && self.first_id == short(event.head.id);
         let is_new = self.first > now || own_first;
         for read in &plan.reads {
             let value = match read.op {
@@ -121,7 +130,7 @@ impl Entity {
         let mut losses = Losses::default();
         let now = event.head.time;
         if self.is_stale(now, rules) {
-            let mut new = Self::new(self.key, self.parts);
+            let mut new = Self::new(self.parts);
             if mode != Mode::Record {
                 let logs = &mut new_logs(plan);
                 return new.take(logs, (plan, rules), (event, mode), out);
@@ -133,7 +142,7 @@ impl Entity {
                 .zip(&plan.logs)
                 .for_each(|(log, plan)| *log = Log::new(plan));
         }
-        self.read_entity(plan, now, mode, out);
+        self.read_entity(plan, event, mode, out);
         let in_order = mode == Mode::Record && now >= self.last;
         for (log, plan) in logs.iter_mut().zip(&plan.logs) {
             let gate = plan.gate.as_ref();
@@ -143,20 +152,27 @@ impl Entity {
                 log.read(plan, (&plan.before, event), rules, out);
                 if passes {
                     losses.capped += log.push(plan, &Entry::of(event, plan), rules);
-                    log.remember(plan, event, rules);
+                    log.add_to_tiles(plan, event, rules);
                 }
                 log.read(plan, (&plan.after, event), rules, out);
+                // An event does not see its own label.
+                if passes {
+                    log.take_label(plan, event, rules);
+                }
                 continue;
             }
             let entry = Entry::of(event, plan);
             log.read_past(plan, (event, mode, passes), rules, out);
             if mode == Mode::Record && passes {
                 losses.capped += log.insert(plan, &entry, self.last, rules);
-                log.remember(plan, event, rules);
+                log.add_to_tiles(plan, event, rules);
+                log.take_label(plan, event, rules);
             }
         }
         if mode == Mode::Record {
-            self.first = self.first.min(now);
+            if now < self.first {
+                (self.first, self.first_id) = (now, short(event.head.id));
+            }
             self.last = self.last.max(now);
         }
         losses
@@ -171,8 +187,19 @@ impl Entity {
     }
 }
 
+/// Reads as of an event of an entity that nothing is known of.
+pub(crate) fn read_unknown(
+    (plan, rules): (&TablePlan, &Rules),
+    parts: [u64; 2],
+    (event, mode): (&EventView<'_>, Mode),
+    out: &mut Out<'_>,
+) {
+    let logs = &mut new_logs(plan);
+    Entity::new(parts).take(logs, (plan, rules), (event, mode), out);
+}
+
 /// Logs without events, one for each that the plan keeps of an entity.
-pub(crate) fn new_logs(plan: &TablePlan) -> Vec<Log> {
+fn new_logs(plan: &TablePlan) -> Vec<Log> {
     plan.logs.iter().map(Log::new).collect()
 }
 
@@ -189,50 +216,117 @@ impl Log {
         let entry = Entry::of(event, plan);
         let again = mode == Mode::Repeat && passes;
         let mut past = self.as_of(plan, now, again.then_some(&entry), rules);
-        past.advance(plan, now, rules);
         if again {
-            for (tiles, plan) in past.tiles_mut().iter_mut().zip(&plan.tiled) {
-                tiles.remove(plan, event);
-            }
+            past.remove_from_tiles(plan, event);
+            past.hide(now, short(event.head.id));
         }
         past.read(plan, (&plan.before, event), rules, out);
         if passes {
             past.push(plan, &entry, rules);
-            for (tiles, plan) in past.tiles_mut().iter_mut().zip(&plan.tiled) {
-                tiles.add(plan, event, rules.bound);
-            }
+            past.add_to_tiles(plan, event, rules);
         }
         past.read(plan, (&plan.after, event), rules, out);
     }
 
-    /// What is kept of an event besides its entry: tiles, and the label that its record has.
-    fn remember(&mut self, plan: &LogPlan, event: &EventView<'_>, rules: &Rules) {
+    fn add_to_tiles(&mut self, plan: &LogPlan, event: &EventView<'_>, rules: &Rules) {
         for (tiles, plan) in self.tiles_mut().iter_mut().zip(&plan.tiled) {
             tiles.add(plan, event, rules.bound);
         }
+    }
+
+    /// Takes an event out of all tiles; returns whether it was in one.
+    pub(super) fn remove_from_tiles(&mut self, plan: &LogPlan, event: &EventView<'_>) -> bool {
+        let tiles = self.tiles_mut().iter_mut().zip(&plan.tiled);
+        tiles.fold(false, |found, (tiles, plan)| {
+            tiles.remove(plan, event) || found
+        })
+    }
+
+    /// Takes the label that stands on a record.
+    fn take_label(&mut self, plan: &LogPlan, event: &EventView<'_>, rules: &Rules) {
         let fraud = event.head.label == Label::Fraud;
         if let (Some(after), true, true) = (rules.known_after, fraud, plan.labels.is_some()) {
-            let mark = Mark {
-                time: event.head.time,
-                known_at: event.head.time.saturating_add(after),
-                cleared_at: i64::MAX,
-                id: short(event.head.id),
-            };
-            self.mark(mark, rules.most_events);
+            let (time, id) = (event.head.time, short(event.head.id));
+            let mark = Mark::fraud(time, id, time.saturating_add(after));
+            self.mark_fraud(&mark, rules.most_events);
         }
     }
 }
 
 /// All entities of one kind.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct EntityTable {
     slots: HashedMap<u32>,
-    entities: Vec<Entity>,
+    /// Logs of one entity.
+    each: usize,
+    /// The entities, where they have no logs; else each stands in its first log, so that both come from memory
+    /// together.
+    bare: Vec<Entity>,
     /// The logs of all entities, one after the other.
     logs: Vec<Log>,
 }
 
+/// A stretch of entities, to be worked on apart from others.
+#[derive(Debug)]
+pub(crate) struct Stretch<'a> {
+    each: usize,
+    bare: &'a mut [Entity],
+    logs: &'a mut [Log],
+}
+
+impl Stretch<'_> {
+    /// Takes an event of the entity at a place.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        place: usize,
+        (plan, rules): (&TablePlan, &Rules),
+        (event, mode, number): (&EventView<'_>, Mode, u64),
+        out: &mut Out<'_>,
+    ) -> Losses {
+        let logs = &mut self.logs[place * self.each..(place + 1) * self.each];
+        let mut entity = match logs.first() {
+            Some(log) => log.entity,
+            None => self.bare[place],
+        };
+        if mode == Mode::Record {
+            entity.used = number;
+        }
+        let losses = entity.take(logs, (plan, rules), (event, mode), out);
+        match logs.first_mut() {
+            Some(log) => log.entity = entity,
+            None => self.bare[place] = entity,
+        }
+        losses
+    }
+
+    /// The first entities, and the others.
+    #[cfg(feature = "parallel")]
+    pub(crate) fn split_at(self, places: usize) -> (Self, Self) {
+        let each = self.each;
+        let bare = if each == 0 { places } else { 0 };
+        let (bare, other_bare) = self.bare.split_at_mut(bare);
+        let (logs, other_logs) = self.logs.split_at_mut(places * each);
+        let first = Self { each, bare, logs };
+        let others = Self {
+            each,
+            bare: other_bare,
+            logs: other_logs,
+        };
+        (first, others)
+    }
+}
+
 impl EntityTable {
+    pub(crate) fn new(plan: &TablePlan) -> Self {
+        Self {
+            slots: HashedMap::default(),
+            each: plan.logs.len(),
+            bare: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+
     /// The key of an event, and the hashes that it is made of; `None` where one is missing.
     #[inline]
     pub(crate) fn key(plan: &TablePlan, codes: &[u64]) -> Option<(u64, [u64; 2])> {
@@ -246,132 +340,136 @@ impl EntityTable {
         }
     }
 
-    /// See [`Log::touch`].
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The slot of an entity.
     #[inline]
-    pub(crate) fn touch(&self, plan: &TablePlan, slot: usize) -> u32 {
-        let each = plan.logs.len();
-        let logs = self.logs[slot * each..(slot + 1) * each].iter();
-        let logs = logs.zip(&plan.logs).map(|(log, plan)| log.touch(plan));
-        logs.fold(0, u32::wrapping_add)
+    pub(crate) fn find(&self, key: u64) -> Option<usize> {
+        self.slots.get(&key).map(|&slot| slot as usize)
     }
 
     /// The slot of an entity, made where there is none.
     #[inline]
-    pub(crate) fn slot(&mut self, plan: &TablePlan, key: u64, parts: [u64; 2]) -> usize {
-        if let Some(&slot) = self.slots.get(&key) {
-            return slot as usize;
+    pub(crate) fn slot(&mut self, plan: &TablePlan, (key, parts): (u64, [u64; 2])) -> usize {
+        match self.find(key) {
+            Some(slot) => slot,
+            None => self.push(Entity::new(parts), new_logs(plan)),
         }
-        self.push(Entity::new(key, parts), new_logs(plan))
     }
 
     /// Adds an entity that is not there yet.
-    pub(crate) fn push(&mut self, entity: Entity, logs: Vec<Log>) -> usize {
-        let slot = self.entities.len();
-        let number = u32::try_from(slot).unwrap_or(u32::MAX);
-        self.slots.insert(entity.key, number);
-        self.entities.push(entity);
+    pub(crate) fn push(&mut self, entity: Entity, mut logs: Vec<Log>) -> usize {
+        let slot = self.len();
+        self.slots
+            .insert(entity.key(), u32::try_from(slot).unwrap_or(u32::MAX));
+        match logs.first_mut() {
+            Some(log) => log.entity = entity,
+            None => self.bare.push(entity),
+        }
         self.logs.extend(logs);
         slot
     }
 
-    /// An entity and its logs.
     #[inline]
-    pub(crate) fn at(&mut self, plan: &TablePlan, slot: usize) -> (&mut Entity, &mut [Log]) {
-        let each = plan.logs.len();
-        let logs = &mut self.logs[slot * each..(slot + 1) * each];
-        (&mut self.entities[slot], logs)
+    pub(crate) fn entity(&self, slot: usize) -> &Entity {
+        if self.each == 0 {
+            &self.bare[slot]
+        } else {
+            &self.logs[slot * self.each].entity
+        }
     }
 
-    pub(crate) fn has(&self, key: u64) -> bool {
-        self.slots.contains_key(&key)
+    /// Notes that an entity was used by the event of a number.
+    pub(crate) fn use_at(&mut self, slot: usize, number: u64) {
+        if self.each == 0 {
+            self.bare[slot].used = number;
+        } else {
+            self.logs[slot * self.each].entity.used = number;
+        }
     }
 
-    pub(crate) fn place(&self, key: u64) -> Option<usize> {
-        self.slots.get(&key).map(|&slot| slot as usize)
+    #[inline]
+    pub(crate) fn logs(&self, slot: usize) -> &[Log] {
+        &self.logs[slot * self.each..(slot + 1) * self.each]
     }
 
-    pub(crate) fn find(&self, plan: &TablePlan, key: u64) -> Option<(&Entity, &[Log])> {
-        let slot = *self.slots.get(&key)? as usize;
-        let each = plan.logs.len();
-        let logs = self.logs.get(slot * each..(slot + 1) * each)?;
-        Some((self.entities.get(slot)?, logs))
+    pub(crate) fn logs_mut(&mut self, slot: usize) -> &mut [Log] {
+        &mut self.logs[slot * self.each..(slot + 1) * self.each]
     }
 
-    pub(crate) fn find_mut(
-        &mut self,
-        plan: &TablePlan,
-        key: u64,
-    ) -> Option<(&mut Entity, &mut [Log])> {
-        let slot = *self.slots.get(&key)? as usize;
-        Some(self.at(plan, slot))
+    /// All entities, to be worked on.
+    #[inline]
+    pub(crate) fn stretch(&mut self) -> Stretch<'_> {
+        Stretch {
+            each: self.each,
+            bare: &mut self.bare,
+            logs: &mut self.logs,
+        }
     }
 
-    pub(crate) const fn len(&self) -> usize {
-        self.entities.len()
-    }
-
-    pub(crate) fn keys(&self) -> impl Iterator<Item = u64> + '_ {
-        self.entities.iter().map(|entity| entity.key)
-    }
-
-    /// Entities with their logs, in no order that means anything.
-    pub(crate) fn all(&self, plan: &TablePlan) -> impl Iterator<Item = (&Entity, &[Log])> {
-        let each = plan.logs.len();
-        let logs = move |slot: usize| &self.logs[slot * each..(slot + 1) * each];
-        let entities = self.entities.iter().enumerate();
-        entities.map(move |(slot, entity)| (entity, logs(slot)))
-    }
-
-    /// All entities with their logs, for work on many at once.
-    pub(crate) fn parts_mut(&mut self) -> (&mut [Entity], &mut [Log]) {
-        (&mut self.entities, &mut self.logs)
+    pub(crate) fn entities(&self) -> impl Iterator<Item = &Entity> {
+        (0..self.len()).map(|slot| self.entity(slot))
     }
 
     /// Takes over all entities of another table, which shares none with this one.
     pub(crate) fn append(&mut self, other: Self) {
-        let before = self.entities.len();
-        self.entities.extend(other.entities);
+        let before = self.len();
+        let keys: Vec<u64> = other.entities().map(Entity::key).collect();
+        self.bare.extend(other.bare);
         self.logs.extend(other.logs);
-        let new = self.entities.iter().enumerate().skip(before);
-        let new = new.map(|(slot, entity)| (entity.key, u32::try_from(slot).unwrap_or(u32::MAX)));
+        let new = keys.into_iter().zip(before..);
+        let new = new.map(|(key, slot)| (key, u32::try_from(slot).unwrap_or(u32::MAX)));
         self.slots.extend(new);
     }
 
     /// Forgets the entities that are not to be kept; returns how many.
-    pub(crate) fn retain(&mut self, plan: &TablePlan, keep: impl Fn(&Entity) -> bool) -> u64 {
-        let before = self.entities.len();
-        if self.entities.iter().all(&keep) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Entity) -> bool) -> u64 {
+        let keep: Vec<bool> = self.entities().map(keep).collect();
+        let gone = keep.iter().filter(|keep| !**keep).count();
+        if gone == 0 {
             return 0;
         }
-        let each = plan.logs.len();
-        let mut kept = self.entities.iter().flat_map(|entity| {
-            let keep = keep(entity);
-            std::iter::repeat_n(keep, each)
-        });
+        let each = self.each;
+        let mut kept = keep
+            .iter()
+            .flat_map(|keep| std::iter::repeat_n(*keep, each));
         self.logs.retain(|_| kept.next().unwrap_or(true));
-        drop(kept);
-        self.entities.retain(keep);
-        let slots = self.entities.iter().enumerate();
-        let slots =
-            slots.map(|(slot, entity)| (entity.key, u32::try_from(slot).unwrap_or(u32::MAX)));
+        let mut kept = keep.iter();
+        self.bare.retain(|_| kept.next().copied().unwrap_or(true));
+        let count = keep.len() - gone;
+        let slots = (0..count).map(|slot| {
+            let number = u32::try_from(slot).unwrap_or(u32::MAX);
+            (self.entity(slot).key(), number)
+        });
         self.slots = slots.collect();
-        if self.entities.capacity() > 2 * self.entities.len() {
-            self.entities.shrink_to_fit();
+        if gone > count {
+            self.bare.shrink_to_fit();
             self.logs.shrink_to_fit();
         }
-        (before - self.entities.len()) as u64
+        gone as u64
+    }
+
+    /// Bytes of one entity with its logs.
+    fn size(&self, slot: usize) -> usize {
+        let bare = if self.each == 0 {
+            size_of::<Entity>()
+        } else {
+            0
+        };
+        let logs = self.logs(slot).iter();
+        let logs: usize = logs.map(|log| size_of::<Log>() + log.heap_bytes()).sum();
+        // Beside it, its entry in the map of keys.
+        bare + 2 * size_of::<(u64, u32)>() + logs
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let logs: usize = self.logs.iter().map(Log::heap_bytes).sum();
-        self.entities.len() * ENTITY_BYTES + self.logs.len() * size_of::<Log>() + logs
+        (0..self.len()).map(|slot| self.size(slot)).sum()
     }
 
-    /// Bytes of single entities, with the number of their last use.
-    pub(crate) fn sizes(&self, plan: &TablePlan) -> impl Iterator<Item = (u64, usize)> {
-        self.all(plan).map(|(entity, logs)| {
-            let logs = logs.iter().map(|log| size_of::<Log>() + log.heap_bytes());
-            (entity.used, ENTITY_BYTES + logs.sum::<usize>())
-        })
+    /// Number of the last use of each entity, and its bytes.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (u64, usize)> {
+        (0..self.len()).map(|slot| (self.entity(slot).used, self.size(slot)))
     }
 }

@@ -42,6 +42,19 @@ impl Tiles {
         size_of::<Self>() + self.tiles.capacity() * size_of::<Tile>() + sketches
     }
 
+    /// Whether tiles that were read from bytes fit a plan.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self, plan: &TiledPlan, bound: i64) -> bool {
+        let length = plan.within / i64::from(plan.tiles);
+        let most = usize::from(plan.tiles).saturating_add(3);
+        let late = usize::try_from(bound / length).unwrap_or(usize::MAX);
+        let ordered = self.tiles.iter().is_sorted_by(|a, b| a.index < b.index);
+        (self.length == length || self.tiles.is_empty())
+            && self.tiles.len() <= most.saturating_add(late)
+            && ordered
+            && self.tiles.iter().all(Tile::is_sound)
+    }
+
     /// Forgets what is not older than an instant, as far as tiles tell.
     pub(crate) fn forget_after(&mut self, now: i64) {
         if self.length > 0 {
@@ -176,6 +189,21 @@ impl Tiles {
 }
 
 impl Tile {
+    #[cfg(feature = "serde")]
+    fn is_sound(&self) -> bool {
+        use super::event::LARGEST;
+        use crate::measure::MAX_BUCKET;
+        let most = i128::from(LARGEST) * i128::from(self.count);
+        let buckets = self.buckets.iter();
+        (-most..=most).contains(&self.sum)
+            && (0..=most * i128::from(LARGEST)).contains(&self.squares)
+            && self.distinct.check().is_ok()
+            && buckets.clone().is_sorted_by(|a, b| a.0 < b.0)
+            && buckets
+                .into_iter()
+                .all(|bucket| bucket.0.abs() <= MAX_BUCKET)
+    }
+
     fn add(&mut self, plan: &TiledPlan, event: &EventView<'_>) {
         self.count = self.count.saturating_add(1);
         if let Some(code) = plan

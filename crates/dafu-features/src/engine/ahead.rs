@@ -1,0 +1,95 @@
+//! A stream with a look ahead: memory is asked for what the next events need before the first of them waits for it.
+//!
+//! The entities of a stream lie scattered over memory, and an event that is taken alone waits for its key, then for its
+//! entity, then for the ends of its windows, one after the other. Reading one word of each for a few events first, with
+//! nothing that depends on it, lets the processor wait for all of them at once.
+
+use super::events::Events;
+use super::plan::Plan;
+use super::table::EntityTable;
+use super::{FeatureEngine, Memory, Observation, Record};
+use crate::FeatureError;
+use dafu_core::FeatureRow;
+
+/// Events looked at ahead.
+const AHEAD: usize = 32;
+
+impl FeatureEngine {
+    /// Observes events one after the other and hands on the features of each before the next is taken: the same as
+    /// [`FeatureEngine::observe`] for each, but it looks a few events ahead to ask memory for their entities.
+    ///
+    /// For events that come in small groups, as from a queue: of a single one it is [`FeatureEngine::observe`].
+    ///
+    /// # Errors
+    ///
+    /// [`FeatureError::Record`] with the place of the first event that cannot be taken, counted from 0. Those before
+    /// it are remembered and were handed on.
+    pub fn stream<'r, R: Record + 'r>(
+        &mut self,
+        records: impl IntoIterator<Item = &'r R>,
+        mut sink: impl FnMut(&R, Observation<'_>),
+    ) -> Result<(), FeatureError> {
+        self.check_kind::<R>()?;
+        let Self {
+            plan, memory, row, ..
+        } = self;
+        let mut records = records.into_iter();
+        let mut some: Vec<&R> = Vec::with_capacity(AHEAD);
+        let mut events = Events::new(&plan.layout, AHEAD);
+        let mut slots: Vec<usize> = Vec::new();
+        let mut taken = 0_u64;
+        loop {
+            some.clear();
+            some.extend(records.by_ref().take(AHEAD));
+            if some.is_empty() {
+                return Ok(());
+            }
+            let unread = events.refill(&some, &plan.layout, plan.hasher);
+            memory.look_ahead(plan, &events, &mut slots);
+            let failed = |taken: u64, source| FeatureError::Record {
+                row: taken,
+                source: Box::new(source),
+            };
+            for (at, record) in some.iter().enumerate().take(events.len()) {
+                let outcome = memory
+                    .take(plan, &events.view(at), row)
+                    .map_err(|error| failed(taken, error))?;
+                let row = FeatureRow::new(&plan.schema, row)?;
+                sink(record, Observation { outcome, row });
+                taken += 1;
+            }
+            if let Some(error) = unread {
+                return Err(failed(taken, error));
+            }
+        }
+    }
+}
+
+impl Memory {
+    /// Reads a word of everything that events will need. `slots` is room to work in.
+    fn look_ahead(&self, plan: &Plan, events: &Events, slots: &mut Vec<usize>) {
+        let mut sum = 0_u64;
+        for (table, plan) in self.tables.iter().zip(&plan.tables) {
+            slots.clear();
+            for at in 0..events.len() {
+                let key = EntityTable::key(plan, events.view(at).codes);
+                let slot = key.and_then(|(key, _)| table.find(key));
+                slots.push(slot.unwrap_or(usize::MAX));
+            }
+            for &slot in slots.iter().filter(|slot| **slot != usize::MAX) {
+                for log in table.logs(slot) {
+                    sum ^= log.touch();
+                }
+            }
+            for (at, &slot) in slots.iter().enumerate() {
+                if slot != usize::MAX {
+                    let now = events.heads[at].time;
+                    for (log, plan) in table.logs(slot).iter().zip(&plan.logs) {
+                        sum ^= u64::from(log.touch_ring(plan, now));
+                    }
+                }
+            }
+        }
+        std::hint::black_box(sum);
+    }
+}
