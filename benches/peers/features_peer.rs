@@ -39,13 +39,13 @@ fn read(path: &str) -> Result<Vec<Transaction>, Box<dyn Error>> {
         let record = record?;
         let at: Timestamp = format!("{}Z", record[time].trim_end_matches('Z')).parse()?;
         let paid = Money::from_major(record[amount].parse()?, Currency::NONE)?;
-        let tx = Transaction::new(
-            record[id].parse()?,
-            record[user].parse()?,
-            paid,
-            record[merchant].parse()?,
-            at,
-        );
+        let (mut u, mut m) = (record[user].to_owned(), record[merchant].to_owned());
+        if let Ok(k) = std::env::var("MODULO") {
+            let k: u64 = k.parse()?;
+            u = (u.parse::<u64>()? % k).to_string();
+            m = (m.parse::<u64>()? % k).to_string();
+        }
+        let tx = Transaction::new(record[id].parse()?, u.parse()?, paid, m.parse()?, at);
         all.push(tx.with_label(&record[fraud] == "1"));
     }
     Ok(all)
@@ -64,8 +64,14 @@ fn stream(set: &FeatureSet, all: &[Transaction], passes: usize) -> Result<f64, B
     for _ in 0..passes {
         let mut engine = FeatureEngine::new(set)?;
         let start = cpu_seconds();
-        for tx in all {
-            std::hint::black_box(engine.observe(tx)?);
+        if std::env::var("ONE").is_ok() {
+            for tx in all {
+                std::hint::black_box(engine.observe(tx)?);
+            }
+        } else {
+            engine.stream(all, |_, seen| {
+                std::hint::black_box(seen);
+            })?;
         }
         taken.push(cpu_seconds() - start);
     }
@@ -113,6 +119,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = words.iter().position(|word| *word == "--out");
     let out = out.and_then(|at| words.get(at + 1)).copied();
     match words.as_slice() {
+        ["read-only", path, ..] => {
+            let all = read(path)?;
+            let mut set = FeatureSet::new(RecordKind::Transaction);
+            set = set.features([
+                dafu_features::EventFeature::Value(dafu_features::Quantity::Amount),
+                dafu_features::EventFeature::Known(Field::User),
+                dafu_features::EventFeature::Known(Field::Merchant),
+            ]);
+            set.duplicates_within = Span::ZERO;
+            println!("cpu_s={} events={}", stream(&set, &all, 5)?, all.len());
+        }
         ["handbook-stream", path, ..] => {
             let all = read(path)?;
             let taken = stream(&windows(), &all, 5)?;

@@ -1,8 +1,10 @@
-//! Shared by the examples: arguments, progress bars and the export of scored rows.
+//! Shared by the examples: arguments, progress bars, drawings, the export of scored rows, and the Handbook protocol.
 
 pub mod args;
 pub mod bar;
+pub mod drawing;
 pub mod file;
+pub mod handbook;
 pub mod scored;
 pub mod usage;
 

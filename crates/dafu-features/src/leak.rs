@@ -160,7 +160,7 @@ fn changed(history: &[Transaction], cut: usize) -> Vec<Transaction> {
         let from = &earlier[place * 7 % known];
         tx.user_id = from.user_id.clone();
         tx.merchant_id = from.merchant_id.clone();
-        tx.device = from.device.clone();
+        tx.device.clone_from(&from.device);
         let minor = tx.amount.minor() / 2 + 1;
         tx.amount = dafu_core::Money::from_minor(minor, from.amount.currency());
     }

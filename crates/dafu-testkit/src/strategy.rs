@@ -12,8 +12,10 @@ use proptest::sample::subsequence;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-/// Microseconds of 2024-01-01.
-const START: i64 = 1_704_067_200_000_000;
+/// Microseconds of 2024-01-01, when the streams of this module begin.
+pub const START: i64 = 1_704_067_200_000_000;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 
 /// Ids: mostly `PREFIX-N` with a small N, at times awkward ones: commas, quotes, spaces, other scripts, 256 bytes.
 pub fn entity_ids(prefix: &'static str) -> BoxedStrategy<EntityId> {
@@ -188,6 +190,125 @@ pub fn event_stream(n: usize) -> BoxedStrategy<Vec<Transaction>> {
                 tx
             };
             (0_usize..).zip(events).map(build).collect()
+        })
+        .boxed()
+}
+
+/// Lengths of time in microseconds between two events: none, around a microsecond, and around the lengths that windows
+/// have (1 and 10 seconds, an hour, a day, 7 days), exactly or a microsecond more or less; at times anything up to 40
+/// days. Never negative.
+pub fn gaps() -> BoxedStrategy<i64> {
+    let lengths = [1_000_000, 10_000_000, 3_600_000_000, DAY, 7 * DAY];
+    let length = || proptest::sample::select(lengths.to_vec());
+    prop_oneof![
+        6 => Just(0_i64),
+        2 => 1_i64..4,
+        6 => length(),
+        3 => (length(), -1_i64..=1).prop_map(|(length, by)| length + by),
+        3 => (length(), 1_i64..6).prop_map(|(length, part)| length / part),
+        2 => 0_i64..2_000_000,
+        1 => 0_i64..40 * DAY,
+    ]
+    .boxed()
+}
+
+/// One transaction as of [`START`] in which everything may meet and everything but user, merchant and amount may be
+/// missing: three users, two merchants, two of each further kind; amounts of few values so that they tie, at times
+/// negative, nothing, with cents, or in another currency or none; addresses of two networks; places on a coarse grid,
+/// also at the date line, in whole micro degrees; the extras `number` (quarters) and `text`.
+pub fn busy_transaction() -> BoxedStrategy<Transaction> {
+    let id = |kind: &'static str, most: u8| {
+        (0..most).prop_map(move |n| EntityId::new(format!("{kind}-{n}")).expect("a good id"))
+    };
+    let maybe = |kind, most| option::weighted(0.75, id(kind, most));
+    let amount = (
+        prop_oneof![6 => 0_i64..4, 1 => 4_i64..1_000, 1 => -3_i64..0],
+        prop_oneof![6 => Just(0_i64), 1 => proptest::sample::select(&[1_i64, 10, 50, 99][..])],
+        proptest::sample::select(&["EUR", "EUR", "EUR", "EUR", "USD", "JPY", "KWD", "XXX"][..]),
+    )
+        .prop_map(|(major, rest, code)| {
+            let currency = Currency::new(code).expect("a code");
+            let unit = currency.minor_per_major();
+            Money::from_minor(major * unit + rest * i64::from(unit > 1), currency)
+        });
+    let place = || {
+        let micro = |degrees: i32| f64::from(degrees) / 1e6;
+        (
+            -2_i32..=2,
+            proptest::sample::select(&[-180_000_000, -179_500_000, 0, 500_000, 179_900_000][..]),
+        )
+            .prop_map(move |(latitude, longitude)| {
+                GeoPoint::new(micro(latitude * 5_000_000), micro(longitude)).expect("on the earth")
+            })
+    };
+    let agents = &[
+        "curl/8.5.0",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)",
+    ][..];
+    let emails = &[
+        "a@x.example",
+        "b@x.example",
+        "b@y.example",
+        "token",
+        "at-the-end@",
+    ][..];
+    let required = (id("u", 3), amount, id("m", 2), labels());
+    let optional = (
+        maybe("cat", 2),
+        maybe("c", 2),
+        maybe("d", 2),
+        option::weighted(0.75, (0_u8..2, 0_u8..2)),
+        option::of(proptest::sample::select(agents)),
+        option::of(proptest::sample::select(&["DE", "FR"][..])),
+        option::of(proptest::sample::select(emails)),
+        (option::of(place()), option::weighted(0.75, place())),
+        option::of(proptest::sample::select(
+            &[TransactionStatus::Approved, TransactionStatus::Declined][..],
+        )),
+        (
+            maybe("t", 2),
+            option::weighted(0.75, -8_i32..24),
+            maybe("x", 2),
+        ),
+    );
+    (required, optional)
+        .prop_map(|((user, amount, merchant, label), optional)| {
+            let at = Timestamp::from_micros(START).expect("in range");
+            let number = TransactionId::new("t-0").expect("a good id");
+            let mut tx = Transaction::new(number, user, amount, merchant, at).with_label(label);
+            let text = |text: &str| EntityId::new(text).expect("a good id");
+            let (category, card, device, ip, agent, country, email, places, status, more) =
+                optional;
+            (tx.category, tx.card, tx.device, tx.status) = (category, card, device, status);
+            tx.ip = ip.map(|(network, host)| IpAddr::V4(Ipv4Addr::new(10, 0, network, host)));
+            tx.user_agent = agent.map(Arc::from);
+            (tx.country, tx.email) = (country.map(text), email.map(text));
+            (tx.user_location, tx.merchant_location) = places;
+            let (tenant, number, word) = more;
+            tx.tenant = tenant;
+            if let Some(quarters) = number {
+                tx = tx.with_extra("number", Value::Number(f64::from(quarters) / 4.0));
+            }
+            if let Some(word) = word {
+                tx = tx.with_extra("text", Value::Text(word));
+            }
+            tx
+        })
+        .boxed()
+}
+
+/// Exactly `n` transactions as of [`busy_transaction`], in the order of time, [`gaps`] apart, with ids of their own.
+pub fn busy_stream(n: usize) -> BoxedStrategy<Vec<Transaction>> {
+    vec((gaps(), busy_transaction()), n)
+        .prop_map(|events| {
+            let mut now = START;
+            let place = |(number, (gap, mut tx)): (usize, (i64, Transaction))| {
+                now += gap;
+                tx.timestamp = Timestamp::from_micros(now).expect("in range");
+                tx.transaction_id = TransactionId::new(format!("t-{number}")).expect("a good id");
+                tx
+            };
+            (0_usize..).zip(events).map(place).collect()
         })
         .boxed()
 }
