@@ -39,12 +39,6 @@ fn read(path: &str) -> Result<Vec<Transaction>, Box<dyn Error>> {
         let record = record?;
         let at: Timestamp = format!("{}Z", record[time].trim_end_matches('Z')).parse()?;
         let paid = Money::from_major(record[amount].parse()?, Currency::NONE)?;
-        let (mut u, mut m) = (record[user].to_owned(), record[merchant].to_owned());
-        if let Ok(k) = std::env::var("MODULO") {
-            let k: u64 = k.parse()?;
-            u = (u.parse::<u64>()? % k).to_string();
-            m = (m.parse::<u64>()? % k).to_string();
-        }
         let tx = Transaction::new(record[id].parse()?, u.parse()?, paid, m.parse()?, at);
         all.push(tx.with_label(&record[fraud] == "1"));
     }
@@ -59,12 +53,13 @@ fn windows() -> FeatureSet {
     set
 }
 
-fn stream(set: &FeatureSet, all: &[Transaction], passes: usize) -> Result<f64, Box<dyn Error>> {
+/// CPU seconds of a pass: by a stream that looks ahead, or one by one.
+fn stream(set: &FeatureSet, all: &[Transaction], one_by_one: bool) -> Result<f64, Box<dyn Error>> {
     let mut taken = Vec::new();
-    for _ in 0..passes {
+    for _ in 0..5 {
         let mut engine = FeatureEngine::new(set)?;
         let start = cpu_seconds();
-        if std::env::var("ONE").is_ok() {
+        if one_by_one {
             for tx in all {
                 std::hint::black_box(engine.observe(tx)?);
             }
@@ -119,20 +114,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = words.iter().position(|word| *word == "--out");
     let out = out.and_then(|at| words.get(at + 1)).copied();
     match words.as_slice() {
-        ["read-only", path, ..] => {
-            let all = read(path)?;
-            let mut set = FeatureSet::new(RecordKind::Transaction);
-            set = set.features([
-                dafu_features::EventFeature::Value(dafu_features::Quantity::Amount),
-                dafu_features::EventFeature::Known(Field::User),
-                dafu_features::EventFeature::Known(Field::Merchant),
-            ]);
-            set.duplicates_within = Span::ZERO;
-            println!("cpu_s={} events={}", stream(&set, &all, 5)?, all.len());
-        }
         ["handbook-stream", path, ..] => {
             let all = read(path)?;
-            let taken = stream(&windows(), &all, 5)?;
+            let taken = stream(&windows(), &all, false)?;
             if let Some(out) = out {
                 let mut engine = FeatureEngine::new(&windows())?;
                 let mut rows = Vec::new();
@@ -141,6 +125,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
                 write_rows(out, rows.into_iter())?;
             }
+            println!("cpu_s={taken} events={}", all.len());
+        }
+        ["handbook-observe", path, ..] => {
+            let all = read(path)?;
+            let taken = stream(&windows(), &all, true)?;
             println!("cpu_s={taken} events={}", all.len());
         }
         ["handbook-batch", path, ..] => {
@@ -168,7 +157,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["standard-stream", path, ..] => {
             let all = read(path)?;
             let set = FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)));
-            let taken = stream(&set, &all, 3)?;
+            let taken = stream(&set, &all, false)?;
             let features = set.features.len();
             println!("cpu_s={taken} events={} features={features}", all.len());
         }
@@ -181,7 +170,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             set.duplicates_within = Span::ZERO;
             let some = &all[..events.parse::<usize>()?.min(all.len())];
-            let taken = stream(&set, some, 5)?;
+            let taken = stream(&set, some, true)?;
             println!("cpu_s={taken} events={}", some.len());
         }
         ["memory"] => {

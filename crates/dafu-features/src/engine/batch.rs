@@ -11,7 +11,7 @@ use ndarray::Array2;
 use std::sync::Arc;
 
 /// Events that are worked on together.
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 18;
 /// No entity.
 const NOWHERE: u32 = u32::MAX;
 

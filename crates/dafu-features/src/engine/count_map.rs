@@ -1,5 +1,7 @@
 //! How often each of some numbers occurs: a small hash table.
 
+use std::sync::OnceLock;
+
 /// Counts by key. Open addressing with linear probing; an empty slot has count 0.
 ///
 /// What it answers does not depend on the order in which keys came.
@@ -18,8 +20,21 @@ pub(crate) struct CountMap {
 /// Fixed point of `entropy`: 2^24.
 const SCALE: f64 = 16_777_216.0;
 
+/// Counts whose weights are kept.
+const KEPT: usize = 1024;
+
 /// c log2 c in fixed point.
 fn weight(count: u32) -> i64 {
+    static WEIGHTS: OnceLock<Box<[i64]>> = OnceLock::new();
+    let weights = WEIGHTS.get_or_init(|| {
+        let counts = (0_u32..).take(KEPT);
+        counts.map(weigh).collect()
+    });
+    let kept = weights.get(count as usize).copied();
+    kept.unwrap_or_else(|| weigh(count))
+}
+
+fn weigh(count: u32) -> i64 {
     if count < 2 {
         return 0;
     }

@@ -1,5 +1,6 @@
 //! The log of one entity: its events, and what is kept up to date about its windows.
 
+use super::bucket_list::BucketList;
 use super::count_map::CountMap;
 use super::event::{EventView, MISSING};
 use super::log_plan::{CodeSource, DecayPlan, FOREVER, LogPlan, WindowPlan};
@@ -20,14 +21,19 @@ pub(crate) struct Extras {
     /// Where there are more than fit the log itself.
     words: Box<[u64]>,
     pub(crate) maps: Box<[CountMap]>,
+    pub(crate) buckets: Box<[BucketList]>,
     pub(crate) deques: Box<[VecDeque<u32>]>,
     pub(crate) tiles: Box<[Tiles]>,
     /// By time of the event.
     pub(crate) marks: Vec<Mark>,
 }
 
-/// Maps and queues of a log.
-pub(super) type ExtraParts<'a> = (&'a mut [CountMap], &'a mut [VecDeque<u32>]);
+/// Maps, sketches and queues of a log.
+pub(super) type ExtraParts<'a> = (
+    &'a mut [CountMap],
+    &'a mut [BucketList],
+    &'a mut [VecDeque<u32>],
+);
 
 /// The state of one log. Aligned so that it lies on three lines of memory.
 #[derive(Debug, Clone)]
@@ -125,7 +131,7 @@ pub(crate) fn second_of_day(time: i64, rules: &Rules) -> u32 {
 impl Log {
     pub(crate) fn new(plan: &LogPlan) -> Self {
         let words = if plan.words > INLINE { plan.words } else { 0 };
-        let extras = words + plan.maps + plan.deques + plan.tiled.len() > 0;
+        let extras = words + plan.maps + plan.buckets + plan.deques + plan.tiled.len() > 0;
         let mut log = Self {
             entity: Entity::new([0, 0]),
             ring: Ring::default(),
@@ -134,6 +140,7 @@ impl Log {
                 Box::new(Extras {
                     words: vec![0; words].into(),
                     maps: vec![CountMap::default(); plan.maps].into(),
+                    buckets: vec![BucketList::default(); plan.buckets].into(),
                     deques: vec![VecDeque::new(); plan.deques].into(),
                     tiles: plan.tiled.iter().map(|_| Tiles::default()).collect(),
                     marks: Vec::new(),
@@ -170,6 +177,7 @@ impl Log {
                 let Extras {
                     words,
                     maps,
+                    buckets,
                     deques,
                     ..
                 } = &mut **extras;
@@ -178,7 +186,7 @@ impl Log {
                 } else {
                     &mut self.inline
                 };
-                (words, &self.ring, Some((maps, deques)))
+                (words, &self.ring, Some((maps, buckets, deques)))
             }
             None => (&mut self.inline, &self.ring, None),
         }
@@ -186,6 +194,10 @@ impl Log {
 
     pub(crate) fn maps(&self) -> &[CountMap] {
         self.extras.as_ref().map_or(&[], |extras| &extras.maps)
+    }
+
+    pub(crate) fn buckets(&self) -> &[BucketList] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.buckets)
     }
 
     pub(crate) fn map_mut(&mut self, map: usize) -> Option<&mut CountMap> {
@@ -237,12 +249,18 @@ impl Log {
                 .maps
                 .iter()
                 .map(|map| size_of::<CountMap>() + map.bytes());
+            let buckets = extras.buckets.iter();
+            let buckets = buckets.map(|list| size_of::<BucketList>() + list.heap_bytes());
             let deques = extras.deques.iter();
             let deques = deques.map(|deque| size_of::<VecDeque<u32>>() + deque.capacity() * 4);
             let tiles = extras.tiles.iter().map(Tiles::bytes);
             size_of::<Extras>()
                 + extras.words.len() * 8
-                + maps.chain(deques).chain(tiles).sum::<usize>()
+                + maps
+                    .chain(buckets)
+                    .chain(deques)
+                    .chain(tiles)
+                    .sum::<usize>()
                 + extras.marks.capacity() * size_of::<Mark>()
         });
         self.ring.bytes() + extras

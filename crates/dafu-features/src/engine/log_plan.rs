@@ -3,6 +3,7 @@
 use super::event::{Layout, place_of};
 use super::gate::Gate;
 use super::plan::{Target, Wanted};
+use super::rate_table::RateTable;
 use super::ring::{MOST_CODES, MOST_NUMBERS, Shape};
 use crate::FeatureError;
 use crate::set::{Field, Measure, Quantity, Span, Window};
@@ -30,12 +31,15 @@ pub(crate) struct LogPlan {
     pub(crate) retention: i64,
     /// Windows that nothing leaves, of whose events the newest few are held.
     pub(crate) held: Vec<(usize, u32)>,
+    /// Quantiles of fraud rates.
+    pub(crate) rates: Vec<RateTable>,
     /// Column of the ring with ids, where they are kept.
     pub(crate) id: Option<usize>,
     /// Whether labels are kept, and for how long.
     pub(crate) labels: Option<i64>,
     pub(crate) words: usize,
     pub(crate) maps: usize,
+    pub(crate) buckets: usize,
     pub(crate) deques: usize,
 }
 
@@ -94,7 +98,7 @@ pub(crate) enum Part {
     },
     Buckets {
         number: usize,
-        map: usize,
+        list: usize,
     },
     Digits {
         number: usize,
@@ -164,7 +168,7 @@ pub(crate) enum Op {
         number: usize,
     },
     Quantile {
-        map: usize,
+        list: usize,
         permille: u16,
     },
     Distinct {
@@ -252,11 +256,10 @@ pub(crate) enum Op {
         frauds: f64,
         events: f64,
     },
+    /// `table`: place among the tables of quantiles.
     FraudQuantile {
         window: usize,
-        frauds: f64,
-        events: f64,
-        quantile: f64,
+        table: usize,
     },
     FraudTrend {
         short: usize,
@@ -335,10 +338,12 @@ impl LogBuilder {
                 after: Vec::new(),
                 retention: 0,
                 held: Vec::new(),
+                rates: Vec::new(),
                 id: None,
                 labels: None,
                 words: 0,
                 maps: 0,
+                buckets: 0,
                 deques: 0,
             },
         }
@@ -494,11 +499,14 @@ impl LogBuilder {
     fn buckets(&mut self, window: usize, number: usize) -> usize {
         let same =
             |part: &Part| matches!(part, Part::Buckets { number: other, .. } if *other == number);
-        match self.part(window, same, |log| Part::Buckets {
-            number,
-            map: log.map(),
+        match self.part(window, same, |log| {
+            log.plan.buckets += 1;
+            Part::Buckets {
+                number,
+                list: log.plan.buckets - 1,
+            }
         }) {
-            Part::Buckets { map, .. } => map,
+            Part::Buckets { list, .. } => list,
             _ => 0,
         }
     }
@@ -736,7 +744,7 @@ impl LogBuilder {
                 number,
             },
             Measure::Quantile { permille } => Op::Quantile {
-                map: self.buckets(at, number),
+                list: self.buckets(at, number),
                 permille,
             },
             Measure::Ratio => Op::Ratio {
@@ -789,11 +797,11 @@ impl LogBuilder {
                 permille,
             } => {
                 self.keep_labels(age);
+                let table = RateTable::new((frauds, events), f64::from(permille) / 1000.0);
+                self.plan.rates.push(table);
                 Op::FraudQuantile {
                     window: at,
-                    frauds,
-                    events,
-                    quantile: f64::from(permille) / 1000.0,
+                    table: self.plan.rates.len() - 1,
                 }
             }
             Measure::FraudTrend {

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod batch;
+mod bucket_list;
 mod count_map;
 mod event;
 mod event_value;
@@ -15,6 +16,7 @@ mod log_plan;
 mod mark;
 mod passage;
 mod plan;
+mod rate_table;
 mod read;
 mod ring;
 mod seen;

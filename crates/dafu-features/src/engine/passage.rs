@@ -5,7 +5,7 @@ use super::log::{Log, pair_at, second_of_day, set_wide, wide};
 use super::log_plan::{LogPlan, Part, WindowPlan};
 use super::plan::Rules;
 use super::ring::Ring;
-use crate::measure::{first_digit, log_bucket, unit_vector};
+use crate::measure::{first_digit, unit_vector};
 
 impl Log {
     /// An event enters a window at its end, or leaves it at its beginning; `others` tells whether there are others in
@@ -39,7 +39,7 @@ impl Log {
     ) {
         let shape = plan.shape;
         let (words, ring, extras) = self.split(plan);
-        let (maps, deques) = extras.unwrap_or_default();
+        let (maps, buckets, deques) = extras.unwrap_or_default();
         for part in &window.parts {
             match *part {
                 Part::Gaps { word } if others => {
@@ -76,9 +76,13 @@ impl Log {
                         count::<ENTERS>(&mut maps[map], value);
                     }
                 }
-                Part::Buckets { number, map } => {
-                    let bucket = log_bucket(ring.number(shape, ordinal, number));
-                    count::<ENTERS>(&mut maps[map], bucket.cast_unsigned());
+                Part::Buckets { number, list } => {
+                    let value = ring.number(shape, ordinal, number);
+                    if ENTERS {
+                        buckets[list].add(value);
+                    } else {
+                        buckets[list].remove(value);
+                    }
                 }
                 Part::Digits { number, map } => {
                     if let Some(digit) = first_digit(ring.number(shape, ordinal, number)) {

@@ -6,13 +6,11 @@ use super::log::{Cursor, Log, pair_at, second_of_day, short, wide};
 use super::log_plan::{LogPlan, Op, Read, WindowPlan};
 use super::plan::Rules;
 use super::table::Out;
-use super::tiles::buckets_of;
 use crate::geo::haversine_km;
 use crate::measure::HourProfile;
 use crate::measure::benford_chi_square;
-use crate::measure::bucket_value;
+use crate::measure::smoothed_rate;
 use crate::measure::{from_micro_degrees, impossible_travel, robust_centre, speed_kmh};
-use crate::measure::{rate_quantile, smoothed_rate};
 
 const MICROS_PER_HOUR: f64 = 3_600_000_000.0;
 const MICROS_PER_DAY: f64 = 24.0 * MICROS_PER_HOUR;
@@ -57,24 +55,6 @@ pub(crate) fn variance(n: u64, sum: i128, squares: i128, root: bool) -> f64 {
     } else {
         variance / (FIXED * FIXED)
     }
-}
-
-/// A quantile of a sketch: the value of the bucket with the event of rank `floor(q (n - 1))`, from 0.
-pub(crate) fn quantile(buckets: &mut [(i32, u32)], permille: u16) -> f64 {
-    buckets.sort_unstable();
-    let total: u64 = buckets.iter().map(|bucket| u64::from(bucket.1)).sum();
-    if total == 0 {
-        return f64::NAN;
-    }
-    let rank = u64::from(permille) * (total - 1) / 1000;
-    let mut before = 0;
-    for (bucket, count) in buckets.iter() {
-        before += u64::from(*count);
-        if before > rank {
-            return bucket_value(*bucket);
-        }
-    }
-    f64::NAN
 }
 
 impl Log {
@@ -129,9 +109,7 @@ impl Log {
                     self.ring.number(plan.shape, at, number) as f64 / FIXED
                 })
             }
-            Op::Quantile { map, permille } => {
-                quantile(&mut buckets_of(&self.maps()[map]), permille)
-            }
+            Op::Quantile { list, permille } => self.buckets()[list].quantile(permille),
             Op::Distinct { map } => f64::from(self.maps()[map].distinct()),
             Op::Entropy { map } => self.maps()[map].entropy(),
             Op::ModeShare { map } => self.map_mut(map).map_or(f64::NAN, CountMap::mode_share),
@@ -377,16 +355,10 @@ impl Log {
                 frauds,
                 events,
             } => rate(window, frauds, events),
-            Op::FraudQuantile {
-                window,
-                frauds,
-                events,
-                quantile,
-            } => {
+            Op::FraudQuantile { window, table } => {
                 let window = &plan.windows[window];
-                let count = f64::from(self.count(plan, window));
-                let known = f64::from(self.frauds(window, now)).min(count);
-                rate_quantile(known, count, frauds, events, quantile)
+                let count = self.count(plan, window);
+                plan.rates[table].at(self.frauds(window, now).min(count), count)
             }
             Op::FraudTrend {
                 short,

@@ -1,9 +1,9 @@
 //! Very long windows by tiles: sums and sketches of equal stretches of time.
 
-use super::count_map::CountMap;
+use super::bucket_list::quantile;
 use super::event::{EventView, MISSING};
 use super::log_plan::{TiledOp, TiledPlan};
-use super::read::{over, quantile, variance};
+use super::read::{over, variance};
 use crate::measure::{DistinctSketch, log_bucket};
 use std::collections::VecDeque;
 
@@ -175,7 +175,9 @@ impl Tiles {
                 let mut buckets: Vec<(i32, u32)> = whole()
                     .flat_map(|tile| tile.buckets.iter().copied())
                     .collect();
-                quantile(&mut buckets, permille)
+                buckets.sort_unstable();
+                let total = buckets.iter().map(|entry| u64::from(entry.1)).sum();
+                quantile(&buckets, total, permille)
             }
             TiledOp::Distinct => {
                 let mut all = DistinctSketch::default();
@@ -233,11 +235,4 @@ impl Tile {
             }
         }
     }
-}
-
-/// Buckets of a map of a quantile sketch.
-pub(crate) fn buckets_of(map: &CountMap) -> Vec<(i32, u32)> {
-    map.iter()
-        .map(|(bucket, count)| (bucket.cast_signed(), count))
-        .collect()
 }
