@@ -39,7 +39,13 @@ fn read(path: &str) -> Result<Vec<Transaction>, Box<dyn Error>> {
         let record = record?;
         let at: Timestamp = format!("{}Z", record[time].trim_end_matches('Z')).parse()?;
         let paid = Money::from_major(record[amount].parse()?, Currency::NONE)?;
-        let tx = Transaction::new(record[id].parse()?, u.parse()?, paid, m.parse()?, at);
+        let tx = Transaction::new(
+            record[id].parse()?,
+            record[user].parse()?,
+            paid,
+            record[merchant].parse()?,
+            at,
+        );
         all.push(tx.with_label(&record[fraud] == "1"));
     }
     Ok(all)

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod bar;
 pub mod drawing;
+pub mod feature_figures;
 pub mod file;
 pub mod handbook;
 pub mod scored;
