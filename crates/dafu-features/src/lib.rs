@@ -54,6 +54,7 @@ mod geo;
 mod leak;
 pub mod measure;
 mod preprocess;
+pub mod semantics;
 mod set;
 mod time_sort;
 

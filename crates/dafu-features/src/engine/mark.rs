@@ -117,10 +117,17 @@ impl Log {
         let oldest = self.time_before(plan, self.ring.first(), self.ring.end());
         let gone = now.saturating_sub(age).min(oldest.saturating_sub(1));
         let marks = &mut self.extras_mut().marks;
-        let known = (0..marks.len()).rev().filter(|&at| marks[at].known(gone));
-        let held = known.take(HELD).last().unwrap_or(marks.len());
-        let old = marks.partition_point(|mark| mark.time <= gone);
-        marks.drain(..old.min(held));
+        let known = marks.iter().filter(|mark| mark.known(gone)).count();
+        let mut spare = known.saturating_sub(HELD);
+        marks.retain(|mark| {
+            let waits = gone < mark.known_at && mark.known_at < NEVER;
+            if mark.time > gone || waits {
+                return true;
+            }
+            let keep = mark.known(gone) && spare == 0;
+            spare = spare.saturating_sub(usize::from(mark.known(gone)));
+            keep
+        });
     }
 
     /// Frauds among the events of a window that are known at an instant.

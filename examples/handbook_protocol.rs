@@ -1,0 +1,465 @@
+//! The protocol of the Fraud Detection Handbook: published figures beside ours, on the same rows.
+//!
+//! Run: `DAFU_DATA=DATA cargo run --release --example handbook_protocol`
+//!
+//! Without `DAFU_DATA` and without `--input` it says so and ends. The data are the simulated transactions of Le Borgne,
+//! Siblini, Lebichot and Bontempi, "Reproducible Machine Learning for Credit Card Fraud Detection" (2022), in
+//! `DATA/handbook/transactions_2018-04-01_2018-08-14.csv.gz`.
+//!
+//! A model learns from seven days, waits seven days until their labels are known, and judges the seven days after
+//! that; customers whose fraud is known by then are left out. Features see all earlier transactions, and labels only
+//! once they are seven days old. Two sets of features, each with and without those that read labels; the forest itself
+//! reads none.
+//!
+//! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--train-days N`, `--delay-days N`,
+//! `--test-days N` (default 7 each), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
+//! 10, the means of which are printed), `--importance N` (default 10 columns a model; 0 for none), `--matrix DIR`
+//! (writes the rows that the models get).
+//!
+//! Expected output: `examples/expected/handbook_protocol.txt` without data; with data, one line a model at the end:
+//! `protocol model=NAME auc=0.000 ap=0.000 cp100=0.000 train_rows=N test_rows=N frauds=N`.
+
+use dafu::Timestamp;
+use dafu::iforest::IsolationForestParams;
+use dafu::metrics::{CardPrecisionParams, Ranking, card_precision_at_k};
+use dafu_examples::args::Args;
+use dafu_examples::bar::Bars;
+use dafu_examples::handbook::{
+    Features, Medians, Rows, Split, handbook_set, replay, rich_set, write_matrix,
+};
+use dafu_examples::usage::usage;
+use ndarray::{Array1, Array2, ArrayView2};
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const USAGE: &str =
+    "handbook_protocol [--input FILE] [--train-start DATE] [--train-days N] [--delay-days N]
+                  [--test-days N] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]";
+const NAMES: [&str; 9] = [
+    "input",
+    "train-start",
+    "train-days",
+    "delay-days",
+    "test-days",
+    "weeks",
+    "seeds",
+    "importance",
+    "matrix",
+];
+const FILE: &str = "handbook/transactions_2018-04-01_2018-08-14.csv.gz";
+/// Seeds lie this far apart.
+const SEED_STEP: u64 = 1_000_003;
+/// Permutations of each column.
+const REPEATS: u64 = 3;
+
+/// ROC AUC, average precision, card precision at 100. The tuned ones are means over four weeks.
+const PUBLISHED: [(&str, [f64; 3]); 8] = [
+    ("logistic regression (chapter 3)", [0.871, 0.606, 0.291]),
+    ("decision tree, depth 2 (chapter 3)", [0.763, 0.496, 0.241]),
+    ("random forest (chapter 3)", [0.867, 0.658, 0.287]),
+    ("XGBoost (chapter 3)", [0.862, 0.639, 0.273]),
+    ("XGBoost, tuned, 4 weeks (chapter 5)", [0.869, 0.687, 0.303]),
+    (
+        "feed-forward network, tuned, 4 weeks (chapter 7)",
+        [0.876, 0.675, 0.303],
+    ),
+    ("LSTM, tuned, 4 weeks (chapter 7)", [0.876, 0.665, 0.297]),
+    ("LSTM, single run (chapter 7)", [0.857, 0.658, 0.279]),
+];
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+/// Scores of rows, higher for those that are more suspicious.
+type Scorer = Box<dyn Fn(ArrayView2<'_, f64>) -> Outcome<Vec<f64>>>;
+
+/// What a model may learn from.
+struct Training<'a> {
+    rows: ArrayView2<'a, f64>,
+    /// For supervised models.
+    #[expect(dead_code, reason = "the forest reads no label")]
+    frauds: &'a [bool],
+    seed: u64,
+}
+
+struct Model {
+    name: &'static str,
+    fit: fn(&Training<'_>) -> Outcome<Scorer>,
+}
+
+/// One line a model.
+const MODELS: [Model; 1] = [Model {
+    name: "forest",
+    fit: fit_forest,
+}];
+
+fn fit_forest(training: &Training<'_>) -> Outcome<Scorer> {
+    let params = IsolationForestParams::default().trees(100).sample_size(256);
+    let forest = params.seed(training.seed).fit(training.rows)?;
+    Ok(Box::new(move |rows| {
+        let mut scores = vec![0.0; rows.nrows()];
+        forest.score_rows(rows, &mut scores)?;
+        Ok(scores)
+    }))
+}
+
+fn main() -> ExitCode {
+    dafu_examples::exit(run())
+}
+
+fn run() -> Outcome<()> {
+    let Some(args) = Args::read(USAGE, &NAMES)? else {
+        return Ok(());
+    };
+    let input = match (args.value("input"), std::env::var_os("DAFU_DATA")) {
+        (Some(path), _) => PathBuf::from(path),
+        (None, Some(folder)) => Path::new(&folder).join(FILE),
+        (None, None) => {
+            println!("skipped: DAFU_DATA is not set and no --input is given");
+            return Ok(());
+        }
+    };
+    let started = Instant::now();
+    let date = args.value("train-start").unwrap_or("2018-07-25");
+    let split = Split {
+        start: format!("{date}T00:00:00Z").parse::<Timestamp>()?.day(),
+        train: args.parsed("train-days", 7)?,
+        delay: args.parsed("delay-days", 7)?,
+        test: args.parsed("test-days", 7)?,
+    };
+    let weeks: i64 = args.parsed("weeks", 1)?;
+    let seeds: u64 = args.parsed("seeds", 10)?;
+    if weeks < 1 || seeds < 1 {
+        return Err("--weeks and --seeds must be at least 1".into());
+    }
+
+    // One pass over the file for all sets and weeks. A set without label features is a part of the set with them.
+    let sets = [
+        ("handbook", handbook_set(split.delay)?),
+        ("rich", rich_set(split.delay)?),
+    ];
+    let days = split.earlier(weeks - 1).start..split.test_days().end;
+    let bars = Bars::default();
+    let mut rows = replay(&input, &sets, &days, &bars)?;
+    bars.finish();
+    let with_labels = std::mem::take(&mut rows.sets);
+    for (features, (name, set)) in with_labels.into_iter().zip(sets) {
+        let without = features.of_set(&format!("{name}_no_labels"), &set.without_labels())?;
+        rows.sets.extend([features, without]);
+    }
+
+    let week = Week::new(&rows, split)?;
+    week.print(&rows);
+    if let Some(folder) = args.value("matrix") {
+        week.write(Path::new(folder), &rows)?;
+    }
+    let mut earlier = Vec::new();
+    for back in 1..weeks {
+        earlier.push(Week::new(&rows, split.earlier(back))?);
+    }
+    let most = args.parsed("importance", 10)?;
+    let mut results = Vec::new();
+    for features in &rows.sets {
+        for model in &MODELS {
+            let timed = Instant::now();
+            let mut judged = vec![week.judge(features, model, seeds)?];
+            for week in &earlier {
+                judged.push(week.judge(features, model, seeds)?);
+            }
+            let name = format!("{}_{}", model.name, features.name);
+            let importance = match most {
+                0 => String::new(),
+                most => week.importance(features, model, most)?,
+            };
+            eprintln!("{name:<32}{:>8.2} s", timed.elapsed().as_secs_f64());
+            results.push(Judged {
+                name,
+                judged,
+                importance,
+            });
+        }
+    }
+    print_results(&results, &week);
+    let cost = usage().map_or(String::new(), |cost| format!(", {cost}"));
+    eprintln!("took {:.2} s{cost}", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// ROC AUC, average precision, card precision at 100.
+type Metrics = [f64; 3];
+
+/// What a model reached.
+struct Judged {
+    name: String,
+    /// By week, the latest first, and seed.
+    judged: Vec<Vec<Metrics>>,
+    /// Lines on its columns.
+    importance: String,
+}
+
+/// One training and test week.
+struct Week {
+    split: Split,
+    train: Vec<usize>,
+    test: Vec<usize>,
+    train_frauds: Vec<bool>,
+    /// Of the test rows.
+    frauds: Vec<bool>,
+    days: Vec<i64>,
+    customers: Vec<u32>,
+}
+
+impl Week {
+    fn new(rows: &Rows, split: Split) -> Outcome<Self> {
+        let (train, test) = split.rows(rows);
+        if train.is_empty() || test.is_empty() {
+            let first = date(split.train_days().start)?;
+            return Err(format!("no rows to learn from or to judge, training from {first}").into());
+        }
+        Ok(Self {
+            split,
+            train_frauds: train.iter().map(|&row| rows.frauds[row]).collect(),
+            frauds: test.iter().map(|&row| rows.frauds[row]).collect(),
+            days: test.iter().map(|&row| rows.days[row]).collect(),
+            customers: test.iter().map(|&row| rows.customers[row]).collect(),
+            train,
+            test,
+        })
+    }
+
+    /// Training and test rows, missing values replaced by the medians of training.
+    fn matrices(&self, features: &Features) -> Outcome<(Array2<f64>, Array2<f64>)> {
+        let mut train = features.matrix(&self.train)?;
+        let mut test = features.matrix(&self.test)?;
+        let medians = Medians::of(&train);
+        medians.fill(&mut train);
+        medians.fill(&mut test);
+        Ok((train, test))
+    }
+
+    fn metrics(&self, scores: &[f64]) -> Outcome<Metrics> {
+        let ranking = Ranking::new(&self.frauds, scores, None)?;
+        let params = CardPrecisionParams::default().k(100);
+        let cards =
+            card_precision_at_k(&self.days, &self.customers, &self.frauds, scores, &params)?;
+        Ok([ranking.roc_auc()?, ranking.average_precision()?, cards.mean])
+    }
+
+    fn judge(&self, features: &Features, model: &Model, seeds: u64) -> Outcome<Vec<Metrics>> {
+        let (train, test) = self.matrices(features)?;
+        let judge = |seed| {
+            let training = Training {
+                rows: train.view(),
+                frauds: &self.train_frauds,
+                seed: seed * SEED_STEP,
+            };
+            self.metrics(&(model.fit)(&training)?(test.view())?)
+        };
+        (0..seeds).map(judge).collect()
+    }
+
+    /// How much average precision and ROC AUC drop when the values of a column are shuffled among the test rows: lines
+    /// for the columns that matter most, of the first seed.
+    fn importance(&self, features: &Features, model: &Model, most: usize) -> Outcome<String> {
+        let (train, mut test) = self.matrices(features)?;
+        let training = Training {
+            rows: train.view(),
+            frauds: &self.train_frauds,
+            seed: 0,
+        };
+        let scorer = (model.fit)(&training)?;
+        let whole = self.metrics(&scorer(test.view())?)?;
+        let mut drops = Vec::new();
+        for (column, name) in features.columns.iter().enumerate() {
+            let values = test.column(column).to_owned();
+            let mut drop = [0.0; 2];
+            for repeat in 0..REPEATS {
+                let mut shuffled = values.to_vec();
+                shuffle(&mut shuffled, repeat);
+                test.column_mut(column).assign(&Array1::from(shuffled));
+                let without = self.metrics(&scorer(test.view())?)?;
+                for (drop, (whole, without)) in drop.iter_mut().zip(whole.iter().zip(without)) {
+                    *drop += (whole - without) / REPEATS as f64;
+                }
+            }
+            test.column_mut(column).assign(&values);
+            drops.push((name, drop));
+        }
+        drops.sort_by(|a, b| b.1[1].total_cmp(&a.1[1]));
+        let mut text = String::new();
+        for (name, [auc, ap]) in drops.into_iter().take(most) {
+            writeln!(text, "  {name:<44}{auc:>+9.4}{ap:>+9.4}")?;
+        }
+        Ok(text)
+    }
+
+    fn print(&self, rows: &Rows) {
+        let days = |days: std::ops::Range<i64>| -> Outcome<String> {
+            Ok(format!("{} to {}", date(days.start)?, date(days.end - 1)?))
+        };
+        let text = |range| days(range).unwrap_or_default();
+        let count = |frauds: &[bool]| frauds.iter().filter(|fraud| **fraud).count();
+        println!("{} transactions replayed", rows.read);
+        println!(
+            "train  {}: {} rows, {} frauds",
+            text(self.split.train_days()),
+            self.train.len(),
+            count(&self.train_frauds)
+        );
+        println!(
+            "test   {}: {} rows, {} frauds",
+            text(self.split.test_days()),
+            self.test.len(),
+            count(&self.frauds)
+        );
+        for features in &rows.sets {
+            println!(
+                "set    {}: {} columns",
+                features.name,
+                features.columns.len()
+            );
+        }
+    }
+
+    /// Writes the rows that models get, for other programs: `SET_train.f64` and `SET_test.f64` (little endian, row
+    /// after row), `train_frauds.u8`, `test_frauds.u8`, `test_days.i64`, `test_customers.u32`, and `matrices.json`.
+    fn write(&self, folder: &Path, rows: &Rows) -> Outcome<()> {
+        fs::create_dir_all(folder)?;
+        let mut sets = Vec::new();
+        for features in &rows.sets {
+            let (train, test) = self.matrices(features)?;
+            let name = &features.name;
+            write_matrix(&folder.join(format!("{name}_train.f64")), &train)?;
+            write_matrix(&folder.join(format!("{name}_test.f64")), &test)?;
+            let columns = features.columns.join("\", \"");
+            sets.push(format!(
+                "    {{\"name\": \"{name}\", \"columns\": [\"{columns}\"]}}"
+            ));
+        }
+        let bytes = |frauds: &[bool]| {
+            frauds
+                .iter()
+                .map(|&fraud| u8::from(fraud))
+                .collect::<Vec<_>>()
+        };
+        fs::write(folder.join("train_frauds.u8"), bytes(&self.train_frauds))?;
+        fs::write(folder.join("test_frauds.u8"), bytes(&self.frauds))?;
+        let days: Vec<u8> = self.days.iter().flat_map(|day| day.to_le_bytes()).collect();
+        fs::write(folder.join("test_days.i64"), days)?;
+        let customers = self.customers.iter().flat_map(|user| user.to_le_bytes());
+        fs::write(
+            folder.join("test_customers.u32"),
+            customers.collect::<Vec<u8>>(),
+        )?;
+        let header = format!(
+            "{{\n  \"train_rows\": {},\n  \"test_rows\": {},\n  \"sets\": [\n{}\n  ]\n}}\n",
+            self.train.len(),
+            self.test.len(),
+            sets.join(",\n")
+        );
+        Ok(fs::write(folder.join("matrices.json"), header)?)
+    }
+}
+
+fn date(day: i64) -> Outcome<String> {
+    Ok(Timestamp::from_seconds(day * 86_400)?.date())
+}
+
+/// A random order (Fisher and Yates) that is the same on every machine.
+fn shuffle(values: &mut [f64], seed: u64) {
+    let mut state = seed;
+    for last in (1..values.len()).rev() {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        // Up to 2^64 by less than 2^64: the high half is below the second factor.
+        let other = (u128::from(mixed) * (last as u128 + 1)) >> 64;
+        values.swap(last, usize::try_from(other).unwrap_or(last));
+    }
+}
+
+/// Mean and standard deviation of some metrics; without the latter for a single one.
+fn spread(all: &[Metrics]) -> (Metrics, Option<Metrics>) {
+    let count = all.len() as f64;
+    let mean = [0, 1, 2].map(|at| all.iter().map(|one| one[at]).sum::<f64>() / count);
+    let deviation = [0, 1, 2].map(|at| {
+        let squares = all.iter().map(|one| (one[at] - mean[at]).powi(2));
+        (squares.sum::<f64>() / (count - 1.0)).sqrt()
+    });
+    (mean, (all.len() > 1).then_some(deviation))
+}
+
+fn print_row(name: &str, all: &[Metrics]) {
+    let (mean, deviation) = spread(all);
+    let mut line = format!("{name:<50}");
+    for at in 0..3 {
+        let spread = deviation.map_or(String::new(), |spread| format!(" ({:.3})", spread[at]));
+        line += &format!("{:>8.3}{spread:<8}", mean[at]);
+    }
+    println!("{}", line.trim_end());
+}
+
+fn print_results(results: &[Judged], week: &Week) {
+    let header = format!("{:>8}{:>16}{:>16}", "ROC AUC", "AP", "CP@100");
+    println!("\n{:<50}{header}", "published");
+    for (name, metrics) in PUBLISHED {
+        print_row(name, &[metrics]);
+    }
+    let seeds = results.first().map_or(0, |result| result.judged[0].len());
+    println!(
+        "\n{:<50}{header}",
+        format!("ours, mean (standard deviation) of {seeds} seeds")
+    );
+    for result in results {
+        print_row(&result.name, &result.judged[0]);
+    }
+    let weeks = results.first().map_or(0, |result| result.judged.len());
+    if weeks > 1 {
+        println!(
+            "\n{:<50}{header}",
+            format!("ours, mean (standard deviation) of {weeks} weeks")
+        );
+        for result in results {
+            // Each week counts by the mean of its seeds.
+            let means: Vec<Metrics> = result.judged.iter().map(|week| spread(week).0).collect();
+            print_row(&result.name, &means);
+        }
+    }
+    for result in results
+        .iter()
+        .filter(|result| !result.importance.is_empty())
+    {
+        println!(
+            "\n{:<46}{:>9}{:>9}",
+            format!("{}: drop when shuffled", result.name),
+            "ROC AUC",
+            "AP"
+        );
+        print!("{}", result.importance);
+    }
+    println!();
+    for result in results {
+        let (mean, deviation) = spread(&result.judged[0]);
+        let [auc, ap, cp] = mean;
+        let [auc_sd, ap_sd, cp_sd] = deviation.unwrap_or_default();
+        println!(
+            "seeds model={} seeds={seeds} auc={auc:.5} auc_sd={auc_sd:.5} ap={ap:.5} ap_sd={ap_sd:.5} \
+             cp100={cp:.5} cp100_sd={cp_sd:.5}",
+            result.name
+        );
+    }
+    let frauds = week.frauds.iter().filter(|fraud| **fraud).count();
+    for result in results {
+        let [auc, ap, cp] = spread(&result.judged[0]).0;
+        println!(
+            "protocol model={} auc={auc:.3} ap={ap:.3} cp100={cp:.3} train_rows={} test_rows={} frauds={frauds}",
+            result.name,
+            week.train.len(),
+            week.test.len(),
+        );
+    }
+}

@@ -1,0 +1,343 @@
+//! The protocol of the Fraud Detection Handbook: which rows train a model, which ones judge it.
+
+use dafu::features::{
+    Definition, FeatureEngine, FeatureSet, Field, Labels, LatePolicy, Measure, Span, Window,
+};
+use dafu::ingest::{FileSource, IngestParams};
+use dafu::{Label, Progress, Role, TableSource};
+use ndarray::{Array2, ArrayViewMut1};
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+/// A training week, days until its labels are known, and a test week. Days are counted from 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// First training day.
+    pub start: i64,
+    /// Training days.
+    pub train: i64,
+    /// Days between training and test, in which labels become known.
+    pub delay: i64,
+    /// Test days.
+    pub test: i64,
+}
+
+impl Split {
+    /// The training days.
+    pub fn train_days(&self) -> Range<i64> {
+        self.start..self.start + self.train
+    }
+
+    /// The test days.
+    pub fn test_days(&self) -> Range<i64> {
+        let first = self.start + self.train + self.delay;
+        first..first + self.test
+    }
+
+    /// The same some weeks earlier.
+    #[must_use]
+    pub fn earlier(self, weeks: i64) -> Self {
+        Self {
+            start: self.start - 7 * weeks,
+            ..self
+        }
+    }
+
+    /// The rows to learn from and those to judge with. On a test day those customers are left out whose fraud is known
+    /// by then: with a fraud in the training days, or on a later day that lies more than the delay before it.
+    pub fn rows(&self, rows: &Rows) -> (Vec<usize>, Vec<usize>) {
+        let on = |days: Range<i64>| {
+            let within = move |row: &usize| days.contains(&rows.days[*row]);
+            (0..rows.days.len()).filter(within)
+        };
+        let train: Vec<usize> = on(self.train_days()).collect();
+        let mut known: BTreeSet<u32> = BTreeSet::new();
+        let frauds = |row: usize| rows.frauds[row].then_some(rows.customers[row]);
+        known.extend(train.iter().filter_map(|&row| frauds(row)));
+        let mut test = Vec::new();
+        for (k, day) in self.test_days().enumerate() {
+            let judged = self.train_days().end + k as i64 - 1;
+            known.extend(on(judged..judged + 1).filter_map(frauds));
+            test.extend(on(day..day + 1).filter(|&row| !known.contains(&rows.customers[row])));
+        }
+        (train, test)
+    }
+}
+
+/// The rows of the days that are wanted, in the order of the file.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Day of each row.
+    pub days: Vec<i64>,
+    /// Customer of each row, numbered as they come.
+    pub customers: Vec<u32>,
+    /// Whether each row is a fraud.
+    pub frauds: Vec<bool>,
+    /// The features of each row, by set.
+    pub sets: Vec<Features>,
+    /// Rows of the whole file.
+    pub read: u64,
+}
+
+/// The features of some rows.
+#[derive(Debug, Clone)]
+pub struct Features {
+    /// Name of the set.
+    pub name: String,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Row after row.
+    values: Vec<f64>,
+}
+
+impl Features {
+    /// The rows of these numbers as a matrix.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: rows of another length than the columns.
+    pub fn matrix(&self, rows: &[usize]) -> Result<Array2<f64>, Box<dyn Error>> {
+        let width = self.columns.len();
+        let mut values = Vec::with_capacity(rows.len() * width);
+        for row in rows {
+            values.extend_from_slice(&self.values[row * width..(row + 1) * width]);
+        }
+        Ok(Array2::from_shape_vec((rows.len(), width), values)?)
+    }
+
+    /// The columns of a smaller set.
+    ///
+    /// # Errors
+    ///
+    /// For a column that is not there.
+    pub fn of_set(&self, name: &str, set: &FeatureSet) -> Result<Self, Box<dyn Error>> {
+        let schema = set.schema()?;
+        let wanted = schema.features().iter().map(|spec| spec.name.to_string());
+        let columns: Vec<String> = wanted.collect();
+        let places = columns.iter().map(|column| {
+            let place = self.columns.iter().position(|own| own == column);
+            place.ok_or_else(|| format!("no column {column}").into())
+        });
+        let places: Vec<usize> = places.collect::<Result<_, Box<dyn Error>>>()?;
+        let rows = self.values.chunks_exact(self.columns.len());
+        Ok(Self {
+            name: name.to_owned(),
+            values: rows
+                .flat_map(|row| places.iter().map(|&place| row[place]))
+                .collect(),
+            columns,
+        })
+    }
+}
+
+/// Replays a file through several sets of features at once and keeps the rows of some days. All rows before them are
+/// remembered by the engines, none is held here.
+///
+/// # Errors
+///
+/// When the file cannot be read, has no time, user or label, or is not in order of time.
+pub fn replay(
+    path: &Path,
+    sets: &[(&str, FeatureSet)],
+    days: &Range<i64>,
+    progress: &dyn Progress,
+) -> Result<Rows, Box<dyn Error>> {
+    // Wide chunks: the engine works through the entities of a chunk one after the other.
+    let source = FileSource::open(path, &IngestParams::default().chunk_rows(1 << 16))?;
+    let mut rows = Rows::default();
+    let mut engines = Vec::new();
+    for (name, set) in sets {
+        let set = set.clone().lateness(Span::ZERO, LatePolicy::Error);
+        let engine = FeatureEngine::new(&set)?;
+        rows.sets.push(Features {
+            name: (*name).to_owned(),
+            columns: engine
+                .schema()
+                .features()
+                .iter()
+                .map(|spec| spec.name.to_string())
+                .collect(),
+            values: Vec::new(),
+        });
+        engines.push(engine);
+    }
+    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+    for table in source.tables()? {
+        let table = table?;
+        rows.read += table.rows() as u64;
+        let times = table.by_role(Role::Time).and_then(|column| column.times());
+        let times = times.ok_or("the file has no time")?;
+        let day = |row: usize| times[row].map(dafu::Timestamp::day);
+        let kept = |row: &usize| day(*row).is_some_and(|day| days.contains(&day));
+        let kept: Vec<usize> = (0..table.rows()).filter(kept).collect();
+        for (engine, features) in engines.iter_mut().zip(&mut rows.sets) {
+            let dataset = engine.observe_table(&table)?;
+            for &row in &kept {
+                features.values.extend(dataset.values().row(row));
+            }
+        }
+        let users = table.by_role(Role::User).and_then(|column| column.texts());
+        let users = users.ok_or("the file has no user")?;
+        let labels = table
+            .by_role(Role::Label)
+            .and_then(|column| column.labels());
+        let labels = labels.ok_or("the file has no label")?;
+        for row in kept {
+            let next = u32::try_from(numbers.len())?;
+            let user = users.at(row).unwrap_or_default();
+            rows.customers
+                .push(*numbers.entry(user.to_owned()).or_insert(next));
+            rows.days.extend(day(row));
+            rows.frauds.push(labels[row] == Label::Fraud);
+        }
+        progress.report("replay", rows.read, source.rows_hint());
+        if rows.days.last().is_some_and(|last| *last >= days.end) {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// The Handbook's 15 features, with labels that are known after this many days.
+///
+/// # Errors
+///
+/// For a delay of no or too many days.
+pub fn handbook_set(delay: i64) -> Result<FeatureSet, Box<dyn Error>> {
+    let delay = Span::days(u16::try_from(delay)?);
+    let mut set = FeatureSet::handbook().labels(Labels::AfterDelay(delay));
+    for feature in &mut set.features {
+        if let Definition::Window(window) = &mut feature.definition
+            && window.delay > Span::ZERO
+        {
+            window.delay = delay;
+        }
+    }
+    Ok(set)
+}
+
+/// The Handbook's features and, as of the same instant, how the amount compares with the customer's and the
+/// terminal's own history, and what is known by then of frauds at the terminal. Chosen on earlier weeks than the one
+/// that is judged by default.
+///
+/// # Errors
+///
+/// As [`handbook_set`].
+pub fn rich_set(delay: i64) -> Result<FeatureSet, Box<dyn Error>> {
+    let known = Span::days(u16::try_from(delay)?);
+    let own = |measure: Measure| {
+        [14, 30, 90].map(|days| Window::new(Field::User, measure.clone()).within(Span::days(days)))
+    };
+    let usual = |measure| Window::new(Field::Merchant, measure).within(Span::days(30));
+    let rate = |days: u16| {
+        let rate = Measure::FraudRate {
+            prior_frauds: 0.1,
+            prior_events: 10.0,
+        };
+        let window = Window::new(Field::Merchant, rate);
+        window.within(Span::days(days)).delay(known)
+    };
+    let label = |k: u8| Window::new(Field::Merchant, Measure::LastLabel { k }).delay(known);
+    Ok(handbook_set(delay)?
+        .features(own(Measure::Ratio))
+        .features(own(Measure::ZScore))
+        .features(own(Measure::Rank))
+        .features([Measure::Ratio, Measure::ZScore].map(usual))
+        .features([14, 28].map(rate))
+        .features([1, 2, 3].map(label))
+        .feature(Window::new(Field::Merchant, Measure::SinceFraud)))
+}
+
+/// Medians of columns, to put where a value is missing.
+#[derive(Debug, Clone)]
+pub struct Medians(Vec<f64>);
+
+impl Medians {
+    /// Of the values that are there; 0 for a column without any.
+    pub fn of(rows: &Array2<f64>) -> Self {
+        let median = |column: ndarray::ArrayView1<'_, f64>| {
+            let mut values: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
+            values.sort_by(f64::total_cmp);
+            let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+            match (values.get(low), values.get(high)) {
+                (Some(low), Some(high)) => f64::midpoint(*low, *high),
+                _ => 0.0,
+            }
+        };
+        Self(rows.columns().into_iter().map(median).collect())
+    }
+
+    /// Puts them where a value is missing.
+    pub fn fill(&self, rows: &mut Array2<f64>) {
+        let fill = |(mut column, median): (ArrayViewMut1<'_, f64>, &f64)| {
+            column.mapv_inplace(|value| if value.is_nan() { *median } else { value });
+        };
+        rows.columns_mut().into_iter().zip(&self.0).for_each(fill);
+    }
+}
+
+/// Writes a matrix as little-endian f64, row after row.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn write_matrix(path: &Path, rows: &Array2<f64>) -> Result<(), Box<dyn Error>> {
+    let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Ok(fs::write(path, bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Medians, Rows, Split};
+    use ndarray::array;
+
+    #[test]
+    fn customers_leave_once_their_fraud_is_known() {
+        let split = Split {
+            start: 10,
+            train: 2,
+            delay: 3,
+            test: 3,
+        };
+        assert_eq!((split.train_days(), split.test_days()), (10..12, 15..18));
+        assert_eq!(split.earlier(1).start, 3);
+        // Day, customer, fraud.
+        let rows = [
+            (9, 1, true),   // before the training
+            (10, 2, false), // learned from
+            (11, 3, true),  // learned from; 3 is never judged
+            (12, 4, true),  // known on day 16
+            (13, 5, true),  // known on day 17
+            (14, 6, true),  // known too late
+            (15, 1, false), // 6: judged
+            (15, 3, true),
+            (15, 4, true), // 8: judged
+            (16, 4, true),
+            (16, 5, true), // 10: judged
+            (17, 5, true),
+            (17, 6, true), // 12: judged
+            (18, 2, false),
+        ];
+        let rows = Rows {
+            days: rows.iter().map(|row| row.0).collect(),
+            customers: rows.iter().map(|row| row.1).collect(),
+            frauds: rows.iter().map(|row| row.2).collect(),
+            ..Rows::default()
+        };
+        let (train, test) = split.rows(&rows);
+        assert_eq!(train, [1, 2]);
+        assert_eq!(test, [6, 8, 10, 12]);
+    }
+
+    #[test]
+    fn medians_leave_out_missing_values() {
+        let nan = f64::NAN;
+        let mut rows = array![[1.0, nan], [nan, nan], [3.0, nan], [9.0, nan]];
+        let medians = Medians::of(&rows);
+        medians.fill(&mut rows);
+        assert_eq!(rows, array![[1.0, 0.0], [3.0, 0.0], [3.0, 0.0], [9.0, 0.0]]);
+    }
+}
