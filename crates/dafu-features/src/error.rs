@@ -267,6 +267,22 @@ pub enum FeatureError {
         /// Time of the event.
         at: Timestamp,
     },
+    /// A window was asked for that the set does not have, after events were observed.
+    #[error(
+        "{feature:?} is not in the set, and events were observed already: ask for it before the first"
+    )]
+    TooLateToAdd {
+        /// Name of the feature.
+        feature: String,
+    },
+    /// A window was asked for that was never prepared.
+    #[error("window {slot} was never prepared: there are {width} features")]
+    UnknownSlot {
+        /// The place asked for.
+        slot: usize,
+        /// Features there are.
+        width: usize,
+    },
     /// State of another set.
     #[error("the state is of the set {got}, this is {expected}")]
     OtherSet {

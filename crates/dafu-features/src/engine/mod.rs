@@ -16,6 +16,7 @@ mod log_plan;
 mod mark;
 mod passage;
 mod plan;
+mod provider;
 mod rate_table;
 mod read;
 mod ring;
