@@ -1,5 +1,9 @@
 //! What the fuzz targets do, as plain functions, so that a stable test replays every input that ever broke.
 
+mod events;
+
+pub use events::{engine_events, engine_restore, feature_set};
+
 use dafu_core::model::{Envelope, Limits};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, EntityId, Money, SchemaHash, Timestamp, Transaction, TransactionId};

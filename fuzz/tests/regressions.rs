@@ -31,3 +31,18 @@ fn model_decode_holds() {
 fn timestamp_holds() {
     replay("timestamp", dafu_fuzz::timestamp);
 }
+
+#[test]
+fn engine_events_holds() {
+    replay("engine_events", dafu_fuzz::engine_events);
+}
+
+#[test]
+fn engine_restore_holds() {
+    replay("engine_restore", dafu_fuzz::engine_restore);
+}
+
+#[test]
+fn feature_set_holds() {
+    replay("feature_set", dafu_fuzz::feature_set);
+}
