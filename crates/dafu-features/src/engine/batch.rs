@@ -158,6 +158,15 @@ impl Groups {
     }
 }
 
+/// Room to work in, kept from table to table: new pages cost more than what is written to them.
+#[derive(Debug, Default)]
+struct Scratch {
+    events: Events,
+    modes: Vec<Mode>,
+    numbers: Vec<u64>,
+    values: Vec<f64>,
+}
+
 /// The events of one batch, or of one kind of entity sorted by entity.
 struct Batch<'a> {
     events: &'a Events,
@@ -231,8 +240,10 @@ impl Memory {
             rules: &plan.rules,
         };
         let width = plan.schema.width();
+        let mut scratch = Scratch::default();
         for (table, plan_of) in self.tables.iter_mut().zip(&plan.tables) {
-            let losses = take_table(table, plan_of, &batch, &order, (out, width));
+            let to = (&mut *out, width, &mut scratch);
+            let losses = take_table(table, plan_of, &batch, &order, to);
             self.stats.capped_events += losses.capped;
             self.stats.expired_entities += losses.expired;
         }
@@ -262,7 +273,7 @@ fn take_table(
     plan: &TablePlan,
     batch: &Batch<'_>,
     order: &[u32],
-    (out, width): (&mut [f64], usize),
+    (out, width, scratch): (&mut [f64], usize, &mut Scratch),
 ) -> Losses {
     let mut losses = Losses::default();
     let mut slots = vec![NOWHERE; batch.events.len()];
@@ -289,31 +300,27 @@ fn take_table(
     let groups = Groups::new(&slots, order, table.len());
     // Sorted by entity first, so that each entity's events lie side by side.
     let pick = |row: &u32| *row as usize;
-    let modes: Vec<Mode> = groups
-        .members
-        .iter()
-        .map(|row| batch.modes[pick(row)])
-        .collect();
-    let numbers: Vec<u64> = groups
-        .members
-        .iter()
-        .map(|row| batch.numbers[pick(row)])
-        .collect();
+    let Scratch {
+        events,
+        modes,
+        numbers,
+        values,
+    } = scratch;
+    events.select_from(batch.events, &groups.members);
+    modes.clear();
+    modes.extend(groups.members.iter().map(|row| batch.modes[pick(row)]));
+    numbers.clear();
+    numbers.extend(groups.members.iter().map(|row| batch.numbers[pick(row)]));
     let sorted = Batch {
-        events: &batch.events.select(&groups.members),
-        modes: &modes,
-        numbers: &numbers,
+        events,
+        modes,
+        numbers,
         rules: batch.rules,
     };
     let part = plan.columns.len();
-    let mut values = vec![f64::NAN; groups.members.len() * part];
-    losses.add(take_groups(
-        table,
-        plan,
-        &sorted,
-        &groups.starts,
-        &mut values,
-    ));
+    values.clear();
+    values.resize(groups.members.len() * part, f64::NAN);
+    losses.add(take_groups(table, plan, &sorted, &groups.starts, values));
     for (row, values) in groups.members.iter().zip(values.chunks_exact(part)) {
         let start = pick(row) * width;
         for (&column, value) in plan.columns.iter().zip(values) {

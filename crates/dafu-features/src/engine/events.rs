@@ -56,21 +56,24 @@ impl Events {
         }
     }
 
-    /// Some of the events, in another order.
-    pub(crate) fn select(&self, rows: &[u32]) -> Self {
-        let (numbers, codes) = self.widths;
+    /// Becomes some of other events, in another order.
+    pub(crate) fn select_from(&mut self, from: &Self, rows: &[u32]) {
+        let (numbers, codes) = from.widths;
         let places = || rows.iter().map(|&row| row as usize);
         let part = |width: usize| places().flat_map(move |row| row * width..(row + 1) * width);
-        Self {
-            heads: places().map(|row| self.heads[row]).collect(),
-            numbers: part(numbers).map(|at| self.numbers[at]).collect(),
-            codes: part(codes).map(|at| self.codes[at]).collect(),
-            facts: if self.facts.len() == self.heads.len() && !rows.is_empty() {
-                places().map(|row| self.facts[row]).collect()
-            } else {
-                vec![Facts::default()]
-            },
-            widths: self.widths,
+        self.widths = from.widths;
+        self.heads.clear();
+        self.heads.extend(places().map(|row| from.heads[row]));
+        self.numbers.clear();
+        self.numbers
+            .extend(part(numbers).map(|at| from.numbers[at]));
+        self.codes.clear();
+        self.codes.extend(part(codes).map(|at| from.codes[at]));
+        self.facts.clear();
+        if from.facts.len() == from.heads.len() && !rows.is_empty() {
+            self.facts.extend(places().map(|row| from.facts[row]));
+        } else {
+            self.facts.push(Facts::default());
         }
     }
 

@@ -369,10 +369,21 @@ impl Log {
         }
     }
 
+    /// The log without what it need not hold any more: the same for the same memory, however much of it was let go of.
+    #[cfg(feature = "serde")]
+    pub(super) fn pruned(&self, plan: &LogPlan, now: i64) -> Self {
+        let mut log = self.clone();
+        log.prune(plan, now);
+        log
+    }
+
     /// Takes an event that is not before the newest, after [`Log::advance`] to its time. Returns how many events
     /// the cap dropped.
     pub(crate) fn push(&mut self, plan: &LogPlan, entry: &Entry, rules: &Rules) -> u64 {
-        self.prune(plan, entry.time);
+        // Looking at the oldest event costs a wait for memory: only where there is no room left.
+        if self.ring.is_full() || self.ring.len() >= rules.most_events {
+            self.prune(plan, entry.time);
+        }
         let mut dropped = 0;
         while self.ring.len() >= rules.most_events {
             self.drop_oldest(plan, rules);

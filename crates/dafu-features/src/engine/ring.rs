@@ -83,6 +83,12 @@ impl Ring {
         self.room & !WIDE
     }
 
+    /// Whether the next event needs more room.
+    #[inline]
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len == self.room()
+    }
+
     /// Ordinal of the oldest event.
     pub(crate) const fn first(&self) -> u32 {
         self.first
@@ -179,7 +185,7 @@ impl Ring {
         if !self.wide() && !self.fits(shape, entry) {
             self.rebuild(shape, self.room(), true);
         }
-        if self.len == self.room() {
+        if self.is_full() {
             self.rebuild(shape, (self.room() * 2).max(2), self.wide());
         }
         self.len += 1;

@@ -432,6 +432,7 @@ fn load_event(plan: &Plan, event: SavedEvent) -> Result<EventRow, FeatureError> 
 fn save_entity(plan: &TablePlan, table: &EntityTable, slot: usize) -> SavedEntity {
     let entity = table.entity(slot);
     let logs = table.logs(slot).iter().zip(&plan.logs).map(|(log, plan)| {
+        let log = log.pruned(plan, entity.last);
         let (decay_time, decays) = log.decay_base(plan);
         let (mut times, mut numbers, mut codes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in log.ring.entries(plan.shape) {
