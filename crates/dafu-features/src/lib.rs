@@ -1,4 +1,42 @@
-//! From records to numbers: imputation, encoding, scaling and time features, fitted on training rows only.
+//! From records to numbers: features over exact windows, the same in batch and stream; imputation, encoding, scaling.
+//!
+//! # Features over time
+//!
+//! A [`FeatureSet`] says which features there are, a [`FeatureEngine`] computes them: event by event
+//! ([`FeatureEngine::observe`]), in a stream that looks ahead ([`FeatureEngine::stream`]) or in batch
+//! ([`FeatureEngine::observe_all`], [`FeatureEngine::replay`]), with the same bits. Every feature of an event depends on
+//! nothing that came after it; [`semantics`] has the rules, and [`assert_point_in_time`] tests features of any origin.
+//!
+//! ```
+//! use dafu_core::{Currency, Money, Transaction};
+//! use dafu_features::{FeatureEngine, FeatureSet, Field, Measure, RecordKind, Span, Window};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let set = FeatureSet::new(RecordKind::Transaction)
+//!     .feature(Window::new(Field::User, Measure::Count).within(Span::hours(1)))
+//!     .feature(Window::new(Field::User, Measure::Ratio).within(Span::days(30)));
+//! let mut engine = FeatureEngine::new(&set)?;
+//! for (minute, amount) in [(10, 20.0), (30, 20.0), (55, 90.0)] {
+//!     let paid = Money::from_major(amount, Currency::new("EUR")?)?;
+//!     let at = format!("2026-03-01T12:{minute}:00Z").parse()?;
+//!     let tx = Transaction::new(format!("t-{minute}").parse()?, "anna".parse()?, paid, "shop".parse()?, at);
+//!     engine.observe(&tx)?;
+//!     if minute == 55 {
+//!         let row = engine.observe(&tx)?.row; // the same event again counts nothing twice
+//!         assert_eq!(row.get("user_count_1h"), Some(3.0));
+//!         assert_eq!(row.get("user_amount_ratio_30d"), Some(4.5));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`measure`] has the parts alone: amounts, calendars, times of day, rates with their uncertainty, addresses, user agents,
+//! places, sketches. [`TimeSorted`] puts a source of any length in order of time.
+//!
+//! # Preprocessing
+//!
+//! What becomes of the columns of a table before a model sees them, fitted on training rows only.
 //!
 //! ```
 //! use dafu_core::{Currency, Money, Transaction};
@@ -44,7 +82,9 @@
 //! | feature | adds |
 //! |---|---|
 //! | `linfa` | `to_linfa` and `LinfaStep`: datasets for linfa, its linear scalers and whiteners as a step |
-//! | `serde` | [`PreprocessorParams`] as configuration; `Preprocessor::{save, load, to_bytes, from_bytes}` |
+//! | `parallel` | batches on several threads; the numbers are the same bits |
+//! | `serde` | [`PreprocessorParams`] and [`FeatureSet`] as configuration; `Preprocessor::{save, load, to_bytes, from_bytes}`; `FeatureEngine::{snapshot, restore, save_to, load_from}` |
+//! | `toml` | `FeatureSet::{from_toml, to_toml}` |
 //!
 //! Minimum supported Rust version: 1.89.
 
