@@ -21,7 +21,7 @@ impl Log {
         if let Some(own) = own {
             entries.truncate(own);
         }
-        let (mut log, _) = self.with_entries(plan, &entries, rules);
+        let (mut log, _) = self.with_entries(plan, &entries, (now, rules));
         for tiles in log.tiles_mut() {
             tiles.forget_after(now);
         }
@@ -33,11 +33,19 @@ impl Log {
     ///
     /// What decays begins with what it was before the first event that is held, so that it comes out the same as if
     /// the events had come in this order from the beginning.
-    fn with_entries(&self, plan: &LogPlan, entries: &[Entry], rules: &Rules) -> (Self, u64) {
+    fn with_entries(
+        &self,
+        plan: &LogPlan,
+        entries: &[Entry],
+        (now, rules): (i64, &Rules),
+    ) -> (Self, u64) {
         let mut log = Self::new(plan);
         log.entity = self.entity;
         let (time, sums) = self.decay_base(plan);
-        log.set_decay_base(plan, time, &sums);
+        // Where the cap dropped later events, what came before is no longer known apart from them.
+        if time <= now {
+            log.set_decay_base(plan, time, &sums);
+        }
         let mut dropped = 0;
         for entry in entries {
             log.advance(plan, entry.time, rules);
@@ -54,7 +62,7 @@ impl Log {
         let mut entries: Vec<Entry> = self.ring.entries(plan.shape).collect();
         let at = entries.partition_point(|other| other.time <= entry.time);
         entries.insert(at, *entry);
-        let (log, dropped) = self.with_entries(plan, &entries, rules);
+        let (log, dropped) = self.with_entries(plan, &entries, (now, rules));
         *self = log;
         self.advance(plan, now, rules);
         dropped
@@ -79,7 +87,7 @@ impl Log {
 
     /// Puts other events in the place of those held, and brings windows and sums in line with them.
     pub(crate) fn settle(&mut self, plan: &LogPlan, entries: &[Entry], now: i64, rules: &Rules) {
-        let (log, _) = self.with_entries(plan, entries, rules);
+        let (log, _) = self.with_entries(plan, entries, (now, rules));
         *self = log;
         self.advance(plan, now, rules);
     }

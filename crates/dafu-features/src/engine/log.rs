@@ -150,6 +150,9 @@ impl Log {
         for window in &plan.windows {
             log.set_cursor(plan, window, Cursor::EMPTY);
         }
+        if !plan.decays.is_empty() {
+            log.words_mut(plan)[plan.decay_time] = i64::MIN.cast_unsigned();
+        }
         log
     }
 
@@ -389,9 +392,13 @@ impl Log {
             self.drop_oldest(plan, rules);
             dropped += 1;
         }
-        for decay in &plan.decays {
-            let value = self.decayed(plan, decay, entry.time) + decay.added(entry);
-            self.words_mut(plan)[decay.word] = value.to_bits();
+        if !plan.decays.is_empty() {
+            let newest = self.decay_newest(plan);
+            let words = self.words_mut(plan);
+            for decay in &plan.decays {
+                let value = f64::from_bits(words[decay.word]);
+                words[decay.word] = decay.joined((value, newest), entry).to_bits();
+            }
         }
         if plan.keeps_events() {
             let ordinal = self.ring.end();
@@ -453,18 +460,25 @@ impl Log {
         }
         let entry = self.ring.entry(plan.shape, ordinal);
         let words = self.words_mut(plan);
-        let since = entry.time - words[plan.decay_time].cast_signed();
+        let before = words[plan.decay_time].cast_signed();
         for decay in &plan.decays {
             let base = f64::from_bits(words[decay.word + 1]);
-            words[decay.word + 1] = (decay.faded(base, since) + decay.added(&entry)).to_bits();
+            words[decay.word + 1] = decay.joined((base, before), &entry).to_bits();
         }
-        words[plan.decay_time] = entry.time.cast_unsigned();
+        words[plan.decay_time] = before.max(entry.time).cast_unsigned();
+    }
+
+    /// Time of the newest event that decaying sums know; before all time where they know none.
+    fn decay_newest(&self, plan: &LogPlan) -> i64 {
+        let folded = self.words(plan)[plan.decay_time].cast_signed();
+        let held = self.ring.newest(plan.shape);
+        held.map_or(folded, |held| held.max(folded))
     }
 
     /// Time of the last event that is no longer held, and the bits of decaying sums at it.
     pub(super) fn decay_base(&self, plan: &LogPlan) -> (i64, Vec<u64>) {
         if plan.decays.is_empty() {
-            return (0, Vec::new());
+            return (i64::MIN, Vec::new());
         }
         let words = self.words(plan);
         let sums = plan.decays.iter().map(|decay| words[decay.word + 1]);
@@ -486,10 +500,8 @@ impl Log {
 
     /// A decaying sum at an instant that is not before the newest event.
     pub(crate) fn decayed(&self, plan: &LogPlan, decay: &DecayPlan, now: i64) -> f64 {
-        let words = self.words(plan);
-        let newest = self.ring.newest(plan.shape);
-        let newest = newest.unwrap_or(words[plan.decay_time].cast_signed());
-        decay.faded(f64::from_bits(words[decay.word]), now - newest)
+        let value = f64::from_bits(self.words(plan)[decay.word]);
+        decay.faded(value, now.saturating_sub(self.decay_newest(plan)))
     }
 }
 
@@ -527,10 +539,21 @@ impl DecayPlan {
             .map_or(1.0, |number| entry.numbers[number] as f64)
     }
 
+    /// A sum as of an instant and an event, whichever is later.
+    fn joined(&self, (value, at): (f64, i64), entry: &Entry) -> f64 {
+        let added = self.added(entry);
+        if entry.time >= at {
+            self.faded(value, entry.time.saturating_sub(at)) + added
+        } else {
+            // Only where the cap dropped events that came after this one.
+            value + self.faded(added, at - entry.time)
+        }
+    }
+
     /// What is left of a sum after some microseconds.
     fn faded(&self, value: f64, micros: i64) -> f64 {
         if value.abs() > 0.0 {
-            value * (-(micros as f64) / self.half_life).exp2()
+            value * (-(micros.max(0) as f64) / self.half_life).exp2()
         } else {
             0.0
         }

@@ -547,7 +547,7 @@ fn load_log(
     let finite = |bits: &u64| f64::from_bits(*bits).is_finite();
     let decays_sound = saved.decays.len() == plan.decays.len() && saved.decays.iter().all(finite);
     ensure(
-        decays_sound && (saved.decay_time == 0 || is_time(saved.decay_time)),
+        decays_sound && (saved.decay_time == i64::MIN || is_time(saved.decay_time)),
         "decaying sums are not sound",
     )?;
     let mut log = Log::new(plan);

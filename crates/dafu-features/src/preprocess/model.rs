@@ -94,6 +94,24 @@ impl Preprocessor {
         inputs.map(|input| (input.name.as_str(), input.role))
     }
 
+    /// The features that are the numbers of a column as they are, missing ones filled in and nothing scaled: place of
+    /// the feature and name of the column, in order.
+    pub fn plain_columns(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut next = 0;
+        self.plans.steps.iter().filter_map(move |plan| {
+            let place = next;
+            next += plan.width();
+            match &plan.step {
+                Step::Number(NumberPlan {
+                    source: NumberSource::Column(id),
+                    scale: None,
+                    ..
+                }) => plan::input(&self.plans.inputs, *id).map(|input| (place, &*input.name)),
+                _ => None,
+            }
+        })
+    }
+
     /// The features of a table, with labels, groups (users, hashed to 32 bits) and, when every row has one, times.
     ///
     /// For rows that the preprocessor was fitted on, when a column is encoded by its fraud rate, take
@@ -355,10 +373,19 @@ impl Preprocessor {
 
     fn column<'t>(&self, input: u32, table: &'t Table) -> Result<&'t Column, FeatureError> {
         // Checked when loading: every step names an input there is.
+        let place = usize::try_from(input).unwrap_or(usize::MAX);
         let input = plan::input(&self.plans.inputs, input).ok_or(FeatureError::NoFeatures {
             columns: self.plans.inputs.len(),
         })?;
-        find_column(input, table)
+        // A table of the inputs alone has them in their order.
+        match table.columns().get(place) {
+            Some(column)
+                if *column.name == *input.name && column.data.storage() == input.storage() =>
+            {
+                Ok(column)
+            }
+            _ => find_column(input, table),
+        }
     }
 }
 
