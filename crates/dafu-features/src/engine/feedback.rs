@@ -67,10 +67,11 @@ impl FeatureEngine {
                 match label {
                     Label::Fraud => {
                         let mark = Mark::fraud(time, id, known_at.as_micros());
-                        log.mark_fraud(&mark, plan.rules.most_events);
+                        log.mark_fraud(plan_of, &mark, plan.rules.most_events);
                     }
                     Label::Legitimate => {
-                        log.mark_honest(time, id, known_at.as_micros(), plan.rules.most_events);
+                        let most = plan.rules.most_events;
+                        log.mark_honest(plan_of, (time, id), known_at.as_micros(), most);
                     }
                     Label::Unknown => {}
                 }
@@ -130,8 +131,8 @@ impl FeatureEngine {
                 let entry = Entry::of(&view, plan_of);
                 found |= log.remove(plan_of, &entry, last, &plan.rules);
                 if plan_of.labels.is_some() {
-                    let id = short(view.head.id);
-                    log.mark_reversed(view.head.time, id, plan.rules.most_events);
+                    let event = (view.head.time, short(view.head.id));
+                    log.mark_reversed(plan_of, event, plan.rules.most_events);
                 }
             }
         }

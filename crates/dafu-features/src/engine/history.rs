@@ -52,6 +52,10 @@ impl Log {
             dropped += log.push(plan, entry, rules);
         }
         log.set_marks(self.marks().to_vec());
+        let gone = usize::try_from(dropped).unwrap_or(usize::MAX);
+        for entry in entries.iter().take(gone) {
+            log.uncount(entry.time, plan.id.map(|column| entry.codes[column]));
+        }
         log.set_tiles(self.tiles());
         (log, dropped)
     }

@@ -853,6 +853,8 @@ impl LogBuilder {
             }
             Measure::SinceFraud => {
                 self.keep_labels(0);
+                // So that an event that comes again can tell which came before it.
+                self.hold(0, 1);
                 Op::SinceFraud
             }
             Measure::LastLabel { k } => {

@@ -5,6 +5,8 @@ use super::log_plan::{LogPlan, WindowPlan};
 
 /// Known frauds that are held of an entity however old they are.
 const HELD: usize = 8;
+/// Labels of an entity that are held however low its cap of events is.
+pub(super) const LEAST: usize = 64;
 /// Never.
 const NEVER: i64 = i64::MAX;
 
@@ -49,26 +51,41 @@ impl Mark {
 
 impl Log {
     /// The mark of an event, made where there is none.
-    fn mark_of(&mut self, time: i64, id: u32, most: u32) -> &mut Mark {
+    fn mark_of(&mut self, plan: &LogPlan, (time, id): (i64, u32), most: u32) -> &mut Mark {
+        let counted = self.holds(plan, time, id);
         let marks = &mut self.extras_mut().marks;
         let same = |mark: &Mark| mark.id == id && mark.time == time;
         let at = if let Some(at) = marks.iter().position(same) {
             at
         } else {
-            if marks.len() >= most as usize {
+            if marks.len() >= (most as usize).max(LEAST) {
                 marks.remove(0);
             }
             let at = marks.partition_point(|other| other.time <= time);
-            marks.insert(at, Mark::fraud(time, id, NEVER));
+            let mut mark = Mark::fraud(time, id, NEVER);
+            mark.counted = counted;
+            marks.insert(at, mark);
             at
         };
         &mut marks[at]
     }
 
+    /// Whether an event is among those held; without ids, whether one of its time is.
+    fn holds(&self, plan: &LogPlan, time: i64, id: u32) -> bool {
+        let ring = &self.ring;
+        let ordinals = (0..ring.len()).map(|place| ring.first().wrapping_add(place));
+        let same_id = |at: u32| {
+            plan.id
+                .is_none_or(|column| ring.code(plan.shape, at, column) == id)
+        };
+        let mut same_time = ordinals.filter(|at| ring.time(plan.shape, *at) == time);
+        same_time.any(same_id)
+    }
+
     /// Takes a fraud that is known from an instant on. Of labels that contradict each other, the one that became known
     /// last holds.
-    pub(crate) fn mark_fraud(&mut self, fraud: &Mark, most: u32) {
-        let mark = self.mark_of(fraud.time, fraud.id, most);
+    pub(crate) fn mark_fraud(&mut self, plan: &LogPlan, fraud: &Mark, most: u32) {
+        let mark = self.mark_of(plan, (fraud.time, fraud.id), most);
         if mark.reversed() {
             return;
         }
@@ -80,24 +97,29 @@ impl Log {
     }
 
     /// Takes it that an event is known to be honest from an instant on.
-    pub(crate) fn mark_honest(&mut self, time: i64, id: u32, at: i64, most: u32) {
-        let mark = self.mark_of(time, id, most);
+    pub(crate) fn mark_honest(&mut self, plan: &LogPlan, event: (i64, u32), at: i64, most: u32) {
+        let mark = self.mark_of(plan, event, most);
         if mark.known_at == NEVER || at >= mark.known_at {
             mark.cleared_at = mark.cleared_at.min(at);
         }
     }
 
     /// Takes it that an event was taken back.
-    pub(crate) fn mark_reversed(&mut self, time: i64, id: u32, most: u32) {
-        self.mark_of(time, id, most).cleared_at = i64::MIN;
+    pub(crate) fn mark_reversed(&mut self, plan: &LogPlan, event: (i64, u32), most: u32) {
+        self.mark_of(plan, event, most).cleared_at = i64::MIN;
     }
 
-    /// Forgets the label of an event, for what the event itself reads.
-    pub(super) fn hide(&mut self, time: i64, id: u32) {
-        let marks = self.marks_mut().iter_mut();
-        for mark in marks.filter(|mark| mark.time == time && mark.id == id) {
-            mark.cleared_at = i64::MIN;
-        }
+    /// Forgets labels of events at an instant that are not held: for an event that comes again, those that came with it
+    /// or after it.
+    pub(super) fn hide(&mut self, plan: &LogPlan, now: i64) {
+        let unseen = |mark: &Mark| mark.time == now && !self.holds(plan, mark.time, mark.id);
+        let marks: Vec<Mark> = self
+            .marks()
+            .iter()
+            .copied()
+            .filter(|mark| !unseen(mark))
+            .collect();
+        self.set_marks(marks);
     }
 
     /// An event that the cap dropped is in no window any more, and neither is its label.

@@ -527,7 +527,7 @@ fn load_log(
         saved.marks.is_sorted_by_key(|mark| mark.time)
             && saved.marks.iter().all(sound)
             && (saved.marks.is_empty() || plan.labels.is_some())
-            && saved.marks.len() <= rules.most_events as usize,
+            && saved.marks.len() <= (rules.most_events as usize).max(super::mark::LEAST),
         "labels are not in order",
     )?;
     ensure(saved.tiles.len() == plan.tiled.len(), "tiles are missing")?;

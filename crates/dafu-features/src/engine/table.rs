@@ -218,7 +218,7 @@ impl Log {
         let mut past = self.as_of(plan, now, again.then_some(&entry), rules);
         if again {
             past.remove_from_tiles(plan, event);
-            past.hide(now, short(event.head.id));
+            past.hide(plan, now);
         }
         past.read(plan, (&plan.before, event), rules, out);
         if passes {
@@ -248,7 +248,7 @@ impl Log {
         if let (Some(after), true, true) = (rules.known_after, fraud, plan.labels.is_some()) {
             let (time, id) = (event.head.time, short(event.head.id));
             let mark = Mark::fraud(time, id, time.saturating_add(after));
-            self.mark_fraud(&mark, rules.most_events);
+            self.mark_fraud(plan, &mark, rules.most_events);
         }
     }
 }
