@@ -99,6 +99,18 @@ pub enum TransactionStatus {
     ChargedBack,
 }
 
+impl TransactionStatus {
+    /// The name: `approved`, `declined`, `reversed`, `charged_back`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::Reversed => "reversed",
+            Self::ChargedBack => "charged_back",
+        }
+    }
+}
+
 /// The value of a further column.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

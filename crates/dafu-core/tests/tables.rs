@@ -114,6 +114,7 @@ fn transactions_become_columns_and_lose_nothing() {
             "category",
             "device",
             "ip",
+            "status",
             "user_latitude",
             "user_longitude",
             "extra_amount",

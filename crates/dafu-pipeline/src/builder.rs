@@ -2,9 +2,10 @@
 
 #[cfg(feature = "iforest")]
 use crate::SampleSize;
+use crate::features::{Features, reads_labels};
 use crate::{ModelsFile, OneOrMany, PipelineError, Trainer};
 use dafu_core::{Bands, Role, StageSpec};
-use dafu_features::PreprocessorParams;
+use dafu_features::{FeatureSet, Labels, PreprocessorParams};
 use std::collections::BTreeMap;
 
 /// Name of the forest's block in a `models.json`, and of its stage.
@@ -14,7 +15,7 @@ const FOREST_BLOCK: &str = "isolation_forest";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Supervised with at least 100 known frauds in the history and both classes, else unsupervised. Labels are
-    /// counted in any case, and read by an encoding that asks for them.
+    /// counted in any case, and read by an encoding or a set of features that asks for them.
     #[default]
     Auto,
     /// Labels of the history choose the threshold, those of its last fifth where it has at least 10 frauds; without
@@ -42,6 +43,8 @@ pub struct DetectorBuilder {
     levels: Vec<f64>,
     main_level: usize,
     roles: BTreeMap<String, Role>,
+    features: Option<FeatureSet>,
+    warm_up: f64,
     preprocessor: PreprocessorParams,
     #[cfg(feature = "iforest")]
     forest: dafu_iforest::IsolationForestParams,
@@ -64,6 +67,8 @@ impl Default for DetectorBuilder {
             levels: vec![0.01, 0.05, 0.1],
             main_level: 0,
             roles: BTreeMap::new(),
+            features: None,
+            warm_up: 0.1,
             preprocessor: PreprocessorParams::default(),
             #[cfg(feature = "iforest")]
             forest: dafu_iforest::IsolationForestParams::default(),
@@ -87,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) levels: Vec<f64>,
     pub(crate) main_level: usize,
     pub(crate) roles: BTreeMap<String, Role>,
+    pub(crate) features: Option<Features>,
+    pub(crate) warm_up: f64,
     pub(crate) preprocessor: PreprocessorParams,
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
     pub(crate) bands: Bands,
@@ -128,6 +135,55 @@ impl DetectorBuilder {
     #[must_use]
     pub fn role(mut self, column: impl Into<String>, role: Role) -> Self {
         self.roles.insert(column.into(), role);
+        self
+    }
+
+    /// Adds features of past events: what the user, the merchant, the device and others did before. Default: none.
+    ///
+    /// The history is gone through in order of time ([`TimeSorted`](dafu_features::TimeSorted) brings it into that
+    /// order), and each of its rows gets the features as of its own time, never what came later. They join the columns
+    /// of the source as numbers: the preprocessor fills in what is missing, and settings for a feature are given to it
+    /// under the feature's name. What the set computes from the event itself (amount, logarithm, hour, weekday, weekend,
+    /// night, distance from home) the preprocessor leaves to it. Afterwards [`Detector::score`](crate::Detector::score)
+    /// goes on from where the history ends.
+    ///
+    /// **Labels** reach features by the set's own rule. [`Labels::AfterDelay`] reads those of the history, each as known
+    /// so long after its event; later ones come with transactions that have a label, or through
+    /// [`Detector::feedback`](crate::Detector::feedback). A history has no label events: with [`Labels::Events`], the
+    /// default of sets, features that read labels have nothing to learn from and are taken out
+    /// ([`FeatureSet::without_labels`]). So they are where the history has no label, and in [`Mode::Unsupervised`], which
+    /// reads none. A set that reads labels and remembers no transactions by id
+    /// ([`StateLimits::remembered_transactions`](dafu_features::StateLimits::remembered_transactions) is 0) is made to
+    /// remember as many as [`DetectorBuilder::remembered`] says, so that feedback by id finds them.
+    ///
+    /// The first tenth of the history fills the memory and is not learned from ([`DetectorBuilder::warm_up`]).
+    ///
+    /// The source needs columns for time and transaction id, and for the user where the set asks for users.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), dafu_pipeline::PipelineError> {
+    /// use dafu_features::{FeatureSet, Labels, Span};
+    /// use dafu_pipeline::Detector;
+    ///
+    /// let set = FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)));
+    /// let trainer = Detector::builder().features(set).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn features(mut self, set: FeatureSet) -> Self {
+        self.features = Some(set);
+        self
+    }
+
+    /// Sets the share of the history, counted in rows from its beginning, that fills the memory of the set of features
+    /// and is not learned from, 0 to 0.9. Default 0.1; without meaning for a detector without a set.
+    ///
+    /// At the beginning of a history nobody has a past, so that everything looks unusual: learned from, those rows
+    /// take up the share of alerts that the thresholds were asked for.
+    #[must_use]
+    pub fn warm_up(mut self, share: f64) -> Self {
+        self.warm_up = share;
         self
     }
 
@@ -194,8 +250,9 @@ impl DetectorBuilder {
     ///
     /// # Errors
     ///
-    /// [`PipelineError`] for levels, thresholds and sizes out of range, for two stages of one name, and for a
-    /// `models.json` that asks for a stage that is not there.
+    /// [`PipelineError`] for levels, thresholds and sizes out of range, for two stages of one name, for a
+    /// `models.json` that asks for a stage that is not there, and as
+    /// [`FeatureEngine::new`](dafu_features::FeatureEngine::new) for a set of features.
     pub fn build(mut self) -> Result<Trainer, PipelineError> {
         #[cfg_attr(
             not(feature = "iforest"),
@@ -235,7 +292,15 @@ impl DetectorBuilder {
                 got,
             });
         }
+        if !(0.0..=0.9).contains(&self.warm_up) {
+            let got = self.warm_up;
+            return Err(PipelineError::WarmUp { got });
+        }
         self.preprocessor.check()?;
+        let features = self.features.take();
+        let features = features
+            .map(|set| Features::new(&self.adapted(set)))
+            .transpose()?;
         #[cfg(feature = "iforest")]
         if self.stages.is_empty() || forest_asked_for {
             if let Some(seed) = self.seed {
@@ -266,6 +331,8 @@ impl DetectorBuilder {
             levels: self.levels,
             main_level: self.main_level,
             roles: self.roles,
+            features,
+            warm_up: self.warm_up,
             preprocessor: self.preprocessor,
             stages: self.stages,
             bands: self.bands,
@@ -273,6 +340,17 @@ impl DetectorBuilder {
             sample_rows: self.sample_rows,
             remembered: self.remembered,
         }))
+    }
+
+    /// The set as the mode and the memory want it.
+    fn adapted(&self, mut set: FeatureSet) -> FeatureSet {
+        if self.mode == Mode::Unsupervised || set.labels == Labels::Events {
+            return set.without_labels().labels(Labels::Events);
+        }
+        if set.limits.remembered_transactions == 0 && reads_labels(&set) {
+            set.limits.remembered_transactions = u32::try_from(self.remembered).unwrap_or(u32::MAX);
+        }
+        set
     }
 
     fn apply(&mut self, file: &ModelsFile) -> Result<(), PipelineError> {

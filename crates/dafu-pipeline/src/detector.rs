@@ -1,14 +1,15 @@
 //! The fitted detector: an immutable model and the memory of one writer.
 
-use crate::answers::Answers;
 use crate::evaluate::{EvaluateOptions, Sink};
+use crate::memory::Memory;
 use crate::model::{DetectorModel, with_roles};
 use crate::reasons::assessment;
 use crate::{DetectorBuilder, PipelineError};
 use dafu_core::{
-    Assessment, Evaluation, FeatureRow, Role, Score, SourceError, StageInput, StageState, Table,
+    Assessment, Evaluation, FeatureRow, Feedback, Role, Score, SourceError, StageInput, Table,
     TableSource, Transaction, TransactionId,
 };
+use dafu_features::FeatureEngine;
 use std::sync::Arc;
 
 /// Scores transactions. Made by [`Trainer::fit`](crate::Trainer::fit), or from a saved one by [`Detector::load`].
@@ -20,8 +21,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Detector {
     model: Arc<DetectorModel>,
-    states: Vec<Box<dyn StageState>>,
-    answers: Answers,
+    memory: Memory,
 }
 
 impl Detector {
@@ -32,13 +32,13 @@ impl Detector {
 
     /// A detector without memory of past events around a model.
     pub fn from_model(model: Arc<DetectorModel>) -> Self {
-        let states = model.new_states();
-        let remembered = usize::try_from(model.facts.remembered).unwrap_or(usize::MAX);
-        Self {
-            model,
-            states,
-            answers: Answers::new(remembered),
-        }
+        Self::with_engine(model, None)
+    }
+
+    /// A detector whose engine has gone through a history.
+    pub(crate) fn with_engine(model: Arc<DetectorModel>, engine: Option<FeatureEngine>) -> Self {
+        let memory = Memory::new(&model, engine);
+        Self { model, memory }
     }
 
     /// The model.
@@ -46,16 +46,31 @@ impl Detector {
         &self.model
     }
 
+    /// The engine behind the features of past events, where the detector has a set of them: counts of late events,
+    /// duplicates and labels without a transaction, and the size of its memory.
+    pub fn engine(&self) -> Option<&FeatureEngine> {
+        self.memory.engine()
+    }
+
     /// Scores a transaction and records it.
     ///
     /// The same transaction again (same id, same content) gets the first answer and is recorded once. Answers are
     /// remembered for the last [`DetectorBuilder::remembered`] transactions.
     ///
+    /// With [`DetectorBuilder::features`], events may come late as the set's
+    /// [`Lateness`](dafu_features::Lateness) says: within its bound they are inserted at their time; later ones are
+    /// scored by what is still known of their time, and later features do not know them. The first event after fitting
+    /// copies the memory of features, since [`Detector::evaluate`] goes on from where the history ends.
+    ///
     /// # Errors
     ///
-    /// [`PipelineError::Conflict`] for an id that came before with other content; otherwise as a stage or the
-    /// preprocessor fails. Then no answer is remembered; where a stage's memory failed, those of the stages before it
-    /// have taken the event.
+    /// [`PipelineError::Conflict`] for an id that came before with other content; otherwise as the preprocessor, the
+    /// set of features or a stage fails. Then no answer is remembered.
+    ///
+    /// A record that the preprocessor or the set refuses leaves no trace. Where a stage fails, the features have taken
+    /// the event, which happened after all: the same transaction again has the same features and is counted once there,
+    /// for as long as [`FeatureSet::duplicates_within`](dafu_features::FeatureSet::duplicates_within) says. Where a
+    /// stage's memory failed, those of the stages before it have taken it, too.
     ///
     /// # Complexity
     ///
@@ -64,17 +79,17 @@ impl Detector {
         if let Some(answer) = self.answered(transaction)? {
             return Ok(answer);
         }
-        let row = self.features_of(transaction)?;
+        let source = self.model.source_table(transaction)?;
+        let of_set = self.memory.observe(transaction)?;
+        let row = self.model.row(&source, of_set.as_deref())?;
         let answer = self.assess(transaction, &row)?;
-        let input = StageInput {
+        self.memory.record(&StageInput {
             row: FeatureRow::new(self.model.schema(), &row)?,
             transaction: Some(transaction),
             explain: false,
-        };
-        for state in &mut self.states {
-            state.record(&input)?;
-        }
-        self.answers.remember(transaction.content_hash(), &answer);
+        })?;
+        let hash = transaction.content_hash();
+        self.memory.answers.remember(hash, &answer);
         Ok(answer)
     }
 
@@ -83,15 +98,38 @@ impl Detector {
     /// # Errors
     ///
     /// As [`Detector::score`].
+    ///
+    /// # Complexity
+    ///
+    /// As [`Detector::score`], and linear in the events that the set of features remembers of the entities of the
+    /// transaction.
     pub fn peek(&self, transaction: &Transaction) -> Result<Assessment, PipelineError> {
         if let Some(answer) = self.answered(transaction)? {
             return Ok(answer);
         }
-        self.assess(transaction, &self.features_of(transaction)?)
+        let source = self.model.source_table(transaction)?;
+        let of_set = self.memory.peek(transaction)?;
+        let row = self.model.row(&source, of_set.as_deref())?;
+        self.assess(transaction, &row)
+    }
+
+    /// Takes a label that became known: the memories of the stages, and features of transactions from
+    /// [`Feedback::known_at`] on. Answers that were given stay as they are.
+    ///
+    /// Returns whether the features know the transaction, which is to be among the last
+    /// [`StateLimits::remembered_transactions`](dafu_features::StateLimits::remembered_transactions), scored or of the
+    /// history; false for a detector without a set of features. Where it does not, the label is counted in
+    /// [`EngineStats::unmatched`](dafu_features::EngineStats::unmatched).
+    ///
+    /// # Errors
+    ///
+    /// As a stage fails; then the stages before it have taken the label.
+    pub fn feedback(&mut self, feedback: &Feedback) -> Result<bool, PipelineError> {
+        self.memory.feedback(feedback)
     }
 
     fn answered(&self, transaction: &Transaction) -> Result<Option<Assessment>, PipelineError> {
-        let Some((first, answer)) = self.answers.find(&transaction.transaction_id) else {
+        let Some((first, answer)) = self.memory.answers.find(&transaction.transaction_id) else {
             return Ok(None);
         };
         let second = transaction.content_hash();
@@ -106,16 +144,10 @@ impl Detector {
         })
     }
 
-    fn features_of(&self, transaction: &Transaction) -> Result<Vec<f64>, PipelineError> {
-        let inputs = self.model.inputs.iter().map(|(name, role)| (name, *role));
-        let table = Table::from_transactions_like(inputs, std::slice::from_ref(transaction));
-        let mut row = vec![0.0; self.model.schema().width()];
-        self.model.preprocessor.transform_row(&table, 0, &mut row)?;
-        Ok(row)
-    }
-
     fn assess(&self, transaction: &Transaction, row: &[f64]) -> Result<Assessment, PipelineError> {
-        let (evidence, risk) = self.model.evaluate(row, Some(transaction), &self.states)?;
+        let (evidence, risk) = self
+            .model
+            .evaluate(row, Some(transaction), &self.memory.states)?;
         assessment(
             &self.model,
             transaction.transaction_id.clone(),
@@ -124,17 +156,24 @@ impl Detector {
         )
     }
 
-    /// The risk of every row of a table, in order. The memory of this detector is neither read nor changed.
+    /// The risk of every row of a table, in order. The memory of this detector is not changed.
+    ///
+    /// Stages with a memory begin without one. Features of past events go on from a copy of this detector's memory,
+    /// as if the rows came now, in order of time; a table that begins before the newest event that the memory knows
+    /// (by more than the set's bound for late events) begins without one, since the memory as it was at that time is
+    /// gone.
     ///
     /// # Errors
     ///
     /// As [`DetectorModel::score_table`].
     pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
-        self.model.score_table(table)
+        self.model.score_table_from(table, self.memory.engine())
     }
 
     /// Full assessments, with reasons, of some rows of a table, each as if nothing had come before. A row without a
     /// transaction id, or with one that is not allowed, gets the id `row-` and its record number.
+    ///
+    /// Features of past events are those of [`Detector::score_table`]: the whole table is gone through.
     ///
     /// # Errors
     ///
@@ -150,11 +189,18 @@ impl Detector {
                 rows: table.rows(),
             });
         }
-        let table = table.select(rows);
-        let tagged = with_roles(&table, &self.model.roles)?;
-        let features = self.model.preprocessor.transform(&tagged)?;
+        let tagged = with_roles(table, &self.model.roles)?;
+        let engine = self.model.engine_for(&tagged, self.memory.engine());
+        let (tagged, features) = if let Some(mut engine) = engine {
+            let features = self.model.rows(&tagged, Some(&mut engine))?;
+            (tagged.select(rows), features.select(rows)?)
+        } else {
+            let tagged = tagged.select(rows);
+            let features = self.model.rows(&tagged, None)?;
+            (tagged, features)
+        };
         let records = self.model.records(&tagged)?;
-        let ids = table
+        let ids = tagged
             .by_role(Role::TransactionId)
             .and_then(|column| column.texts());
         let states = self.model.new_states();
@@ -165,7 +211,7 @@ impl Detector {
                     .and_then(|id| TransactionId::new(id).ok());
                 let id = match given {
                     Some(id) => id,
-                    None => TransactionId::new(format!("row-{}", table.row_numbers()[row]))?,
+                    None => TransactionId::new(format!("row-{}", tagged.row_numbers()[row]))?,
                 };
                 let values = features.row(row)?.values().to_vec();
                 let found = self.model.evaluate(
@@ -183,6 +229,11 @@ impl Detector {
     /// Whether the figures are in-sample is found out from event times: they are when a judged row is no later than
     /// the end of training, or when there are no times to tell.
     ///
+    /// With [`DetectorBuilder::features`], every row has the features as of its own time. They go on from the memory at
+    /// the end of the history that was learned from, whatever was scored since; a source that begins before that end
+    /// (by more than the set's bound for late events) is gone through without any memory of what came before it, as
+    /// when learning. The rows are taken, and handed on, in order of time.
+    ///
     /// # Errors
     ///
     /// As [`Detector::evaluate_with`].
@@ -197,19 +248,21 @@ impl Detector {
     ///
     /// # Errors
     ///
-    /// [`PipelineError`] when the source cannot be read, a column is missing, or `sink` fails.
+    /// [`PipelineError`] when the source cannot be read, a column is missing, or `sink` fails; with a set of features
+    /// also for rows without a time, and [`PipelineError::MissingRole`].
     ///
     /// # Complexity
     ///
     /// One pass over the source; memory as [`dafu_core::evaluation::EvaluationBuilder`], whatever the number of
-    /// rows.
+    /// rows. With a set of features a further pass to see whether rows are in order of time, what
+    /// [`TimeSorted`](dafu_features::TimeSorted) takes where they are not, and a copy of the features' memory.
     pub fn evaluate_with<S: TableSource + ?Sized>(
         &self,
         source: &S,
         options: &EvaluateOptions<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<Evaluation, PipelineError> {
-        crate::evaluate::evaluate(&self.model, &source, options, sink)
+        crate::evaluate::evaluate(&self.model, self.memory.trained(), &source, options, sink)
     }
 }
 

@@ -35,6 +35,12 @@ pub enum PipelineError {
         /// The threshold.
         got: f64,
     },
+    /// The part of the history that fills the memory of features is no share, or leaves next to nothing.
+    #[error("`warm_up` must be a share from 0 to 0.9, got {got}")]
+    WarmUp {
+        /// The share.
+        got: f64,
+    },
     /// A setting is too small to work with.
     #[error("{name} must be at least {least}, got {got}")]
     TooSmall {
@@ -119,6 +125,15 @@ pub enum PipelineError {
     /// A split by time was asked for, and the table has no time column.
     #[error("a split by time needs a column with role time")]
     NoTime,
+    /// A source lacks a column that features of past events need.
+    #[error(
+        "the set of features needs a column with role {role}, and there is none: give one that role with \
+         `DetectorBuilder::role`"
+    )]
+    MissingRole {
+        /// The role.
+        role: Role,
+    },
     /// A row number is past the end of its table.
     #[error("row {row} of a table with {rows} rows")]
     Row {

@@ -2,12 +2,15 @@
 
 use crate::PipelineError;
 use crate::model::{DetectorModel, with_roles};
+use crate::tagged::Tagged;
 use dafu_core::evaluation::{EvaluationBuilder, EvaluationSpec, Observation, Scope};
 use dafu_core::table::TextColumn;
 use dafu_core::{
     Dataset, Evaluation, NoProgress, Progress, Role, Score, SourceError, StableHasher, Table,
     TableSource,
 };
+use dafu_features::{FeatureEngine, TimeSortParams, TimeSorted};
+use std::cell::Cell;
 
 /// Takes every scored chunk: the table and one risk a row.
 pub type Sink<'a> = dyn FnMut(&Table, &[Score]) -> Result<(), SourceError> + 'a;
@@ -79,8 +82,10 @@ impl Currency {
     }
 }
 
+/// Features of past events begin with a copy of the memory of `engine`, where there is one.
 pub(crate) fn evaluate(
     model: &DetectorModel,
+    engine: Option<&FeatureEngine>,
     source: &dyn TableSource,
     options: &EvaluateOptions<'_>,
     sink: &mut Sink<'_>,
@@ -104,13 +109,31 @@ pub(crate) fn evaluate(
         exact_rows: options.exact_rows,
     });
     let columns = axes.map(|[(x, _), (y, _)]| (*x as usize, *y as usize));
+    let (tagged, sorted);
+    let source: &dyn TableSource = if let Some(features) = &model.features {
+        tagged = Tagged {
+            source,
+            roles: &model.roles,
+            without_labels: false,
+            labelled: Cell::default(),
+        };
+        features.require_of(&tagged)?;
+        sorted = TimeSorted::new(&tagged, &TimeSortParams::default())?;
+        &sorted
+    } else {
+        source
+    };
     let (mut done, total) = (0, source.rows_hint());
     let mut currency = Currency::default();
     let mut states = model.new_states();
+    let mut memory: Option<FeatureEngine> = None;
     for table in source.chunks()? {
         let table = table?;
         let tagged = with_roles(&table, &model.roles)?;
-        let features = model.preprocessor.transform(&tagged)?;
+        if memory.is_none() {
+            memory = model.engine_for(&tagged, engine);
+        }
+        let features = model.rows(&tagged, memory.as_mut())?;
         let scores =
             model.score_dataset(&features, model.records(&tagged)?.as_deref(), &mut states)?;
         currency.see(&tagged);

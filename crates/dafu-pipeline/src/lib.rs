@@ -16,8 +16,48 @@
 //! ```
 //!
 //! A history is anything that gives tables ([`dafu_core::TableSource`]): a slice of transactions, a file, a table.
-//! Fitting reads it twice in bounded memory. Stages join through [`dafu_core::StageSpec`]; a stage of your own is
+//! Fitting reads it twice in bounded memory, once more with features of past events. Stages join through [`dafu_core::StageSpec`]; a stage of your own is
 //! added with [`DetectorBuilder::stage`] and loaded through a [`dafu_core::StageRegistry`].
+//!
+//! # What happened before
+//!
+//! A payment alone says little. With [`DetectorBuilder::features`] a detector also sees what its user, merchant, device
+//! and network did before it: how often, how much, where, and with what labels, each as of the time of the payment. The
+//! history is gone through in order of time; single transactions go on from where it ends, with the same bits as in
+//! batch.
+//!
+//! ```
+//! use dafu_features::{FeatureSet, Labels, Span};
+//! use dafu_pipeline::Detector;
+//! use dafu_sim::SimulatorParams;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let history: Vec<_> = SimulatorParams::default().days(30).users(50).seed(7).simulator()?.collect();
+//! let (past, today) = history.split_at(history.len() - 100);
+//!
+//! // Labels stand on the records, and are known a week later.
+//! let set = FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)));
+//! let mut detector = Detector::builder().features(set).seed(1).build()?.fit(past)?;
+//! for transaction in today {
+//!     let assessment = detector.score(transaction)?;
+//!     if assessment.is_fraud {
+//!         println!("{:.2} {}", assessment.risk_score.get(), assessment.reasons[0].text);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | call | features of past events | memory afterwards |
+//! |---|---|---|
+//! | [`Detector::score`] | go on from the memory | has the event, once |
+//! | [`Detector::peek`] | go on from the memory | as before |
+//! | [`Detector::score_table`], [`Detector::assess_table`] | go on from a copy of the memory, row after row | as before |
+//! | [`Detector::evaluate`] | go on from where the history ended | as before |
+//! | [`Detector::feedback`] | later events see the label | has the label |
+//!
+//! Tables and sources that begin before that memory ends go on from none, since what was known then is gone. A saved
+//! model ([`Detector::to_bytes`]) holds the set and its key, and no memory: a loaded detector begins without.
 //!
 //! Use `dafu-iforest` alone when all you have are rows of numbers.
 //!
@@ -35,8 +75,11 @@ mod builder;
 mod detector;
 mod error;
 mod evaluate;
+mod features;
 #[cfg(feature = "iforest")]
 mod forest_stage;
+mod inputs;
+mod memory;
 mod model;
 mod models_file;
 mod reasons;
@@ -44,6 +87,7 @@ mod records;
 mod risk_map;
 mod sample;
 mod saved;
+mod tagged;
 mod time_slice;
 mod trainer;
 mod training_rows;

@@ -1,5 +1,7 @@
 //! What fitting learned: immutable and shared.
 
+use crate::features::{Features, begin, first_time};
+use crate::inputs::{Inputs, renamed};
 use crate::records::records;
 use crate::{PipelineError, RiskMap};
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
@@ -7,7 +9,7 @@ use dafu_core::{
     Bands, Column, Dataset, Evidence, FeatureRow, Role, Schema, Score, Stage, StageInput,
     StageState, Table, Transaction,
 };
-use dafu_features::Preprocessor;
+use dafu_features::{FeatureEngine, FeatureSet, Preprocessor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +17,8 @@ use std::sync::Arc;
 /// A fitted detector without its memory of past events. Immutable; clones of the [`Arc`] around it are cheap.
 #[derive(Debug)]
 pub struct DetectorModel {
-    pub(crate) preprocessor: Preprocessor,
-    /// Names and roles that the preprocessor reads.
-    pub(crate) inputs: Vec<(Arc<str>, Role)>,
+    pub(crate) inputs: Inputs,
+    pub(crate) features: Option<Features>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) stages: Vec<Box<dyn Stage>>,
     /// One map a stage, from its score to its tail; used when there are several stages.
@@ -79,12 +80,19 @@ impl Facts {
 impl DetectorModel {
     /// The features that the stages see.
     pub fn schema(&self) -> &Arc<Schema> {
-        self.preprocessor.schema()
+        &self.inputs.schema
     }
 
-    /// How columns become features, with the report of what each column became.
+    /// How columns become features, with the report of what each column became. The columns of a set of features are
+    /// called `set.` and the name of the feature there; in [`DetectorModel::schema`] they have their own names.
     pub fn preprocessor(&self) -> &Preprocessor {
-        &self.preprocessor
+        &self.inputs.preprocessor
+    }
+
+    /// The set of features of past events, where the detector has one, as it is used: without features that read
+    /// labels after unsupervised learning.
+    pub fn features(&self) -> Option<&FeatureSet> {
+        self.features.as_ref().map(Features::set)
     }
 
     /// The stages.
@@ -125,7 +133,8 @@ impl DetectorModel {
         self.facts.trained
     }
 
-    /// Rows of the history that were read, and rows that the stages were fitted on.
+    /// Rows of the history that were learned from, those that only filled the memory of features aside; and rows that
+    /// the stages were fitted on, which are a sample of them.
     pub fn training_rows(&self) -> (u64, u64) {
         (self.facts.population, self.facts.rows)
     }
@@ -140,23 +149,86 @@ impl DetectorModel {
         self.hash
     }
 
-    /// The risk of every row of a table, in order; stages with a memory begin without one.
+    /// The risk of every row of a table, in order; stages with a memory, and features of past events, begin without
+    /// one, so that rows know of the rows before them in the table alone.
     ///
     /// # Errors
     ///
-    /// When a column is missing or holds a value that the preprocessor does not take, or a stage fails.
+    /// When a column is missing or holds a value that the preprocessor or the set of features does not take, or a
+    /// stage fails.
     ///
     /// # Complexity
     ///
     /// O(rows x features) for the features, plus what the stages cost.
     pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
+        self.score_table_from(table, None)
+    }
+
+    /// As [`DetectorModel::score_table`], with features that begin with a copy of an engine's memory.
+    pub(crate) fn score_table_from(
+        &self,
+        table: &Table,
+        engine: Option<&FeatureEngine>,
+    ) -> Result<Vec<Score>, PipelineError> {
         let tagged = with_roles(table, &self.roles)?;
-        let features = self.preprocessor.transform(&tagged)?;
+        let features = self.rows(&tagged, self.engine_for(&tagged, engine).as_mut())?;
         self.score_dataset(
             &features,
             self.records(&tagged)?.as_deref(),
             &mut self.new_states(),
         )
+    }
+
+    /// An engine to take the rows of a source from its first table on.
+    pub(crate) fn engine_for(
+        &self,
+        first: &Table,
+        engine: Option<&FeatureEngine>,
+    ) -> Option<FeatureEngine> {
+        let features = self.features.as_ref()?;
+        Some(match engine {
+            Some(engine) => begin(engine, first_time(first)),
+            None => features.fresh(),
+        })
+    }
+
+    /// The rows of a table as the stages see them; the engine takes the events.
+    pub(crate) fn rows(
+        &self,
+        table: &Table,
+        engine: Option<&mut FeatureEngine>,
+    ) -> Result<Dataset, PipelineError> {
+        let (Some(features), Some(engine)) = (&self.features, engine) else {
+            return Ok(self.inputs.preprocessor.transform(table)?);
+        };
+        features.require(table)?;
+        let found = engine.observe_table(table)?;
+        let joined = features.join(table, found.values())?;
+        let dataset = self.inputs.preprocessor.transform(&joined)?;
+        renamed(&dataset, &self.inputs.schema)
+    }
+
+    /// Whether an event can become features whatever the set gives: tried before the set takes note of it, so that a
+    /// record that cannot be scored leaves no trace. Gives the columns of the source.
+    pub(crate) fn source_table(&self, transaction: &Transaction) -> Result<Table, PipelineError> {
+        let table = self.inputs.source_table(transaction);
+        let mut numbers = table.columns().iter().filter_map(Column::numbers);
+        if let Some(features) = &self.features
+            && numbers.any(|numbers| numbers.iter().any(|number| number.is_infinite()))
+        {
+            let width = features.set().features.len();
+            self.inputs.row(&table, Some(&vec![f64::NAN; width]))?;
+        }
+        Ok(table)
+    }
+
+    /// The features of an event from the columns of the source and the features of the set.
+    pub(crate) fn row(
+        &self,
+        source: &Table,
+        of_set: Option<&[f64]>,
+    ) -> Result<Vec<f64>, PipelineError> {
+        self.inputs.row(source, of_set)
     }
 
     /// The risk of every row, given what the stages remember; the rows are recorded.

@@ -39,11 +39,17 @@ pub(crate) fn assessment(
     let shares = feature_shares(model, &evidence);
     let mut explanations: BTreeMap<String, f64> =
         ALWAYS.map(|group| (group.risk_name(), 0.0)).into();
+    let mut by_group: BTreeMap<FeatureGroup, f64> = BTreeMap::new();
     for (feature, share) in model.schema().features().iter().zip(&shares) {
         if *share > 0.0 {
-            *explanations.entry(feature.group.risk_name()).or_default() += share * risk.get();
+            *by_group.entry(feature.group).or_default() += share * risk.get();
         }
     }
+    explanations.extend(
+        by_group
+            .iter()
+            .map(|(group, sum)| (group.risk_name(), *sum)),
+    );
     let mut reasons: Vec<Reason> = evidence.iter().flat_map(|e| e.reasons.clone()).collect();
     let mut strongest: Vec<usize> = (0..shares.len()).filter(|&at| shares[at] > 0.0).collect();
     strongest.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
@@ -72,7 +78,7 @@ pub(crate) fn assessment(
         evidence,
         model_hash: model.hash(),
         rule_set_hash: None,
-        schema_hash: model.schema().hash(),
+        schema_hash: model.schema_hash(),
     })
 }
 

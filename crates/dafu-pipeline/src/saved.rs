@@ -1,17 +1,20 @@
 //! Saving and loading a detector's model.
 
+use crate::features::Features;
+use crate::inputs::Inputs;
 use crate::model::{DetectorModel, Facts};
 use crate::{Detector, PipelineError, RiskMap};
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::{Dataset, Role, SchemaHash, StableHasher, StageRegistry};
-use dafu_features::Preprocessor;
+use dafu_features::{FeatureSet, Preprocessor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Kind of the envelope around a detector.
 const KIND: &str = "dafu.detector";
-const SCHEMA_VERSION: u16 = 1;
+/// 1: without a set of features.
+const SCHEMA_VERSION: u16 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct SavedDetector {
@@ -21,6 +24,33 @@ struct SavedDetector {
     stage_maps: Vec<RiskMap>,
     risk_map: RiskMap,
     facts: Facts,
+    /// The set of features as JSON: its text form has defaults and refuses unknown keys, which postcard cannot.
+    features: Option<String>,
+}
+
+/// The layout of version 1.
+#[derive(Deserialize)]
+struct SavedDetectorV1 {
+    preprocessor: Vec<u8>,
+    roles: BTreeMap<String, Role>,
+    stages: Vec<Vec<u8>>,
+    stage_maps: Vec<RiskMap>,
+    risk_map: RiskMap,
+    facts: Facts,
+}
+
+impl From<SavedDetectorV1> for SavedDetector {
+    fn from(saved: SavedDetectorV1) -> Self {
+        Self {
+            preprocessor: saved.preprocessor,
+            roles: saved.roles,
+            stages: saved.stages,
+            stage_maps: saved.stage_maps,
+            risk_map: saved.risk_map,
+            facts: saved.facts,
+            features: None,
+        }
+    }
 }
 
 /// A registry with the decoders of all stages of this crate. Register your own beside them.
@@ -50,18 +80,20 @@ impl DetectorModel {
             .iter()
             .map(|stage| stage.save())
             .collect::<Result<_, _>>()?;
+        let features = self.features().map(serde_json::to_string).transpose();
         let saved = SavedDetector {
-            preprocessor: self.preprocessor.to_bytes()?,
+            preprocessor: self.preprocessor().to_bytes()?,
             roles: self.roles.clone(),
             stages,
             stage_maps: self.stage_maps.clone(),
             risk_map: self.risk_map.clone(),
             facts: self.facts.clone(),
+            features: features.map_err(|error| broken(error.to_string()))?,
         };
         Ok(Envelope::encode(
             KIND,
             SCHEMA_VERSION,
-            self.schema().hash(),
+            self.schema_hash(),
             &saved,
         )?)
     }
@@ -77,9 +109,18 @@ impl DetectorModel {
     /// Every way in which the bytes are no sound detector within the limits; an unknown kind of stage is named.
     pub fn from_bytes(bytes: &[u8], registry: &StageRegistry) -> Result<Self, PipelineError> {
         let envelope = Envelope::expect(bytes, KIND, SCHEMA_VERSION, registry.limits())?;
-        let saved: SavedDetector = envelope.decode()?;
+        let saved: SavedDetector = match envelope.header().schema_version() {
+            ..=1 => envelope.decode::<SavedDetectorV1>()?.into(),
+            _ => envelope.decode()?,
+        };
         let preprocessor = Preprocessor::from_bytes_within(&saved.preprocessor, registry.limits())?;
-        let got = preprocessor.schema().hash();
+        let features = saved.features.as_deref();
+        let features = features
+            .map(|text| decode_features(text, registry.limits()))
+            .transpose()?
+            .map(|features| features.read_by(&preprocessor));
+        let inputs = Inputs::new(preprocessor, features.as_ref())?;
+        let got = inputs.schema_hash;
         let expected = envelope.header().schema_hash();
         if expected != got {
             return Err(ModelError::SchemaHash { expected, got }.into());
@@ -95,33 +136,22 @@ impl DetectorModel {
             && saved.stage_maps.len() == stages.len()
             && saved.stage_maps.iter().all(maps_fit)
             && maps_fit(&saved.risk_map)
-            && saved.facts.is_sound(preprocessor.schema().width());
+            && saved.facts.is_sound(inputs.schema.width());
         if !sound {
-            let what = "stages, maps, thresholds and features do not fit together".to_owned();
-            return Err(ModelError::Payload {
-                kind: KIND.to_owned(),
-                what,
-            }
-            .into());
+            let what = "stages, maps, thresholds and features do not fit together";
+            return Err(broken(what.to_owned()).into());
         }
         // A stage for other features is found out now, not at the first event.
-        let width = preprocessor.schema().width();
-        let row = Dataset::new(
-            Arc::clone(preprocessor.schema()),
-            ndarray::Array2::zeros((1, width)),
-        )?;
+        let zeros = ndarray::Array2::zeros((1, inputs.schema.width()));
+        let row = Dataset::new(Arc::clone(&inputs.schema), zeros)?;
         for stage in &stages {
             if let Some(scored) = stage.score_dataset(&row, &mut [0.0]) {
                 scored?;
             }
         }
-        let inputs = preprocessor
-            .inputs()
-            .map(|(name, role)| (Arc::from(name), role))
-            .collect();
         Ok(Self {
-            preprocessor,
             inputs,
+            features,
             roles: saved.roles,
             stages,
             stage_maps: saved.stage_maps,
@@ -133,12 +163,28 @@ impl DetectorModel {
 
     /// Identity of the features.
     pub fn schema_hash(&self) -> SchemaHash {
-        self.schema().hash()
+        self.inputs.schema_hash
+    }
+}
+
+/// A set of features from text of any origin.
+fn decode_features(text: &str, limits: &Limits) -> Result<Features, PipelineError> {
+    let set: FeatureSet = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
+    if set.features.len() as u64 > limits.max_features {
+        return Err(broken("more features than the limit".to_owned()).into());
+    }
+    Ok(Features::new(&set)?)
+}
+
+fn broken(what: String) -> ModelError {
+    ModelError::Payload {
+        kind: KIND.to_owned(),
+        what,
     }
 }
 
 impl Detector {
-    /// The model as bytes; the memory of past events is not part of it.
+    /// The model as bytes, with the set of features and the secret that the set hashes ids with; the memory of past events is not part of it.
     ///
     /// # Errors
     ///

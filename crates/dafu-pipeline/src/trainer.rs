@@ -3,16 +3,17 @@
 use crate::axes::telling_axes;
 use crate::builder::Settings;
 use crate::detector::Detector;
-use crate::model::{DetectorModel, Facts, combine, new_states, stage_scores, with_roles};
-use crate::training_rows::{Classes, Rows, medians, sample};
+use crate::features::Features;
+use crate::inputs::Inputs;
+use crate::model::{DetectorModel, Facts, combine, new_states, stage_scores};
+use crate::tagged::{Tagged, Told};
+use crate::training_rows::{Classes, Rows, WarmUp, medians, sample, too_few};
 use crate::{Detection, Mode, PipelineError, RiskMap};
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
-use dafu_core::table::Chunks;
-use dafu_core::{
-    History, Label, NoProgress, Progress, Role, Score, SourceError, Stage, Table, TableSource,
-};
-use std::borrow::Cow;
+use dafu_core::{History, Label, NoProgress, Progress, Score, Stage, TableSource};
+use dafu_features::{Fitter, Preprocessor, PreprocessorParams, TimeSortParams, TimeSorted};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Known frauds from which on auto mode learns from labels.
@@ -36,11 +37,14 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`PipelineError`] when the history cannot be read, has too few rows, or lacks what the mode needs.
+    /// [`PipelineError`] when the history cannot be read, has too few rows, or lacks what the mode needs; with a set of
+    /// features also for rows without a time, and [`PipelineError::MissingRole`].
     ///
     /// # Complexity
     ///
-    /// Two passes over the history. Memory: one chunk, the counts of the preprocessor and the sampled rows.
+    /// Two passes over the history. Memory: one chunk, the counts of the preprocessor and the sampled rows. With a set
+    /// of features a further pass to see whether rows are in order of time, what [`TimeSorted`] takes where they are
+    /// not, and what the set remembers.
     pub fn fit<S: TableSource + ?Sized>(&self, history: &S) -> Result<Detector, PipelineError> {
         self.fit_with(history, &NoProgress)
     }
@@ -56,18 +60,44 @@ impl Trainer {
         progress: &dyn Progress,
     ) -> Result<Detector, PipelineError> {
         let settings = &self.settings;
-        let source = Retold {
+        let tagged = Tagged {
             source: &history,
-            settings,
+            roles: &settings.roles,
+            without_labels: settings.mode == Mode::Unsupervised,
+            labelled: Cell::default(),
+        };
+        let mut features = settings.features.clone();
+        let mut warm_up = WarmUp::default();
+        let sorted;
+        let source: &dyn TableSource = if let Some(features) = &mut features {
+            features.require_of(&tagged)?;
+            sorted = TimeSorted::new(&tagged, &TimeSortParams::default())?;
+            warm_up = WarmUp::new(settings.warm_up, sorted.rows());
+            if !tagged.labelled.get() {
+                *features = features.without_labels()?;
+            }
+            &sorted
+        } else {
+            &tagged
+        };
+        let source = Told {
+            source,
             progress,
             step: "learn columns",
         };
-        let preprocessor = settings.preprocessor.fit(&source)?;
-        let source = Retold {
+        let params = &settings.preprocessor;
+        let preprocessor = match &features {
+            Some(features) => learn_columns(params, features, (&source, warm_up))?,
+            None => params.fit(&source)?,
+        };
+        let features = features.map(|features| features.read_by(&preprocessor));
+        let inputs = Inputs::new(preprocessor, features.as_ref())?;
+        let source = Told {
             step: "read training rows",
             ..source
         };
-        let mut sample = sample(settings, &preprocessor, &source)?;
+        let (mut sample, engine) =
+            sample(settings, (&inputs, features.as_ref()), (&source, warm_up))?;
         let mode = self.mode(sample.classes)?;
         if mode == LearningMode::Supervised {
             sample.dataset = sample
@@ -76,7 +106,7 @@ impl Trainer {
         }
         let learned = self.learn(sample.rows(), sample.population, progress)?;
         let (thresholds, chosen) = self.thresholds(mode, &learned, sample.rows(), progress)?;
-        let schema = Arc::clone(preprocessor.schema());
+        let schema = Arc::clone(&inputs.schema);
         let facts = Facts {
             mode,
             levels: settings.levels.clone(),
@@ -91,13 +121,9 @@ impl Trainer {
             seed: settings.seed,
             remembered: settings.remembered as u64,
         };
-        let inputs = preprocessor
-            .inputs()
-            .map(|(name, role)| (Arc::from(name), role))
-            .collect();
         let mut model = DetectorModel {
-            preprocessor,
             inputs,
+            features,
             roles: settings.roles.clone(),
             stages: learned.stages,
             stage_maps: learned.stage_maps,
@@ -106,7 +132,7 @@ impl Trainer {
             hash: 0,
         };
         model.hash = model.content_hash()?;
-        Ok(Detector::from_model(Arc::new(model)))
+        Ok(Detector::with_engine(Arc::new(model), engine))
     }
 
     /// Fits the stages on rows, and the maps from their scores to risk.
@@ -253,47 +279,34 @@ fn best_f1(labels: &[Label], risks: &[f64]) -> Result<Score, PipelineError> {
     Ok(Score::new(best.threshold)?)
 }
 
-/// A source under the user's roles, which tells how far it has been read.
-struct Retold<'a> {
-    source: &'a dyn TableSource,
-    settings: &'a Settings,
-    progress: &'a dyn Progress,
-    step: &'static str,
-}
-
-impl TableSource for Retold<'_> {
-    fn chunks(&self) -> Result<Chunks<'_>, SourceError> {
-        let total = self.source.rows_hint();
-        let mut done = 0;
-        let chunks = self.source.chunks()?.map(move |chunk| {
-            let table = chunk?;
-            done += table.rows() as u64;
-            self.progress.report(self.step, done, total);
-            retag(table, self.settings)
-        });
-        Ok(Box::new(chunks))
-    }
-
-    fn rows_hint(&self) -> Option<u64> {
-        self.source.rows_hint()
-    }
-}
-
-/// The table with the roles that the user gave; in unsupervised mode without its label column.
-fn retag<'t>(table: Cow<'t, Table>, settings: &Settings) -> Result<Cow<'t, Table>, SourceError> {
-    let mut roles = settings.roles.clone();
-    if settings.mode == Mode::Unsupervised {
-        let is_label = |column: &&dafu_core::Column| {
-            settings.roles.get(&*column.name).unwrap_or(&column.role) == &Role::Label
+/// Learns what becomes of which column, of the source and of the set of features.
+fn learn_columns(
+    params: &PreprocessorParams,
+    features: &Features,
+    (source, mut warm_up): (&dyn TableSource, WarmUp),
+) -> Result<Preprocessor, PipelineError> {
+    let mut engine = features.fresh();
+    let mut fitter: Option<Fitter> = None;
+    for table in source.chunks()? {
+        let table = table?;
+        let found = engine.observe_table(&table)?;
+        let rows = warm_up.rest_of(&table);
+        let joined = features.join(&table, found.values())?;
+        let joined = if rows.len() < table.rows() {
+            joined.select(&rows.collect::<Vec<_>>())
+        } else {
+            joined
         };
-        let labels = table.columns().iter().filter(is_label);
-        roles.extend(labels.map(|column| (column.name.to_string(), Role::Ignore)));
+        let fitter = if let Some(fitter) = &mut fitter {
+            fitter
+        } else {
+            let params = features.settings(params.clone(), &table);
+            fitter.insert(params.check()?.fitter())
+        };
+        fitter.observe(&joined)?;
     }
-    if roles.is_empty() {
-        return Ok(table);
-    }
-    let tagged = with_roles(&table, &roles).map_err(SourceError::new)?;
-    Ok(Cow::Owned(tagged.into_owned()))
+    let fitter = fitter.ok_or(too_few(0))?;
+    Ok(fitter.finish()?)
 }
 
 fn percent(share: f64) -> String {

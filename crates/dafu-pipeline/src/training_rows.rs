@@ -2,13 +2,16 @@
 
 use crate::PipelineError;
 use crate::builder::Settings;
+use crate::features::Features;
+use crate::inputs::Inputs;
 use crate::records::records;
 use crate::sample::Reservoir;
 use dafu_core::evaluation::Period;
 use dafu_core::{Dataset, Label, Role, SourceError, Table, TableSource, Timestamp, Transaction};
-use dafu_features::Preprocessor;
+use dafu_features::FeatureEngine;
 use ndarray::{Array2, ArrayView1, Axis as Direction};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Fewest rows to learn from.
@@ -24,7 +27,7 @@ pub(crate) struct TrainingRows {
     pub(crate) labels: Vec<Label>,
     /// Labels of the whole history.
     pub(crate) classes: Classes,
-    /// Rows of the whole history.
+    /// Rows of the whole history, but for those that fill the memory of features.
     pub(crate) population: u64,
     pub(crate) trained: Option<Period>,
 }
@@ -60,13 +63,39 @@ impl Classes {
     }
 }
 
-/// A uniform sample of the training rows, as features, in time order where there are times.
+/// How many rows at the beginning of a source are still to be left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WarmUp(u64);
+
+impl WarmUp {
+    /// A share of some rows.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share from 0 to 0.9 of a number of rows"
+    )]
+    pub(crate) fn new(share: f64, rows: u64) -> Self {
+        Self((share * rows as f64) as u64)
+    }
+
+    /// The rows of the next table that are not left out.
+    pub(crate) fn rest_of(&mut self, table: &Table) -> Range<usize> {
+        let rows = table.rows();
+        let first = usize::try_from(self.0).unwrap_or(usize::MAX).min(rows);
+        self.0 -= first as u64;
+        first..rows
+    }
+}
+
+/// A uniform sample of the training rows, as features, in time order where there are times; and the engine behind
+/// features of past events, which has gone through all of them.
 pub(crate) fn sample(
     settings: &Settings,
-    preprocessor: &Preprocessor,
-    source: &dyn TableSource,
-) -> Result<TrainingRows, PipelineError> {
-    let width = preprocessor.schema().width();
+    (inputs, features): (&Inputs, Option<&Features>),
+    (source, mut warm_up): (&dyn TableSource, WarmUp),
+) -> Result<(TrainingRows, Option<FeatureEngine>), PipelineError> {
+    let width = inputs.schema.width();
+    let mut engine = features.map(Features::fresh);
     let mut reservoir = Reservoir::new(settings.sample_rows, settings.seed);
     let mut values: Vec<f64> = Vec::new();
     // Order of arrival, label, time and user of each sampled row.
@@ -79,17 +108,29 @@ pub(crate) fn sample(
         let table = table?;
         widen(&mut trained, &table);
         classes.count(&table);
-        let kept: Vec<(usize, usize)> = (0..table.rows())
+        let rows_before = reservoir.seen();
+        let learned_from = warm_up.rest_of(&table);
+        let kept: Vec<(usize, usize)> = learned_from
+            .clone()
             .filter_map(|row| reservoir.offer().map(|slot| (row, slot)))
             .collect();
-        let before = reservoir.seen() - table.rows() as u64;
-        let picked: Vec<usize> = kept.iter().map(|(row, _)| *row).collect();
-        let picked = if picked.len() == table.rows() {
+        let of_set = engine.as_mut().map(|engine| engine.observe_table(&table));
+        let of_set = of_set.transpose()?;
+        let kept_rows: Vec<usize> = kept.iter().map(|(row, _)| *row).collect();
+        let picked = if kept_rows.len() == table.rows() {
             table
         } else {
-            Cow::Owned(table.select(&picked))
+            Cow::Owned(table.select(&kept_rows))
         };
-        let features = preprocessor.transform_training(&picked)?;
+        let joined = match (&of_set, features) {
+            (Some(of_set), Some(features)) => {
+                let rows = of_set.values().select(Direction(0), &kept_rows);
+                Some(features.join(&picked, rows.view())?)
+            }
+            _ => None,
+        };
+        let joined = joined.as_ref().unwrap_or(&picked);
+        let features = inputs.preprocessor.transform_training(joined)?;
         let found = if needs_records {
             records(&picked)?
         } else {
@@ -103,7 +144,8 @@ pub(crate) fn sample(
                 .map_or(Label::Unknown, |labels| labels[position]);
             let time = times.and_then(|times| times[position]);
             let user = features.groups().map_or(0, |groups| groups[position]);
-            let entry = (before + row as u64, label, time, user);
+            let place = rows_before + (row - learned_from.start) as u64;
+            let entry = (place, label, time, user);
             let cells = features.values();
             let cells = cells.row(position);
             if needs_records {
@@ -125,24 +167,21 @@ pub(crate) fn sample(
     }
     let population = reservoir.seen();
     if population < LEAST_ROWS {
-        return Err(PipelineError::TooFewRows {
-            least: LEAST_ROWS,
-            got: population,
-        });
+        return Err(too_few(population));
     }
     let matrix =
         ndarray::ArrayView2::from_shape((rows.len(), width), &values).map_err(SourceError::new)?;
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_unstable_by_key(|&slot| (rows[slot].2, rows[slot].0));
     let sorted: Array2<f64> = matrix.select(Direction(0), &order);
-    let dataset = Dataset::new(Arc::clone(preprocessor.schema()), sorted)?
+    let dataset = Dataset::new(Arc::clone(&inputs.schema), sorted)?
         .with_groups(order.iter().map(|&slot| rows[slot].3).collect())?;
     let times: Option<Vec<Timestamp>> = order.iter().map(|&slot| rows[slot].2).collect();
     let dataset = match times {
         Some(times) => dataset.with_times(times)?,
         None => dataset,
     };
-    Ok(TrainingRows {
+    let rows = TrainingRows {
         dataset,
         records: needs_records.then(|| {
             let record = |&slot: &usize| kept_records.get_mut(slot).and_then(Option::take);
@@ -152,7 +191,15 @@ pub(crate) fn sample(
         classes,
         population,
         trained,
-    })
+    };
+    Ok((rows, engine))
+}
+
+pub(crate) fn too_few(got: u64) -> PipelineError {
+    PipelineError::TooFewRows {
+        least: LEAST_ROWS,
+        got,
+    }
 }
 
 fn widen(period: &mut Option<Period>, table: &Table) {

@@ -5,6 +5,7 @@
 
 use dafu_core::Transaction;
 use dafu_core::model::Limits;
+use dafu_features::{EventFeature, FeatureSet, Field, Filter, Measure, RecordKind, Span, Window};
 use dafu_iforest::IsolationForestParams;
 use dafu_pipeline::{Detector, stage_registry};
 use dafu_sim::SimulatorParams;
@@ -44,19 +45,32 @@ fn damaged_detectors_are_errors_or_answer() {
         .unwrap()
         .take(40)
         .collect();
-    let detector = Detector::builder()
-        .contamination([0.1])
-        .forest(IsolationForestParams::default().trees(2).sample_size(8))
-        .build()
-        .unwrap()
-        .fit(&history)
-        .unwrap();
-    let bytes = detector.to_bytes().unwrap();
-    let tx = &history[0];
-    assert!(loads(&bytes, tx, &"as saved"));
+    let window = |measure| Window::new(Field::User, measure).within(Span::days(1));
+    let set = FeatureSet::new(RecordKind::Transaction)
+        .feature(EventFeature::JustBelow {
+            limits: vec![100.0, 250.0],
+            share: 0.05,
+        })
+        .feature(window(Measure::Count).filter(Filter::AmountAtLeast(9.5)))
+        .feature(window(Measure::Mean));
+    for set in [None, Some(set)] {
+        let mut builder = Detector::builder()
+            .contamination([0.1])
+            .forest(IsolationForestParams::default().trees(2).sample_size(8));
+        if let Some(set) = set {
+            builder = builder.features(set);
+        }
+        let detector = builder.build().unwrap().fit(&history).unwrap();
+        let bytes = detector.to_bytes().unwrap();
+        damage_all(&bytes, &history[0]);
+    }
+}
+
+fn damage_all(bytes: &[u8], tx: &Transaction) {
+    assert!(loads(bytes, tx, &"as saved"));
     assert!(bytes.len() < 20_000, "{} bytes", bytes.len());
 
-    for damaged in damage::byte_flips(&bytes).chain(damage::truncations(&bytes)) {
+    for damaged in damage::byte_flips(bytes).chain(damage::truncations(bytes)) {
         assert!(
             !loads(&damaged.bytes, tx, &damaged.damage),
             "{}",
@@ -65,7 +79,7 @@ fn damaged_detectors_are_errors_or_answer() {
     }
     // With the right checksum the payload is parsed; a changed median or seed gives another sound detector.
     let mut sound = 0;
-    for damaged in damage::payload_damage(&bytes) {
+    for damaged in damage::payload_damage(bytes) {
         sound += usize::from(loads(&damaged.bytes, tx, &damaged.damage));
     }
     assert!(sound > 0, "a changed seed is not an error");

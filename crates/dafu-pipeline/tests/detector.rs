@@ -1,5 +1,5 @@
 //! The detector end to end on simulated transactions.
-
+#![cfg(feature = "iforest")]
 #![allow(
     clippy::unwrap_used,
     clippy::float_cmp,
@@ -244,7 +244,7 @@ fn a_forged_model_is_an_error_or_a_sound_detector_but_never_a_panic() {
         for mask in [0x01, 0xff] {
             let mut forged = payload.clone();
             forged[at] ^= mask;
-            let forged = Envelope::write("dafu.detector", 1, hash, &forged).unwrap();
+            let forged = Envelope::write("dafu.detector", 2, hash, &forged).unwrap();
             if let Ok(mut detector) = Detector::load(&forged, &registry) {
                 let _ = detector.score(&HISTORY[0]);
             }

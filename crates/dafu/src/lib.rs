@@ -18,13 +18,35 @@
 //! # }
 //! ```
 //!
+//! With a set of features, a detector also sees what user, merchant, device and network did before: the history is
+//! gone through in order of time, and each new transaction goes on from where it ends.
+//!
+//! ```
+//! use dafu::prelude::*;
+//! use dafu_sim::SimulatorParams;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let history: Vec<Transaction> =
+//!     SimulatorParams::default().users(50).days(30).seed(7).simulator()?.collect();
+//! let (past, today) = history.split_at(history.len() - 100);
+//!
+//! // Where the records have labels, say when those were known: `.labels(Labels::AfterDelay(Span::days(7)))`.
+//! let mut detector = Detector::builder().features(FeatureSet::standard()).seed(1).build()?.fit(past)?;
+//! for transaction in today {
+//!     let assessment = detector.score(transaction)?;
+//!     println!("{:.2} {:?}", assessment.risk_score.get(), assessment.explanations);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! This crate holds no logic: it re-exports the pieces, and each piece is a crate that works alone.
 //!
 //! | module | crate | what it does |
 //! |---|---|---|
 //! | root, [`metrics`], [`evaluation`], [`model`] | `dafu-core` | records, scores, tables, metrics, saved models |
 //! | [`pipeline`] | `dafu-pipeline` | the [`Detector`]: roles, features, stages, thresholds, assessments |
-//! | [`features`] | `dafu-features` | imputation, encoding, scaling, time features |
+//! | [`features`] | `dafu-features` | imputation, encoding, scaling; windows over past events, in batch and stream |
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
 //! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
@@ -45,6 +67,8 @@
 pub use dafu_core::*;
 #[doc(inline)]
 pub use dafu_features as features;
+#[doc(inline)]
+pub use dafu_features::{FeatureEngine, FeatureSet};
 #[cfg(feature = "iforest")]
 #[doc(inline)]
 pub use dafu_iforest as iforest;
@@ -72,6 +96,8 @@ pub mod prelude {
         Assessment, Decision, Evaluation, Label, Money, RiskBand, Role, Score, Table, TableSource,
         Timestamp, Transaction,
     };
+    #[doc(inline)]
+    pub use dafu_features::{FeatureSet, Labels, Span};
     #[doc(inline)]
     pub use dafu_pipeline::{Detector, Mode, TimeSlice};
 }

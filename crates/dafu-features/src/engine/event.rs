@@ -236,14 +236,24 @@ pub(crate) fn text_code(field: &Field, text: &str, hasher: IdHasher) -> u64 {
         Field::EmailDomain if text.contains('@') => domain_code(text, hasher),
         Field::EmailDomain => hasher.id(text.to_ascii_lowercase().as_bytes()),
         Field::Currency if text == Currency::NONE.code() => 0,
+        Field::Extra(_) => extra_text(text, hasher),
         _ => hasher.id(text.as_bytes()),
+    }
+}
+
+/// Hash of a text of a further column. A flag is `true` as a text and 1 as a number of a table: one and the same.
+pub(crate) fn extra_text(text: &str, hasher: IdHasher) -> u64 {
+    match text {
+        "true" => hasher.id(b"1"),
+        "false" => hasher.id(b"0"),
+        text => hasher.id(text.as_bytes()),
     }
 }
 
 fn extra_code(extras: &BTreeMap<Arc<str>, Value>, name: &str, hasher: IdHasher) -> u64 {
     match extras.get(name) {
-        Some(Value::Text(text)) => hasher.id(text.as_str().as_bytes()),
-        Some(Value::Flag(flag)) => hasher.id(if *flag { b"true" } else { b"false" }),
+        Some(Value::Text(text)) => extra_text(text.as_str(), hasher),
+        Some(Value::Flag(flag)) => hasher.id(if *flag { b"1" } else { b"0" }),
         Some(Value::Number(number)) => hasher.id(number.to_string().as_bytes()),
         _ => 0,
     }

@@ -1,8 +1,8 @@
 //! Many events at once, from records or from the columns of a table.
 
 use super::event::{
-    EventView, FIXED, Facts, Head, LARGEST, Layout, MISSING, Record, domain_code, fixed_money,
-    fixed_number, ip_code,
+    EventView, FIXED, Facts, Head, LARGEST, Layout, MISSING, Record, domain_code, extra_text,
+    fixed_money, fixed_number, ip_code,
 };
 use super::hash::IdHasher;
 use crate::FeatureError;
@@ -349,6 +349,7 @@ impl<'a> FieldColumn<'a> {
             Field::Ip => ip().map_or(0, |ip| ip_code(ip, hasher)),
             Field::IpPrefix => ip().map_or(0, |ip| ip_code(ip_prefix(ip), hasher)),
             Field::EmailDomain => domain_code(text, hasher),
+            Field::Extra(_) => extra_text(text, hasher),
             _ => hasher.id(text.as_bytes()),
         }
     }

@@ -113,6 +113,14 @@ impl FeatureEngine {
         let memory = &mut self.memory;
         memory.sequence += 1;
         let view = event.view();
+        let within = plan.set.duplicates_within.as_micros();
+        if !memory
+            .seen
+            .reverse(view.head.id, (memory.newest.unwrap_or(0), within))
+        {
+            memory.stats.unmatched += 1;
+            return false;
+        }
         let mut found = false;
         for (table, plan_of) in memory.tables.iter_mut().zip(&plan.tables) {
             let key = EntityTable::key(plan_of, view.codes);
@@ -221,8 +229,13 @@ impl FeatureEngine {
                 got: 0,
             });
         }
-        let code = pair(record.code(field, self.plan.hasher), 1);
-        Ok(u32::try_from(code % u64::from(shards)).unwrap_or_default())
+        let code = record.code(field, self.plan.hasher);
+        let shard = if code == 0 {
+            0
+        } else {
+            pair(code, 1) % u64::from(shards)
+        };
+        Ok(u32::try_from(shard).unwrap_or_default())
     }
 
     /// Takes over what another engine of the same set knows. No entity may be known to both.

@@ -168,6 +168,8 @@ struct Memory {
     stats: EngineStats,
     /// Number of the event at which to look for entities to forget.
     next_sweep: u64,
+    /// Number of the event at the last look, and bytes held after it.
+    swept: (u64, u64),
 }
 
 impl Memory {
@@ -180,6 +182,7 @@ impl Memory {
             sequence: 0,
             stats: EngineStats::default(),
             next_sweep: sweep::FIRST,
+            swept: (0, 0),
         }
     }
 }
@@ -279,7 +282,7 @@ impl FeatureEngine {
     ///
     /// # Complexity
     ///
-    /// Linear in the events that its entities hold.
+    /// Linear in what is held of its entities, which is copied.
     pub fn peek<R: Record>(&self, record: &R, row: &mut [f64]) -> Result<(), FeatureError> {
         self.check_kind::<R>()?;
         if row.len() != self.plan.schema.width() {
@@ -305,6 +308,9 @@ impl FeatureEngine {
                 Some(slot) => {
                     let mut entity = *table.entity(slot);
                     let logs = &mut table.logs(slot).to_vec();
+                    // In order, a copy may as well take the event as if it were to be remembered.
+                    let in_order = mode == Mode::Read && event.head.time >= entity.last;
+                    let mode = if in_order { Mode::Record } else { mode };
                     entity.take(logs, (plan, rules), (&event, mode), out);
                 }
                 None => table::read_unknown((plan, rules), parts, (&event, mode), out),

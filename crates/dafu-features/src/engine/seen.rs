@@ -11,6 +11,8 @@ pub(crate) struct Seen {
     contents: HashedMap<u64>,
     /// Times and ids in order of arrival.
     order: VecDeque<(i64, u64)>,
+    /// Ids of events that were taken back, with the time when.
+    reversed: VecDeque<(i64, u64)>,
 }
 
 /// What is known of an id.
@@ -48,15 +50,40 @@ impl Seen {
         }
     }
 
+    /// Takes it that an event is taken back at `newest`; false where it was so within `within` before.
+    pub(crate) fn reverse(&mut self, id: u64, (newest, within): (i64, i64)) -> bool {
+        let gone = newest.saturating_sub(within);
+        while self.reversed.front().is_some_and(|first| first.0 < gone) {
+            self.reversed.pop_front();
+        }
+        let known = self.reversed.iter().any(|(_, other)| *other == id);
+        if !known && within > 0 && id != 0 {
+            self.reversed.push_back((newest, id));
+        }
+        !known
+    }
+
     /// Takes over the ids of others, in order of time.
     pub(crate) fn merge(&mut self, other: &Self) {
         let mut entries: Vec<_> = self.entries().chain(other.entries()).collect();
         entries.sort_by_key(|entry| entry.0);
-        *self = Self::from_entries(&entries);
+        let mut reversed: Vec<_> = self
+            .reversed
+            .iter()
+            .chain(&other.reversed)
+            .copied()
+            .collect();
+        reversed.sort_unstable();
+        *self = Self::from_entries(&entries, reversed);
+    }
+
+    /// Ids of events that were taken back, with the time when.
+    pub(crate) fn reversed(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+        self.reversed.iter().copied()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.contents.capacity() * 18 + self.order.capacity() * 16
+        self.contents.capacity() * 18 + (self.order.capacity() + self.reversed.capacity()) * 16
     }
 
     /// Times, ids and contents in order of arrival.
@@ -67,13 +94,14 @@ impl Seen {
         })
     }
 
-    pub(crate) fn from_entries(entries: &[(i64, u64, u64)]) -> Self {
+    pub(crate) fn from_entries(entries: &[(i64, u64, u64)], reversed: Vec<(i64, u64)>) -> Self {
         Self {
             contents: entries
                 .iter()
                 .map(|&(_, id, content)| (id, content))
                 .collect(),
             order: entries.iter().map(|&(time, id, _)| (time, id)).collect(),
+            reversed: reversed.into(),
         }
     }
 }

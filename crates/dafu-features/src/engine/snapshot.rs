@@ -28,9 +28,12 @@ struct SavedHead {
     newest: Option<i64>,
     sequence: u64,
     next_sweep: u64,
+    swept: (u64, u64),
     stats: EngineStats,
     /// Times, ids and contents.
     seen: Vec<(i64, u64, u64)>,
+    /// Times and ids.
+    reversed: Vec<(i64, u64)>,
     remembered: Vec<SavedEvent>,
 }
 
@@ -360,8 +363,10 @@ impl Memory {
             newest: self.newest,
             sequence: self.sequence,
             next_sweep: self.next_sweep,
+            swept: self.swept,
             stats: self.stats,
             seen: self.seen.entries().collect(),
+            reversed: self.seen.reversed().collect(),
             remembered: self.remembered.events().map(event).collect(),
         }
     }
@@ -385,8 +390,9 @@ impl Memory {
         self.newest = head.newest;
         self.sequence = head.sequence;
         self.next_sweep = head.next_sweep;
+        self.swept = head.swept;
         self.stats = head.stats;
-        self.seen = Seen::from_entries(&head.seen);
+        self.seen = Seen::from_entries(&head.seen, head.reversed);
         self.remembered = remembered;
         Ok(())
     }

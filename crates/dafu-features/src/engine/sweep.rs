@@ -5,7 +5,7 @@ use super::table::EntityTable;
 use super::{FeatureEngine, Memory};
 
 /// Events before the first look.
-pub(crate) const FIRST: u64 = 4096;
+pub(crate) const FIRST: u64 = 256;
 
 impl FeatureEngine {
     /// Forgets entities of which nothing was heard for the time to live, and then, while the memory budget is
@@ -22,13 +22,24 @@ impl FeatureEngine {
 }
 
 impl Memory {
-    /// Looks for entities to forget, as often as keeps the cost of looking at a small constant an event.
+    /// Looks for entities to forget. Where memory grows towards its budget, the next look is due before it is passed by
+    /// much; else so seldom that looking costs little an event.
     pub(super) fn sweep_if_due(&mut self, plan: &Plan) {
-        if self.sequence >= self.next_sweep {
-            self.sweep(plan);
-            let entities: usize = self.tables.iter().map(EntityTable::len).sum();
-            self.next_sweep = self.sequence + (2 * entities as u64).max(FIRST);
+        if self.sequence < self.next_sweep {
+            return;
         }
+        let before = self.bytes() as u64;
+        self.sweep(plan);
+        let held = self.bytes() as u64;
+        let entities: usize = self.tables.iter().map(EntityTable::len).sum();
+        let seldom = (2 * entities as u64).max(FIRST);
+        let budget = plan.set.limits.memory_bytes.unwrap_or(u64::MAX);
+        let (last, held_then) = self.swept;
+        let events = (self.sequence - last).max(1);
+        let growth = (before.saturating_sub(held_then) / events).max(1);
+        let room = budget.saturating_add(budget / 8).saturating_sub(held) / growth;
+        self.swept = (self.sequence, held);
+        self.next_sweep = self.sequence + room.clamp(FIRST / 4, seldom);
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -54,7 +65,7 @@ impl Memory {
         };
         let held = self.bytes() as u64;
         if held > budget {
-            self.evict(held - budget + budget / 16);
+            self.evict(held - budget + budget / 8);
         }
     }
 

@@ -130,10 +130,10 @@ impl Tiles {
     /// Reads a measure at an instant.
     pub(crate) fn read(&self, plan: &TiledPlan, measure: TiledOp, now: i64) -> f64 {
         let length = plan.within / i64::from(plan.tiles);
-        // The window is (now - within, now]; the tile of its beginning is covered from there to its end.
+        // The window is (now - within, now]; the tile of its beginning is covered from after that instant to its end.
         let start = now.saturating_sub(plan.within);
         let first = start.div_euclid(length);
-        let covered = (length - start.rem_euclid(length)) as f64 / length as f64;
+        let covered = (length - 1 - start.rem_euclid(length)) as f64 / length as f64;
         let last = now.div_euclid(length);
         let inside = || {
             self.tiles

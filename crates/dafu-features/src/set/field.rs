@@ -250,7 +250,7 @@ pub enum Quantity {
     TransactionCount,
     /// The risk score given by the source (daily summaries).
     RiskScore,
-    /// A further column with numbers.
+    /// A further column with numbers. One that mixes numbers and texts is text in a table, and has none there.
     Extra(String),
 }
 
