@@ -84,7 +84,9 @@ impl Dataset {
                 got: values.ncols(),
             });
         }
-        for ((row, column), &got) in values.indexed_iter() {
+        let all_finite = values.iter().all(|value| value.is_finite());
+        let unsure = if all_finite { None } else { Some(&values) };
+        for ((row, column), &got) in unsure.into_iter().flat_map(Array2::indexed_iter) {
             let feature = &schema.features()[column];
             if got.is_infinite() || (got.is_nan() && !feature.nullable) {
                 return Err(DatasetError::Value {

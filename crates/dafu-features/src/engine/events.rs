@@ -60,15 +60,17 @@ impl Events {
     pub(crate) fn select_from(&mut self, from: &Self, rows: &[u32]) {
         let (numbers, codes) = from.widths;
         let places = || rows.iter().map(|&row| row as usize);
-        let part = |width: usize| places().flat_map(move |row| row * width..(row + 1) * width);
         self.widths = from.widths;
         self.heads.clear();
         self.heads.extend(places().map(|row| from.heads[row]));
         self.numbers.clear();
-        self.numbers
-            .extend(part(numbers).map(|at| from.numbers[at]));
         self.codes.clear();
-        self.codes.extend(part(codes).map(|at| from.codes[at]));
+        for row in places() {
+            let some = &from.numbers[row * numbers..(row + 1) * numbers];
+            self.numbers.extend_from_slice(some);
+            let some = &from.codes[row * codes..(row + 1) * codes];
+            self.codes.extend_from_slice(some);
+        }
         self.facts.clear();
         if from.facts.len() == from.heads.len() && !rows.is_empty() {
             self.facts.extend(places().map(|row| from.facts[row]));

@@ -9,7 +9,6 @@ use super::table::Out;
 use crate::geo::haversine_km;
 use crate::measure::HourProfile;
 use crate::measure::benford_chi_square;
-use crate::measure::smoothed_rate;
 use crate::measure::{from_micro_degrees, impossible_travel, robust_centre, speed_kmh};
 
 const MICROS_PER_HOUR: f64 = 3_600_000_000.0;
@@ -33,6 +32,17 @@ pub(crate) fn over(dividend: f64, divisor: f64) -> f64 {
 #[inline]
 fn number(sum: i128) -> f64 {
     i64::try_from(sum).map_or(sum as f64, |sum| sum as f64)
+}
+
+/// [`crate::measure::smoothed_rate`] of whole numbers and a prior that was checked.
+#[inline]
+fn rate_of((frauds, events): (u32, u32), (prior_frauds, prior_events): (f64, f64)) -> f64 {
+    let all = f64::from(events) + prior_events;
+    if all > 0.0 {
+        (f64::from(frauds) + prior_frauds) / all
+    } else {
+        0.0
+    }
 }
 
 /// Variance (divided by n) from exact sums in fixed point.
@@ -345,8 +355,9 @@ impl Log {
     fn label_value(&self, plan: &LogPlan, op: &Op, now: i64) -> f64 {
         let rate = |window: usize, frauds: f64, events: f64| {
             let window = &plan.windows[window];
-            let known = f64::from(self.frauds(window, now));
-            smoothed_rate(known, f64::from(self.count(plan, window)), frauds, events)
+            let count = self.count(plan, window);
+            let known = self.frauds(window, now).min(count);
+            rate_of((known, count), (frauds, events))
         };
         match *op {
             Op::FraudCount { window } => f64::from(self.frauds(&plan.windows[window], now)),
