@@ -319,6 +319,13 @@ fn role_column(name: &str, role: Role, transactions: &[Transaction]) -> ColumnDa
     }
 }
 
+/// A field that is known by its name alone, where there is one.
+fn named_field<'a>(tx: &'a Transaction, name: &str) -> Field<'a> {
+    let named = |optional: &&Optional| optional.role == Role::Ignore && optional.name == name;
+    let found = OPTIONAL.iter().find(named);
+    found.map_or(Field::Missing, |optional| (optional.read)(tx))
+}
+
 fn role_field<'a>(tx: &'a Transaction, name: &str, role: Role) -> Field<'a> {
     match role {
         Role::TransactionId => Field::Text(Cow::Borrowed(tx.transaction_id.as_str())),
@@ -335,6 +342,7 @@ fn role_field<'a>(tx: &'a Transaction, name: &str, role: Role) -> Field<'a> {
                 None if role == Role::Category && name == "category" => {
                     Field::id(tx.category.as_ref())
                 }
+                None if role == Role::Ignore => named_field(tx, name),
                 value => extra_field(value, kind),
             }
         }

@@ -1,4 +1,9 @@
 //! Sets as they are written, checked, and compiled.
+#![allow(
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    reason = "counts are exact, and a panic is a failed test"
+)]
 
 use dafu_core::table::Chunks;
 use dafu_core::{

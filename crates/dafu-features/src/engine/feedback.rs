@@ -4,7 +4,7 @@ use super::FeatureEngine;
 use super::event::{EventRow, EventView, Record, text_code};
 use super::hash::pair;
 use super::log::short;
-use super::mark::Mark;
+use super::mark::Word;
 use super::ring::Entry;
 use super::table::EntityTable;
 use crate::FeatureError;
@@ -64,17 +64,19 @@ impl FeatureEngine {
                     continue;
                 }
                 found = true;
-                match label {
-                    Label::Fraud => {
-                        let mark = Mark::fraud(time, id, known_at.as_micros());
-                        log.mark_fraud(plan_of, &mark, plan.rules.most_events);
-                    }
-                    Label::Legitimate => {
-                        let most = plan.rules.most_events;
-                        log.mark_honest(plan_of, (time, id), known_at.as_micros(), most);
-                    }
-                    Label::Unknown => {}
+                let word = match label {
+                    Label::Fraud => Word::Fraud,
+                    Label::Legitimate => Word::Honest,
+                    Label::Unknown => continue,
+                };
+                let most = plan.rules.most_events;
+                // What the record itself says of an honest event is kept only where something contradicts it.
+                if let (Some(after), Label::Legitimate) = (plan.rules.known_after, event.head.label)
+                {
+                    let own = (Word::Honest, time.saturating_add(after));
+                    log.label_once(plan_of, (time, id), own, most);
                 }
+                log.label(plan_of, (time, id), (word, known_at.as_micros()), most);
             }
         }
         if found {
@@ -140,7 +142,8 @@ impl FeatureEngine {
                 found |= log.remove(plan_of, &entry, last, &plan.rules);
                 if plan_of.labels.is_some() {
                     let event = (view.head.time, short(view.head.id));
-                    log.mark_reversed(plan_of, event, plan.rules.most_events);
+                    let most = plan.rules.most_events;
+                    log.label(plan_of, event, (Word::Reversed, i64::MIN), most);
                 }
             }
         }

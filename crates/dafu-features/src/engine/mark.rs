@@ -1,4 +1,4 @@
-//! Known frauds among the events of an entity.
+//! Labels of the events of an entity, and when they became known.
 
 use super::log::Log;
 use super::log_plan::{LogPlan, WindowPlan};
@@ -7,71 +7,98 @@ use super::log_plan::{LogPlan, WindowPlan};
 const HELD: usize = 8;
 /// Labels of an entity that are held however low its cap of events is.
 pub(super) const LEAST: usize = 64;
-/// Never.
-const NEVER: i64 = i64::MAX;
 
-/// The label of an event: a fraud from an instant on, and until another.
+/// What a label says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Word {
+    Fraud,
+    Honest,
+    /// The event was taken back: no label of it counts any more.
+    Reversed,
+}
+
+/// One label of an event. Of several, the one that became known last holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Mark {
     /// Time of the event.
     pub(crate) time: i64,
-    /// When the fraud became known.
-    pub(crate) known_at: i64,
-    /// When it became known to be none after all.
-    pub(crate) cleared_at: i64,
-    /// Hash of the transaction id, cut to 32 bits.
+    /// Hash of its transaction id, cut to 32 bits.
     pub(crate) id: u32,
-    /// Whether windows still count its event.
+    pub(crate) word: Word,
+    /// Whether windows still count the event.
     pub(crate) counted: bool,
+    /// When the label became known.
+    pub(crate) known_at: i64,
 }
 
 impl Mark {
-    /// A fraud that is known from an instant on.
-    pub(crate) const fn fraud(time: i64, id: u32, known_at: i64) -> Self {
-        Self {
-            time,
-            known_at,
-            cleared_at: NEVER,
-            id,
-            counted: true,
-        }
-    }
-
-    /// Whether the fraud is known at an instant.
-    pub(crate) const fn known(&self, now: i64) -> bool {
-        self.known_at <= now && now < self.cleared_at
-    }
-
-    /// Whether its event was taken back, so that no label counts any more.
-    const fn reversed(&self) -> bool {
-        self.cleared_at == i64::MIN
+    /// The event that it is about.
+    pub(crate) const fn event(&self) -> (i64, u32) {
+        (self.time, self.id)
     }
 }
 
+/// Whether an event is known to be a fraud at an instant, by its labels in the order in which they became known.
+pub(crate) fn is_known_fraud(labels: &[Mark], now: i64) -> bool {
+    if labels.iter().any(|mark| mark.word == Word::Reversed) {
+        return false;
+    }
+    let mut known = labels.iter().rev().filter(|mark| mark.known_at <= now);
+    known.next().is_some_and(|mark| mark.word == Word::Fraud)
+}
+
+/// The labels of each event, in order of their times.
+fn by_event(marks: &[Mark]) -> impl DoubleEndedIterator<Item = &[Mark]> {
+    marks.chunk_by(|one, next| one.event() == next.event())
+}
+
 impl Log {
-    /// The mark of an event, made where there is none.
-    fn mark_of(&mut self, plan: &LogPlan, (time, id): (i64, u32), most: u32) -> &mut Mark {
-        let counted = self.holds(plan, time, id);
+    /// Takes a label.
+    pub(crate) fn label(
+        &mut self,
+        plan: &LogPlan,
+        event: (i64, u32),
+        (word, known_at): (Word, i64),
+        most: u32,
+    ) {
+        let counted = self.holds(plan, event);
         let marks = &mut self.extras_mut().marks;
-        let same = |mark: &Mark| mark.id == id && mark.time == time;
-        let at = if let Some(at) = marks.iter().position(same) {
-            at
-        } else {
-            if marks.len() >= (most as usize).max(LEAST) {
-                marks.remove(0);
-            }
-            let at = marks.partition_point(|other| other.time <= time);
-            let mut mark = Mark::fraud(time, id, NEVER);
-            mark.counted = counted;
-            marks.insert(at, mark);
-            at
+        if marks.len() >= (most as usize).max(LEAST) {
+            marks.remove(0);
+        }
+        let place = (event, known_at);
+        let at = marks.partition_point(|other| (other.event(), other.known_at) <= place);
+        let (time, id) = event;
+        let mark = Mark {
+            time,
+            id,
+            word,
+            counted,
+            known_at,
         };
-        &mut marks[at]
+        marks.insert(at, mark);
+    }
+
+    /// Takes a label that is not there yet.
+    pub(crate) fn label_once(
+        &mut self,
+        plan: &LogPlan,
+        event: (i64, u32),
+        (word, known_at): (Word, i64),
+        most: u32,
+    ) {
+        let mut marks = self.marks().iter();
+        let same =
+            |mark: &Mark| mark.event() == event && mark.word == word && mark.known_at == known_at;
+        if !marks.any(same) {
+            self.label(plan, event, (word, known_at), most);
+        }
     }
 
     /// Whether an event is among those held; without ids, whether one of its time is.
-    fn holds(&self, plan: &LogPlan, time: i64, id: u32) -> bool {
+    fn holds(&self, plan: &LogPlan, (time, id): (i64, u32)) -> bool {
         let ring = &self.ring;
         let ordinals = (0..ring.len()).map(|place| ring.first().wrapping_add(place));
         let same_id = |at: u32| {
@@ -82,74 +109,52 @@ impl Log {
         same_time.any(same_id)
     }
 
-    /// Takes a fraud that is known from an instant on. Of labels that contradict each other, the one that became known
-    /// last holds.
-    pub(crate) fn mark_fraud(&mut self, plan: &LogPlan, fraud: &Mark, most: u32) {
-        let mark = self.mark_of(plan, (fraud.time, fraud.id), most);
-        if mark.reversed() {
-            return;
-        }
-        if mark.cleared_at <= fraud.known_at {
-            (mark.known_at, mark.cleared_at) = (fraud.known_at, NEVER);
-        } else {
-            mark.known_at = mark.known_at.min(fraud.known_at);
-        }
-    }
-
-    /// Takes it that an event is known to be honest from an instant on.
-    pub(crate) fn mark_honest(&mut self, plan: &LogPlan, event: (i64, u32), at: i64, most: u32) {
-        let mark = self.mark_of(plan, event, most);
-        if mark.known_at == NEVER || at >= mark.known_at {
-            mark.cleared_at = mark.cleared_at.min(at);
-        }
-    }
-
-    /// Takes it that an event was taken back.
-    pub(crate) fn mark_reversed(&mut self, plan: &LogPlan, event: (i64, u32), most: u32) {
-        self.mark_of(plan, event, most).cleared_at = i64::MIN;
-    }
-
     /// Forgets labels of events at an instant that are not held: for an event that comes again, those that came with it
     /// or after it.
     pub(super) fn hide(&mut self, plan: &LogPlan, now: i64) {
-        let unseen = |mark: &Mark| mark.time == now && !self.holds(plan, mark.time, mark.id);
-        let marks: Vec<Mark> = self
-            .marks()
-            .iter()
-            .copied()
-            .filter(|mark| !unseen(mark))
-            .collect();
+        let unseen = |mark: &&Mark| mark.time != now || self.holds(plan, mark.event());
+        let marks: Vec<Mark> = self.marks().iter().filter(unseen).copied().collect();
         self.set_marks(marks);
     }
 
-    /// An event that the cap dropped is in no window any more, and neither is its label.
+    /// An event that the cap dropped is in no window any more, and neither are its labels. Without ids, those of one
+    /// event of its time.
     pub(super) fn uncount(&mut self, time: i64, id: Option<u32>) {
-        let mut marks = self.marks_mut().iter_mut();
-        let its = |mark: &&mut Mark| {
-            mark.counted && mark.time == time && id.is_none_or(|id| id == mark.id)
+        let first = self
+            .marks()
+            .iter()
+            .find(|mark| mark.counted && mark.time == time && id.is_none_or(|id| id == mark.id));
+        let Some(event) = first.map(Mark::event) else {
+            return;
         };
-        if let Some(mark) = marks.find(its) {
+        let marks = self.marks_mut().iter_mut();
+        for mark in marks.filter(|mark| mark.event() == event) {
             mark.counted = false;
         }
     }
 
-    /// Forgets marks that are older than what labels are asked for and than every event held, but not the newest few
-    /// that are known.
+    /// Forgets labels of events that are older than what labels are asked for and than every event held, but not those
+    /// of the newest few known frauds, nor those that are not known yet.
     pub(super) fn prune_marks(&mut self, plan: &LogPlan, now: i64, age: i64) {
         let oldest = self.time_before(plan, self.ring.first(), self.ring.end());
         let gone = now.saturating_sub(age).min(oldest.saturating_sub(1));
         let marks = &mut self.extras_mut().marks;
-        let known = marks.iter().filter(|mark| mark.known(gone)).count();
-        let mut spare = known.saturating_sub(HELD);
-        marks.retain(|mark| {
-            let waits = gone < mark.known_at && mark.known_at < NEVER;
-            if mark.time > gone || waits {
-                return true;
+        let mut kept: Vec<Mark> = Vec::with_capacity(marks.len());
+        let mut frauds = 0;
+        for labels in by_event(marks).rev() {
+            let young = labels
+                .iter()
+                .any(|mark| mark.time > gone || mark.known_at > gone);
+            let fraud = is_known_fraud(labels, gone);
+            frauds += usize::from(fraud);
+            if young || (fraud && frauds <= HELD) {
+                kept.extend(labels.iter().rev());
             }
-            let keep = mark.known(gone) && spare == 0;
-            spare = spare.saturating_sub(usize::from(mark.known(gone)));
-            keep
-        });
+        }
+        if kept.len() < marks.len() {
+            kept.reverse();
+            *marks = kept;
+        }
     }
 
     /// Frauds among the events of a window that are known at an instant.
@@ -162,11 +167,32 @@ impl Log {
         let until = now.saturating_sub(window.delay);
         let from = until.saturating_sub(window.within);
         let end = marks.partition_point(|mark| mark.time <= until);
-        let inside = marks[..end]
-            .iter()
+        let inside = by_event(&marks[..end])
             .rev()
-            .take_while(|mark| mark.time > from);
-        let known = inside.filter(|mark| mark.counted && mark.known(now));
+            .take_while(|labels| labels.first().is_some_and(|mark| mark.time > from));
+        let counted = |labels: &&[Mark]| labels.first().is_some_and(|mark| mark.counted);
+        let known = inside
+            .filter(counted)
+            .filter(|labels| is_known_fraud(labels, now));
         u32::try_from(known.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Time of the newest event up to an instant that is known by then to be a fraud.
+    pub(super) fn last_fraud(&self, now: i64) -> Option<i64> {
+        let marks = self.marks();
+        let end = marks.partition_point(|mark| mark.time <= now);
+        let mut known = by_event(&marks[..end])
+            .rev()
+            .filter(|labels| is_known_fraud(labels, now));
+        known
+            .next()
+            .and_then(|labels| labels.first())
+            .map(|mark| mark.time)
+    }
+
+    /// Whether an event is known at an instant to be a fraud.
+    pub(super) fn is_fraud(&self, event: (i64, u32), now: i64) -> bool {
+        let mut all = by_event(self.marks());
+        all.any(|labels| labels[0].event() == event && is_known_fraud(labels, now))
     }
 }

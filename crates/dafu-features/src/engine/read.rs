@@ -378,12 +378,8 @@ impl Log {
                 events,
             } => (rate(short, frauds, events) / rate(long, frauds, events)).ln(),
             Op::SinceFraud => {
-                let known = self
-                    .marks()
-                    .iter()
-                    .rev()
-                    .find(|mark| mark.time <= now && mark.known(now));
-                known.map_or(f64::NAN, |mark| (now - mark.time) as f64 / MICROS_PER_DAY)
+                let last = self.last_fraud(now);
+                last.map_or(f64::NAN, |time| (now - time) as f64 / MICROS_PER_DAY)
             }
             Op::LastLabel { window, k, id } => {
                 let entered = self.cursor(plan, &plan.windows[window]).entered;
@@ -395,11 +391,7 @@ impl Log {
                     self.ring.time(plan.shape, at),
                     self.ring.code(plan.shape, at, id),
                 );
-                let known = self
-                    .marks()
-                    .iter()
-                    .any(|mark| mark.time == time && mark.id == id && mark.known(now));
-                f64::from(u8::from(known))
+                f64::from(u8::from(self.is_fraud((time, id), now)))
             }
             _ => f64::NAN,
         }

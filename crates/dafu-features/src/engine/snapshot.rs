@@ -530,7 +530,9 @@ fn load_log(
     ensure(saved.numbers.iter().all(within), "a number is too large")?;
     let sound = |mark: &Mark| is_time(mark.time);
     ensure(
-        saved.marks.is_sorted_by_key(|mark| mark.time)
+        saved
+            .marks
+            .is_sorted_by_key(|mark| (mark.event(), mark.known_at))
             && saved.marks.iter().all(sound)
             && (saved.marks.is_empty() || plan.labels.is_some())
             && saved.marks.len() <= (rules.most_events as usize).max(super::mark::LEAST),

@@ -4,7 +4,7 @@ use super::event::EventView;
 use super::hash::{HashedMap, pair};
 use super::log::{Log, short};
 use super::log_plan::LogPlan;
-use super::mark::Mark;
+use super::mark::Word;
 use super::plan::{EntityOp, Rules, TablePlan, Target};
 use super::ring::Entry;
 use dafu_core::Label;
@@ -247,8 +247,8 @@ impl Log {
         let fraud = event.head.label == Label::Fraud;
         if let (Some(after), true, true) = (rules.known_after, fraud, plan.labels.is_some()) {
             let (time, id) = (event.head.time, short(event.head.id));
-            let mark = Mark::fraud(time, id, time.saturating_add(after));
-            self.mark_fraud(plan, &mark, rules.most_events);
+            let label = (Word::Fraud, time.saturating_add(after));
+            self.label(plan, (time, id), label, rules.most_events);
         }
     }
 }

@@ -22,8 +22,8 @@ pub enum Labels {
     /// By events of their own, [`crate::FeatureEngine::label`]. Labels that stand on records are not read.
     #[default]
     Events,
-    /// Labels stand on the records, for replays of history: each fraud is known this long after its event; that a record
-    /// is honest says nothing. Label events are read as well.
+    /// Labels stand on the records, for replays of history: each is known this long after its event. Label events are
+    /// read as well; of labels that contradict each other, the one that became known last holds.
     AfterDelay(Span),
 }
 

@@ -1,0 +1,452 @@
+//! One engine for batch and stream: however events are handed over, the same bits come out and the same is remembered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests; a panic is a failed test"
+)]
+
+mod oracle;
+
+use dafu_core::{Label, Table, Timestamp, Transaction, TransactionId, TransactionStatus};
+use dafu_features::{
+    EngineStats, Feature, FeatureEngine, FeatureError, FeatureSet, Field, Filter, Labels,
+    LatePolicy, Measure, RecordKind, Span, StateLimits, Window,
+};
+use dafu_testkit::strategy::{START, busy_stream, busy_transaction, gaps};
+use oracle::scenario::{Drawn, cases, sets, short};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestCaseResult, TestRunner};
+use std::fmt;
+
+/// How some records are handed over together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    OneByOne,
+    Peeked,
+    Stream,
+    All,
+    Table,
+}
+
+/// Where each record stands against those before it.
+#[derive(Debug, Clone)]
+enum Place {
+    Later(i64),
+    Earlier(i64),
+    Again(Index),
+}
+
+/// Transactions that print in a line each.
+#[derive(Clone)]
+struct Arrivals(Vec<Transaction>);
+
+impl fmt::Debug for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for tx in &self.0 {
+            let after = tx.timestamp.as_micros() - START;
+            writeln!(f, "    {} +{after} us: {}", tx.transaction_id, short(tx))?;
+        }
+        Ok(())
+    }
+}
+
+/// Records in the order of their arrival: some late, some of them again.
+fn arrivals(most: usize) -> BoxedStrategy<Arrivals> {
+    let place = prop_oneof![
+        8 => gaps().prop_map(Place::Later),
+        3 => gaps().prop_map(Place::Earlier),
+        1 => any::<Index>().prop_map(Place::Again),
+    ];
+    vec((busy_transaction(), place), 1..=most)
+        .prop_map(|events| {
+            let mut newest = START;
+            let mut taken: Vec<Transaction> = Vec::new();
+            for (number, (mut tx, place)) in events.into_iter().enumerate() {
+                let time = match place {
+                    Place::Again(of) if !taken.is_empty() => {
+                        taken.push(taken[of.index(taken.len())].clone());
+                        continue;
+                    }
+                    Place::Later(gap) => newest + gap,
+                    Place::Earlier(gap) => newest - gap,
+                    Place::Again(_) => newest,
+                };
+                newest = newest.max(time);
+                tx.timestamp = Timestamp::from_micros(time).unwrap();
+                tx.transaction_id = TransactionId::new(format!("t-{number}")).unwrap();
+                if number == 0 {
+                    // Without any category a table would take the text beside it for one.
+                    tx.category = Some("cat-0".parse().unwrap());
+                }
+                taken.push(tx);
+            }
+            Arrivals(taken)
+        })
+        .boxed()
+}
+
+/// How arrivals are cut, and how each part is handed over.
+fn cuts() -> BoxedStrategy<Vec<(usize, Way)>> {
+    let way = select(vec![
+        Way::OneByOne,
+        Way::Peeked,
+        Way::Stream,
+        Way::All,
+        Way::Table,
+    ]);
+    vec((1..30_usize, way), 1..8).boxed()
+}
+
+fn bits(row: impl IntoIterator<Item = f64>) -> Vec<u64> {
+    row.into_iter().map(f64::to_bits).collect()
+}
+
+fn in_order(records: &[Transaction]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..records.len()).collect();
+    order.sort_by_key(|&at| records[at].timestamp);
+    order
+}
+
+/// Observes records one by one in order of time; rows stand as the records do.
+fn one_by_one(engine: &mut FeatureEngine, records: &[Transaction], peek: bool) -> Vec<Vec<u64>> {
+    let mut rows = vec![Vec::new(); records.len()];
+    for at in in_order(records) {
+        if peek {
+            let mut row = vec![0.0; engine.schema().width()];
+            engine.peek(&records[at], &mut row).unwrap();
+        }
+        let seen = engine.observe(&records[at]).unwrap();
+        rows[at] = bits(seen.row.values().to_vec());
+    }
+    rows
+}
+
+/// Hands records over, which stand in a table as well.
+fn hand_over(
+    engine: &mut FeatureEngine,
+    records: &[Transaction],
+    way: Way,
+    table: &Table,
+) -> Vec<Vec<u64>> {
+    let dataset = match way {
+        Way::OneByOne | Way::Peeked => {
+            return one_by_one(engine, records, way == Way::Peeked);
+        }
+        Way::Stream => {
+            let order = in_order(records);
+            let mut rows = vec![Vec::new(); records.len()];
+            let mut next = order.iter();
+            let sorted = order.iter().map(|&at| &records[at]);
+            let sink = |tx: &Transaction, seen: dafu_features::Observation<'_>| {
+                let at = *next.next().unwrap();
+                assert_eq!(tx.transaction_id, records[at].transaction_id);
+                rows[at] = bits(seen.row.values().to_vec());
+            };
+            engine.stream(sorted, sink).unwrap();
+            return rows;
+        }
+        Way::All => engine.observe_all(records).unwrap(),
+        Way::Table => engine.observe_table(table).unwrap(),
+    };
+    let values = dataset.values();
+    values.outer_iter().map(|row| bits(row.to_vec())).collect()
+}
+
+/// What an engine remembers, as far as it tells.
+fn memory(engine: &FeatureEngine) -> Vec<u8> {
+    #[cfg(feature = "serde")]
+    return engine.snapshot().unwrap();
+    #[cfg(not(feature = "serde"))]
+    format!("{:?} {}", engine.newest(), engine.entities()).into_bytes()
+}
+
+/// Two engines of one set, one of which takes everything one by one.
+fn same(set: &FeatureSet, records: &[Transaction], cuts: &[(usize, Way)]) -> TestCaseResult {
+    let mut single = FeatureEngine::new(set).unwrap();
+    let mut mixed = single.fresh();
+    let table = Table::from_transactions(records);
+    let mut rest = records;
+    for &(length, way) in cuts.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let first = records.len() - rest.len();
+        let (some, others) = rest.split_at(length.min(rest.len()));
+        rest = others;
+        let rows: Vec<usize> = (first..first + some.len()).collect();
+        let part = table.select(&rows);
+        let expected = one_by_one(&mut single, some, false);
+        let got = hand_over(&mut mixed, some, way, &part);
+        for (at, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            for (place, (got, expected)) in got.iter().zip(expected).enumerate() {
+                prop_assert_eq!(
+                    f64::from_bits(*got).to_bits(),
+                    *expected,
+                    "f{} of {} {:?} by {:?}: {} instead of {}",
+                    place,
+                    some[at].transaction_id,
+                    set.features[place],
+                    way,
+                    f64::from_bits(*got),
+                    f64::from_bits(*expected)
+                );
+            }
+        }
+        prop_assert_eq!(stats(&mixed), stats(&single));
+        prop_assert_eq!(mixed.newest(), single.newest());
+    }
+    if is_small(&single) {
+        prop_assert_eq!(mixed.entities(), single.entities());
+        prop_assert!(memory(&mixed) == memory(&single), "another memory");
+    }
+    Ok(())
+}
+
+/// Whether an engine has not looked for entities to forget yet: after a batch it does so at another time than after
+/// single events.
+fn is_small(engine: &FeatureEngine) -> bool {
+    engine.stats().observed < 256
+}
+
+/// What was counted. Entities that expire are counted when an event or the engine itself finds them.
+fn stats(engine: &FeatureEngine) -> EngineStats {
+    let mut stats = *engine.stats();
+    if !is_small(engine) {
+        stats.expired_entities = 0;
+    }
+    stats
+}
+
+fn standard(limits: StateLimits) -> FeatureSet {
+    FeatureSet::standard()
+        .labels(Labels::AfterDelay(Span::days(7)))
+        .lateness(Span::days(1), LatePolicy::Insert)
+        .limits(limits)
+}
+
+/// The sets that come with the crate, with bounds and without.
+fn ready_made() -> BoxedStrategy<Drawn> {
+    let limits = (
+        select(vec![2, 5, 4096]),
+        select(vec![None, Some(Span::days(1))]),
+    );
+    (any::<bool>(), limits)
+        .prop_map(|(standard, (events_per_entity, ttl))| {
+            let limits = StateLimits {
+                events_per_entity,
+                ttl,
+                ..StateLimits::default()
+            };
+            if standard {
+                Drawn(self::standard(limits))
+            } else {
+                Drawn(FeatureSet::handbook().limits(limits))
+            }
+        })
+        .boxed()
+}
+
+proptest! {
+    #![proptest_config(Config { cases: cases(400), failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn random_sets_give_the_same_bits_however_events_are_handed_over(
+        set in sets(),
+        records in arrivals(60),
+        cuts in cuts(),
+    ) {
+        same(&set.0, &records.0, &cuts)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: cases(60), failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn ready_made_sets_give_the_same_bits_however_events_are_handed_over(
+        set in ready_made(),
+        records in arrivals(60),
+        cuts in cuts(),
+    ) {
+        same(&set.0, &records.0, &cuts)?;
+    }
+}
+
+/// Thousands of events of some hundred users, in order but for some late ones.
+fn many(count: usize) -> Vec<Transaction> {
+    let mut runner = TestRunner::deterministic();
+    let stream = busy_stream(count).new_tree(&mut runner).unwrap().current();
+    let mut newest = 0;
+    let mut many: Vec<Transaction> = stream;
+    for (number, tx) in many.iter_mut().enumerate() {
+        // Closer together, so that windows are full, and some a minute late.
+        let base = START + (tx.timestamp.as_micros() - START) / 5000;
+        newest = newest.max(base);
+        let late = if number % 17 == 3 { 60_000_000 } else { 0 };
+        tx.timestamp = Timestamp::from_micros(newest - late).unwrap();
+        tx.user_id = format!("u-{}", number * 7919 % 307).parse().unwrap();
+    }
+    many
+}
+
+/// Parts that are large enough for several threads.
+const LARGE: [(usize, Way); 4] = [
+    (1500, Way::All),
+    (700, Way::Stream),
+    (2000, Way::Table),
+    (90, Way::OneByOne),
+];
+
+#[test]
+fn large_batches_give_the_same_bits_as_single_events() {
+    let records = many(6000);
+    let capped = StateLimits {
+        events_per_entity: 20,
+        ttl: Some(Span::days(3)),
+        ..StateLimits::default()
+    };
+    for limits in [StateLimits::default(), capped] {
+        same(&standard(limits), &records, &LARGE).unwrap();
+        same(&FeatureSet::handbook().limits(limits), &records, &LARGE).unwrap();
+    }
+}
+
+#[cfg(feature = "parallel")]
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let records = many(6000);
+    for threads in [1, 2, 3, 4] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let pool = pool.build().unwrap();
+        pool.install(|| same(&standard(StateLimits::default()), &records, &LARGE))
+            .unwrap();
+        pool.install(|| same(&FeatureSet::handbook(), &records, &LARGE))
+            .unwrap();
+    }
+}
+
+#[cfg(feature = "parallel")]
+#[test]
+fn random_sets_give_the_same_bits_on_four_threads() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4);
+    let pool = pool.build().unwrap();
+    let records = many(3000);
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..20 {
+        let set = sets().new_tree(&mut runner).unwrap().current();
+        pool.install(|| same(&set.0, &records, &LARGE)).unwrap();
+    }
+}
+
+#[test]
+fn a_batch_out_of_order_is_taken_in_order_of_time_and_rows_stay_where_they_are() {
+    let set = FeatureSet::new(RecordKind::Transaction)
+        .feature(Window::new(Field::User, Measure::Count).within(Span::days(1)))
+        .lateness(Span::ZERO, LatePolicy::Error);
+    let mut records = many(4);
+    for (tx, second) in records.iter_mut().zip([3, 1, 2, 1]) {
+        tx.user_id = "u".parse().unwrap();
+        tx.timestamp = Timestamp::from_micros(START + second * 1_000_000).unwrap();
+    }
+    let mut engine = FeatureEngine::new(&set).unwrap();
+    let rows = engine.observe_all(&records).unwrap();
+    let counts: Vec<f64> = rows.values().iter().copied().collect();
+    assert_eq!(bits(counts), bits([4.0, 1.0, 3.0, 2.0]));
+}
+
+#[test]
+fn an_error_in_a_batch_names_its_record_and_those_before_it_in_time_are_remembered() {
+    let set = FeatureSet::new(RecordKind::Transaction)
+        .feature(Window::new(Field::User, Measure::Sum).within(Span::days(1)));
+    let mut records = many(5);
+    for (tx, second) in records.iter_mut().zip([9, 1, 5, 2, 7]) {
+        tx.user_id = "u".parse().unwrap();
+        tx.timestamp = Timestamp::from_micros(START + second * 1_000_000).unwrap();
+    }
+    // The id of the second event, at another time.
+    records[2].transaction_id = records[1].transaction_id.clone();
+    let table = Table::from_transactions(&records);
+    for by_table in [false, true] {
+        let mut engine = FeatureEngine::new(&set).unwrap();
+        let error = if by_table {
+            engine.observe_table(&table).unwrap_err()
+        } else {
+            engine.observe_all(&records).unwrap_err()
+        };
+        let FeatureError::Record { row, source } = error else {
+            panic!("{error}");
+        };
+        // Records are counted from 0, rows of tables by their number in the source.
+        assert_eq!(row, if by_table { 3 } else { 2 });
+        assert!(matches!(*source, FeatureError::Conflict { .. }), "{source}");
+        assert_eq!(engine.stats().observed, 2);
+        let mut others = FeatureEngine::new(&set).unwrap();
+        for at in [1, 3] {
+            others.observe(&records[at]).unwrap();
+        }
+        let next = &records[0];
+        let got = bits(engine.observe(next).unwrap().row.values().to_vec());
+        let expected = bits(others.observe(next).unwrap().row.values().to_vec());
+        assert_eq!(got, expected);
+    }
+}
+
+#[test]
+fn a_stream_stops_at_the_first_error_and_hands_on_what_came_before() {
+    let set = FeatureSet::new(RecordKind::Transaction)
+        .feature(Window::new(Field::User, Measure::Count).within(Span::days(1)))
+        .lateness(Span::ZERO, LatePolicy::Error);
+    let mut records = many(80);
+    for (tx, second) in records.iter_mut().zip(1..) {
+        tx.timestamp = Timestamp::from_micros(START + second * 1_000_000).unwrap();
+    }
+    records[50].timestamp = records[3].timestamp;
+    let mut engine = FeatureEngine::new(&set).unwrap();
+    let mut handed = 0;
+    let error = engine.stream(&records, |_, _| handed += 1).unwrap_err();
+    assert!(
+        matches!(error, FeatureError::Record { row: 50, .. }),
+        "{error}"
+    );
+    assert_eq!((handed, engine.stats().observed), (50, 50));
+}
+
+#[test]
+fn a_table_gives_times_and_labels_along_with_the_features() {
+    let records = many(50);
+    let mut engine = FeatureEngine::new(&FeatureSet::handbook()).unwrap();
+    let table = Table::from_transactions(&records);
+    let dataset = engine.observe_table(&table).unwrap();
+    let times: Vec<Timestamp> = records.iter().map(|tx| tx.timestamp).collect();
+    let labels: Vec<Label> = records.iter().map(|tx| tx.is_fraud).collect();
+    assert_eq!(dataset.times().unwrap(), times);
+    assert_eq!(dataset.labels().unwrap(), labels);
+    assert_eq!(dataset.schema(), engine.schema());
+}
+
+#[test]
+fn a_table_with_the_columns_of_another_gives_the_rows_of_the_records() {
+    let mut records = many(40);
+    for (number, tx) in records.iter_mut().enumerate() {
+        tx.category = Some("cat-0".parse().unwrap());
+        tx.tenant = Some(format!("t-{}", number % 2).parse().unwrap());
+        tx.status = (number % 3 > 0).then_some(TransactionStatus::Approved);
+    }
+    let approved = Filter::Status(TransactionStatus::Approved);
+    let by = |field| Window::new(field, Measure::Count).within(Span::days(300));
+    let set = FeatureSet::new(RecordKind::Transaction)
+        .feature(by(Field::Tenant))
+        .feature(by(Field::Country))
+        .feature(Feature::from(by(Field::User).filter(approved)).named("approved"));
+    let (whole, like) = records.split_at(20);
+    let table = Table::from_transactions(whole);
+    let columns = table.columns().iter();
+    let columns = columns.map(|column| (&column.name, column.role));
+    let table = Table::from_transactions_like(columns, like);
+    let mut engine = FeatureEngine::new(&set).unwrap();
+    let expected = one_by_one(&mut engine.fresh(), like, false);
+    assert_eq!(hand_over(&mut engine, like, Way::Table, &table), expected);
+}
