@@ -473,3 +473,19 @@ fn of_many_labels_that_contradict_each_other_the_one_known_last_holds() {
         }
     }
 }
+
+#[test]
+fn a_late_event_finds_the_fraud_before_it_among_many_after_it() {
+    let set = set([ever(Measure::SinceFraud)]).labels(Labels::AfterDelay(Span::ZERO));
+    let mut engine = FeatureEngine::new(&set).unwrap();
+    let minute = 60 * SECOND;
+    for number in 0..30 {
+        let fraud = tx(number, i64::from(number) * minute).with_label(true);
+        observe(&mut engine, &fraud);
+    }
+    let days = 0.5 / 1440.0;
+    assert_rows(
+        &observe(&mut engine, &tx(30, 5 * minute + minute / 2)),
+        &[days],
+    );
+}

@@ -12,6 +12,7 @@ mod gate;
 mod hash;
 mod history;
 mod log;
+mod log_builder;
 mod log_plan;
 mod mark;
 mod passage;

@@ -3,7 +3,8 @@
 use super::event::Layout;
 use super::gate::Gate;
 use super::hash::IdHasher;
-use super::log_plan::{LogBuilder, LogPlan};
+use super::log_builder::LogBuilder;
+use super::log_plan::LogPlan;
 use crate::FeatureError;
 use crate::measure::Calendar;
 use crate::set::{

@@ -1,9 +1,11 @@
 //! Sets that are good to begin with.
 
-use super::feature::{Derived, EventFeature, Feature, Window};
+use super::event_feature::EventFeature;
+use super::feature::{Derived, Feature};
 use super::feature_set::FeatureSet;
 use super::field::{Field, Key, Quantity, RecordKind};
 use super::span::Span;
+use super::window::Window;
 use super::window_measure::Measure;
 use dafu_core::FeatureGroup;
 

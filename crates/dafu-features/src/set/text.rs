@@ -1,6 +1,8 @@
 //! Sets as TOML and JSON.
 
-use super::feature::{Definition, Derived, EventFeature, Feature, Window};
+use super::event_feature::EventFeature;
+use super::feature::{Definition, Derived, Feature};
+use super::window::Window;
 use crate::FeatureError;
 use dafu_core::FeatureGroup;
 
