@@ -78,6 +78,7 @@ impl Seen {
     }
 
     /// Ids of events that were taken back, with the time when.
+    #[cfg(feature = "serde")]
     pub(crate) fn reversed(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         self.reversed.iter().copied()
     }
