@@ -45,6 +45,16 @@ pub enum PointInTimeError<E: std::error::Error + 'static> {
         /// Rows of the features.
         got: usize,
     },
+    /// The features of a part of the history have other columns than those of all of it.
+    #[error(
+        "the features have columns that depend on the history: {got} instead of {expected}, or other names"
+    )]
+    Columns {
+        /// Columns for the whole history.
+        expected: usize,
+        /// Columns for a changed one.
+        got: usize,
+    },
     /// Computing the features failed.
     #[error("the features cannot be computed: {0}")]
     Compute(#[source] E),
@@ -161,6 +171,11 @@ fn changed(history: &[Transaction], cut: usize) -> Vec<Transaction> {
         tx.user_id = from.user_id.clone();
         tx.merchant_id = from.merchant_id.clone();
         tx.device.clone_from(&from.device);
+        tx.card.clone_from(&from.card);
+        tx.category.clone_from(&from.category);
+        tx.country.clone_from(&from.country);
+        tx.extras.clone_from(&from.extras);
+        (tx.ip, tx.merchant_location) = (from.ip, from.merchant_location);
         let minor = tx.amount.minor() / 2 + 1;
         tx.amount = dafu_core::Money::from_minor(minor, from.amount.currency());
     }
@@ -173,6 +188,12 @@ fn compare<E: std::error::Error + 'static>(
     history: &[Transaction],
     (cut, change): (usize, &'static str),
 ) -> Result<(), PointInTimeError<E>> {
+    if whole.schema() != other.schema() {
+        return Err(PointInTimeError::Columns {
+            expected: whole.schema().width(),
+            got: other.schema().width(),
+        });
+    }
     let (before, after) = (whole.values(), other.values());
     for (row, tx) in history.iter().enumerate().take(cut) {
         for (column, spec) in whole.schema().features().iter().enumerate() {

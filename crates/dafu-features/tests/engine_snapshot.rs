@@ -15,6 +15,7 @@ use oracle::scenario::{Drawn, Step, cases, sets, steps};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
+use std::collections::BTreeSet;
 
 fn bits(row: &[f64]) -> Vec<u64> {
     row.iter().map(|value| value.to_bits()).collect()
@@ -32,7 +33,7 @@ enum Said {
 ///
 /// An engine holds single events at least as long as they can count, but it may hold them longer, and bytes never do. So
 /// once there are bytes, nothing is asked that only such events answer: events come again or are taken back only while
-/// others may come as late, and only one is taken back.
+/// others may come as late, only one is taken back, and older ones are labelled only if nothing was said of them before.
 #[derive(Clone)]
 struct Driven {
     engine: FeatureEngine,
@@ -40,6 +41,8 @@ struct Driven {
     newest: i64,
     saved: bool,
     reversed: usize,
+    /// Events that were labelled or taken back.
+    judged: BTreeSet<usize>,
     /// Whether an event was labelled that need not be held any more: its label counts nowhere, but may be in the bytes.
     muddled: bool,
 }
@@ -52,6 +55,7 @@ impl Driven {
             newest: START,
             saved: false,
             reversed: 0,
+            judged: BTreeSet::new(),
             muddled: false,
         }
     }
@@ -99,7 +103,11 @@ impl Driven {
                 let at = Timestamp::from_micros(self.newest + after).unwrap();
                 // By id where one of every other is, so that remembered transactions count.
                 let tx = &self.taken[of.index(count)];
-                self.muddled |= self.saved && !self.is_young(tx);
+                let old = self.saved && !self.is_young(tx);
+                if !self.judged.insert(of.index(count)) && old {
+                    return Said::Nothing;
+                }
+                self.muddled |= old;
                 if of.index(2) == 0 {
                     Said::Known(self.engine.label_by_id(&tx.transaction_id, *label, at))
                 } else {
@@ -113,6 +121,7 @@ impl Driven {
                     return Said::Nothing;
                 }
                 self.reversed += usize::from(self.saved);
+                self.judged.insert(of.index(count));
                 Said::Known(self.engine.reverse(tx).unwrap())
             }
             Step::Forget(field, number) => {
@@ -309,7 +318,7 @@ fn damaged_bytes_are_errors_or_memory_that_works() {
 fn damaged_entities_of_a_store_are_errors_or_memory_that_works() {
     let events = stream(12);
     let (before, after) = events.split_at(8);
-    let engine = used(&everything(), before);
+    let mut engine = used(&everything(), before);
     let mut store = MemStore::default();
     engine.save_to(&mut store, b"").unwrap();
     let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
@@ -342,7 +351,7 @@ fn damaged_entities_of_a_store_are_errors_or_memory_that_works() {
 #[test]
 fn the_memory_of_another_set_is_refused_and_the_own_stays() {
     let events = stream(20);
-    let engine = used(&everything(), &events);
+    let mut engine = used(&everything(), &events);
     let bytes = engine.snapshot().unwrap();
     let more = Window::new(Field::User, Measure::Count).within(Span::days(1));
     let others = [

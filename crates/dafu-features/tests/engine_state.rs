@@ -430,3 +430,27 @@ fn a_copy_goes_on_by_itself() {
     assert_eq!(observe(&mut copy, &next), expected);
     assert_eq!(copy.stats().observed, 2);
 }
+
+#[test]
+fn a_merged_engine_knows_the_transactions_and_ids_of_both() {
+    let limits = StateLimits {
+        remembered_transactions: 10,
+        ..StateLimits::default()
+    };
+    let set = limited(
+        FeatureSet::new(RecordKind::Transaction)
+            .feature(Window::new(Field::User, Measure::Count).within(Span::days(1))),
+        limits,
+    );
+    let mut one = FeatureEngine::new(&set).unwrap();
+    let mut other = one.fresh();
+    let (anna, ben) = (tx(0, "anna", "shop", 0), tx(1, "ben", "shop", SECOND));
+    observe(&mut one, &anna);
+    observe(&mut other, &ben);
+    one.merge(other).unwrap();
+    assert_eq!(one.newest(), Some(ben.timestamp));
+    for tx in [&anna, &ben] {
+        assert_eq!(one.observe(tx).unwrap().outcome, Outcome::Duplicate);
+        assert!(one.reverse_by_id(&tx.transaction_id));
+    }
+}

@@ -67,7 +67,9 @@ impl Cut {
                 .within(within)
                 .tiles(self.tiles)
         });
-        FeatureSet::new(RecordKind::Transaction).features(windows)
+        FeatureSet::new(RecordKind::Transaction)
+            .features(windows)
+            .lateness(Span::ZERO, LatePolicy::Insert)
     }
 
     fn length(self) -> i64 {
@@ -251,7 +253,8 @@ proptest! {
 
     #[test]
     fn late_events_lie_in_the_tiles_of_their_own_time((cut, events) in cases(), late in vec(0..4_u8, 80)) {
-        let set = cut.windows().lateness(Span::from_micros(2 * cut.within).unwrap(), LatePolicy::Insert);
+        let bound = Span::from_micros(2 * cut.length()).unwrap();
+        let set = cut.windows().lateness(bound, LatePolicy::Insert);
         let mut engine = FeatureEngine::new(&set).unwrap();
         let (mut newest, mut taken) = (i64::MIN, Vec::new());
         for (number, event) in events.iter().enumerate() {
@@ -307,14 +310,19 @@ fn ten_seconds() -> Window {
     window.within(Span::seconds(10)).tiles(5)
 }
 
+fn set(features: impl IntoIterator<Item = Feature>) -> FeatureSet {
+    FeatureSet::new(RecordKind::Transaction)
+        .features(features)
+        .lateness(Span::seconds(10), LatePolicy::Insert)
+}
+
 fn count(engine: &mut FeatureEngine, tx: &Transaction) -> f64 {
     engine.observe(tx).unwrap().row.values()[0]
 }
 
 #[test]
 fn an_event_exactly_as_old_as_a_window_of_tiles_counts_less_than_one() {
-    let set = FeatureSet::new(RecordKind::Transaction).feature(ten_seconds());
-    let mut engine = FeatureEngine::new(&set).unwrap();
+    let mut engine = FeatureEngine::new(&set([ten_seconds().into()])).unwrap();
     count(&mut engine, &at(START, 0));
     let got = count(&mut engine, &at(START + 10 * SECOND, 1));
     assert!((1.0..2.0).contains(&got), "{got}");
@@ -322,8 +330,7 @@ fn an_event_exactly_as_old_as_a_window_of_tiles_counts_less_than_one() {
 
 #[test]
 fn a_late_event_reads_no_later_tile() {
-    let set = FeatureSet::new(RecordKind::Transaction).feature(ten_seconds());
-    let mut engine = FeatureEngine::new(&set).unwrap();
+    let mut engine = FeatureEngine::new(&set([ten_seconds().into()])).unwrap();
     for (number, second) in (0..).zip([2, 3, 4]) {
         count(&mut engine, &at(START + second * SECOND, number));
     }
@@ -333,8 +340,7 @@ fn a_late_event_reads_no_later_tile() {
 
 #[test]
 fn reversing_twice_takes_no_other_event_out_of_a_tile() {
-    let set = FeatureSet::new(RecordKind::Transaction).feature(ten_seconds());
-    let mut engine = FeatureEngine::new(&set).unwrap();
+    let mut engine = FeatureEngine::new(&set([ten_seconds().into()])).unwrap();
     count(&mut engine, &at(START, 0));
     count(&mut engine, &at(START, 1));
     engine.reverse(&at(START, 0)).unwrap();
@@ -346,10 +352,11 @@ fn reversing_twice_takes_no_other_event_out_of_a_tile() {
 #[test]
 fn an_event_that_is_left_out_or_filtered_out_is_in_no_tile_of_its_own_row() {
     let filter = dafu_features::Filter::AmountAtLeast(5.0);
-    let set = FeatureSet::new(RecordKind::Transaction)
-        .feature(Feature::from(ten_seconds().include_self(false)).named("others"))
-        .feature(Feature::from(ten_seconds().filter(filter)).named("large"));
-    let mut engine = FeatureEngine::new(&set).unwrap();
+    let mut engine = FeatureEngine::new(&set([
+        Feature::from(ten_seconds().include_self(false)).named("others"),
+        Feature::from(ten_seconds().filter(filter)).named("large"),
+    ]))
+    .unwrap();
     for (number, cents, expected) in [(0, 900, [0.0, 1.0]), (1, 100, [1.0, 1.0])] {
         let event = Event {
             time: START,
@@ -403,6 +410,18 @@ fn memory_of_tiles_does_not_grow_with_the_number_of_events() {
         }
     }
     assert!(bytes[2] <= bytes[0] + bytes[0] / 4, "{bytes:?}");
+}
+
+#[test]
+fn tiles_far_shorter_than_events_may_be_late_are_refused() {
+    let hour = |tiles| {
+        let window = Window::new(Field::User, Measure::Count).within(Span::hours(1));
+        let set = FeatureSet::new(RecordKind::Transaction).feature(window.tiles(tiles));
+        FeatureEngine::new(&set.lateness(Span::hours(2), LatePolicy::Insert))
+    };
+    hour(512).unwrap();
+    let error = hour(513).unwrap_err();
+    assert!(matches!(error, FeatureError::Feature { .. }), "{error}");
 }
 
 #[test]

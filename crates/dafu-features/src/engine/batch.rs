@@ -61,7 +61,7 @@ impl FeatureEngine {
     }
 
     /// As [`FeatureEngine::observe_all`], for the rows of a table by the roles of its columns. The features come with
-    /// times, labels and groups (a number for each user) where the table has them.
+    /// times, and with labels where the table has them.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl Memory {
             let event = events.view(row);
             match self.judge(&plan.set, &event) {
                 Ok(outcome) => {
-                    self.sequence += 1;
+                    self.step(event.content());
                     numbers[row] = self.sequence;
                     modes[row] = outcome.mode();
                     self.note(plan, &event, outcome, Losses::default());
@@ -246,6 +246,7 @@ impl Memory {
             let losses = take_table(table, plan_of, &batch, &order, to);
             self.stats.capped_events += losses.capped;
             self.stats.expired_entities += losses.expired;
+            self.stats.dropped_labels += losses.labels;
         }
         for &row in &order {
             let row = row as usize;

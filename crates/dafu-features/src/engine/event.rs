@@ -58,6 +58,31 @@ pub(crate) struct Facts {
     pub(crate) agent: Option<UserAgent>,
 }
 
+impl Facts {
+    /// Mixed into the content of an event, where there are any.
+    fn content(&self, mut mixed: u64) -> u64 {
+        for point in [self.place, self.home].into_iter().flatten() {
+            mixed = super::hash::pair(mixed, point.latitude().to_bits());
+            mixed = super::hash::pair(mixed, point.longitude().to_bits());
+        }
+        match self.ip.map(|ip| ip.to_canonical()) {
+            Some(IpAddr::V4(ip)) => mixed = super::hash::pair(mixed, u64::from(ip.to_bits())),
+            Some(IpAddr::V6(ip)) => {
+                let (high, low) = (ip.to_bits() >> 64, ip.to_bits() & u128::from(u64::MAX));
+                for half in [high, low] {
+                    mixed = super::hash::pair(mixed, u64::try_from(half).unwrap_or_default());
+                }
+            }
+            None => {}
+        }
+        if let Some(agent) = self.agent {
+            let device = u64::from(agent.device.code()) << 1 | u64::from(agent.bot);
+            mixed = super::hash::pair(mixed, device + 1);
+        }
+        mixed
+    }
+}
+
 /// The parts of an event that have one size.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
@@ -90,7 +115,10 @@ impl EventView<'_> {
         for code in self.codes {
             mixed = super::hash::pair(mixed, *code);
         }
-        mixed
+        if let Some(status) = self.head.status {
+            mixed = super::hash::pair(mixed, status as u64 + 1);
+        }
+        self.facts.content(mixed)
     }
 }
 

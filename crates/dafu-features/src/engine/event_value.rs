@@ -83,7 +83,10 @@ impl DerivedPlan {
                 if known().next().is_none() {
                     return f64::NAN;
                 }
-                known().map(|value| value * value).sum::<f64>().sqrt()
+                known()
+                    .map(|value| value.max(0.0).powi(2))
+                    .sum::<f64>()
+                    .sqrt()
             }
         }
     }

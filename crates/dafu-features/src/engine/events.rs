@@ -172,7 +172,12 @@ impl Events {
                 label: columns.labels.map_or(Label::Unknown, |labels| labels[row]),
                 status: columns.status.and_then(|texts| status(texts.at(row)?)),
             });
-            let currency = columns.currency(row)?;
+            let currency = columns
+                .currency(row)
+                .map_err(|source| FeatureError::Record {
+                    row: record,
+                    source: Box::new(source),
+                })?;
             for column in &fields {
                 events.codes.push(column.code(row, currency, hasher));
             }
@@ -185,7 +190,10 @@ impl Events {
                 if number == MISSING && quantity.always_in(kind) {
                     return Err(FeatureError::MissingField {
                         row: record,
-                        field: "amount",
+                        field: match quantity {
+                            Quantity::TransactionCount => "transaction_count",
+                            _ => "amount",
+                        },
                     });
                 }
                 events.numbers.push(number);

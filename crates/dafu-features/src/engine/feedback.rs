@@ -47,7 +47,7 @@ impl FeatureEngine {
     fn take_label(&mut self, event: &EventView<'_>, label: Label, known_at: Timestamp) {
         let plan = Arc::clone(&self.plan);
         let memory = &mut self.memory;
-        memory.sequence += 1;
+        memory.step(event.content());
         let mut found = false;
         let (time, id) = (event.head.time, short(event.head.id));
         for (table, plan_of) in memory.tables.iter_mut().zip(&plan.tables) {
@@ -63,20 +63,21 @@ impl FeatureEngine {
                 if plan_of.labels.is_none() || !passes {
                     continue;
                 }
-                found = true;
                 let word = match label {
                     Label::Fraud => Word::Fraud,
                     Label::Legitimate => Word::Honest,
                     Label::Unknown => continue,
                 };
+                found = true;
                 let most = plan.rules.most_events;
                 // What the record itself says of an honest event is kept only where something contradicts it.
                 if let (Some(after), Label::Legitimate) = (plan.rules.known_after, event.head.label)
                 {
                     let own = (Word::Honest, time.saturating_add(after));
-                    log.label_once(plan_of, (time, id), own, most);
+                    memory.stats.dropped_labels += log.label(plan_of, (time, id), own, most);
                 }
-                log.label(plan_of, (time, id), (word, known_at.as_micros()), most);
+                let word = (word, known_at.as_micros());
+                memory.stats.dropped_labels += log.label(plan_of, (time, id), word, most);
             }
         }
         if found {
@@ -113,8 +114,8 @@ impl FeatureEngine {
     fn take_back(&mut self, event: &EventRow) -> bool {
         let plan = Arc::clone(&self.plan);
         let memory = &mut self.memory;
-        memory.sequence += 1;
         let view = event.view();
+        memory.step(view.content());
         let within = plan.set.duplicates_within.as_micros();
         if !memory
             .seen
@@ -143,7 +144,8 @@ impl FeatureEngine {
                 if plan_of.labels.is_some() {
                     let event = (view.head.time, short(view.head.id));
                     let most = plan.rules.most_events;
-                    log.label(plan_of, event, (Word::Reversed, i64::MIN), most);
+                    memory.stats.dropped_labels +=
+                        log.label(plan_of, event, (Word::Reversed, i64::MIN), most);
                 }
             }
         }
@@ -166,7 +168,8 @@ impl FeatureEngine {
     /// Forgets an entity: everything kept under its key, and under every pair that it is part of. Returns whether
     /// anything was held of it.
     ///
-    /// Events that it took part in stay in the windows of others, where 32 bits of a keyed hash stand for it.
+    /// Events that it took part in stay in the windows of others, where 32 bits of a keyed hash stand for it, and hashes
+    /// of their ids are remembered for as long as duplicates are looked for.
     pub fn forget(&mut self, entity: &EntityKey) -> bool {
         let Ok(field) = Field::try_from(entity.kind) else {
             return false;
@@ -211,8 +214,8 @@ impl FeatureEngine {
     }
 
     /// Which of a number of engines an event belongs to when a stream is split by a field: a set all of whose keys
-    /// hold the field gives the same features from its share of the events as from all of them. Missing values
-    /// belong to the first.
+    /// hold the field gives the same features from its share of the events as from all of them, as long as no event is
+    /// later than the set's bound, which each engine judges by its own newest. Missing values belong to the first.
     ///
     /// # Errors
     ///
@@ -266,11 +269,12 @@ impl FeatureEngine {
                 });
             }
         }
+        memory.sequence = memory.sequence.max(theirs.sequence) + 1;
+        memory.saved = None;
         for (ours, theirs) in memory.tables.iter_mut().zip(theirs.tables) {
             ours.append(theirs);
         }
         memory.newest = memory.newest.max(theirs.newest);
-        memory.sequence = memory.sequence.max(theirs.sequence);
         memory.stats.add(&theirs.stats);
         memory.seen.merge(&theirs.seen);
         let most = self.plan.set.limits.remembered_transactions as usize;

@@ -28,7 +28,12 @@ impl Gate {
             clippy::cast_possible_truncation,
             reason = "saturates, which keeps the order of any amount and the limit"
         )]
-        let limit = |major: f64| (major * FIXED).ceil() as i64;
+        let limit = |major: f64| {
+            let fixed = major * FIXED;
+            let near = (fixed - fixed.round()).abs() <= fixed.abs() * 1e-12;
+            // 0.07 is 700 ten-thousandths, though the product is a little more.
+            (if near { fixed.round() } else { fixed.ceil() }) as i64
+        };
         let code = |layout: &mut Layout, field: &Field| layout.field(field);
         let parts = |parts: &[Filter], layout: &mut Layout| {
             let compiled = parts.iter().map(|part| Self::compile(part, layout, hasher));

@@ -383,8 +383,9 @@ impl Log {
     /// Takes an event that is not before the newest, after [`Log::advance`] to its time. Returns how many events
     /// the cap dropped.
     pub(crate) fn push(&mut self, plan: &LogPlan, entry: &Entry, rules: &Rules) -> u64 {
-        // Looking at the oldest event costs a wait for memory: only where there is no room left.
-        if self.ring.is_full() || self.ring.len() >= rules.most_events {
+        // Looking at the oldest event costs a wait for memory: only where there is no room left, or labels may go.
+        let full = self.ring.is_full() || self.ring.len() >= rules.most_events;
+        if full || self.marks().len() > 1 {
             self.prune(plan, entry.time);
         }
         let mut dropped = 0;

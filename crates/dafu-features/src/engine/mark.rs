@@ -55,18 +55,26 @@ fn by_event(marks: &[Mark]) -> impl DoubleEndedIterator<Item = &[Mark]> {
 }
 
 impl Log {
-    /// Takes a label.
+    /// Takes a label that is not there yet. Returns how many labels were dropped, those of the oldest event, because there
+    /// were too many.
     pub(crate) fn label(
         &mut self,
         plan: &LogPlan,
         event: (i64, u32),
         (word, known_at): (Word, i64),
         most: u32,
-    ) {
+    ) -> u64 {
+        let same =
+            |mark: &Mark| mark.event() == event && mark.word == word && mark.known_at == known_at;
+        if self.marks().iter().any(same) {
+            return 0;
+        }
         let counted = self.holds(plan, event);
         let marks = &mut self.extras_mut().marks;
+        let mut dropped = 0;
         if marks.len() >= (most as usize).max(LEAST) {
-            marks.remove(0);
+            dropped = by_event(marks).next().map_or(0, <[Mark]>::len);
+            marks.drain(..dropped);
         }
         let place = (event, known_at);
         let at = marks.partition_point(|other| (other.event(), other.known_at) <= place);
@@ -79,22 +87,7 @@ impl Log {
             known_at,
         };
         marks.insert(at, mark);
-    }
-
-    /// Takes a label that is not there yet.
-    pub(crate) fn label_once(
-        &mut self,
-        plan: &LogPlan,
-        event: (i64, u32),
-        (word, known_at): (Word, i64),
-        most: u32,
-    ) {
-        let mut marks = self.marks().iter();
-        let same =
-            |mark: &Mark| mark.event() == event && mark.word == word && mark.known_at == known_at;
-        if !marks.any(same) {
-            self.label(plan, event, (word, known_at), most);
-        }
+        dropped as u64
     }
 
     /// Whether an event is among those held; without ids, whether one of its time is.

@@ -97,6 +97,10 @@ pub struct EngineStats {
     pub evicted_entities: u64,
     /// Labels taken.
     pub labels: u64,
+    /// Labels dropped because an entity had more than its cap of events.
+    pub dropped_labels: u64,
+    /// Ids of events forgotten to stay within the memory budget: those events would count twice if they came again.
+    pub forgotten_ids: u64,
     /// Labels and reversals of transactions that are not remembered.
     pub unmatched: u64,
     /// Reversals taken.
@@ -113,6 +117,8 @@ impl EngineStats {
         self.expired_entities += other.expired_entities;
         self.evicted_entities += other.evicted_entities;
         self.labels += other.labels;
+        self.dropped_labels += other.dropped_labels;
+        self.forgotten_ids += other.forgotten_ids;
         self.unmatched += other.unmatched;
         self.reversed += other.reversed;
     }
@@ -171,6 +177,9 @@ struct Memory {
     next_sweep: u64,
     /// Number of the event at the last look, and bytes held after it.
     swept: (u64, u64),
+    /// A hash of everything that was taken, and what it was when a store last held it all.
+    chain: u64,
+    saved: Option<u64>,
 }
 
 impl Memory {
@@ -184,6 +193,8 @@ impl Memory {
             stats: EngineStats::default(),
             next_sweep: sweep::FIRST,
             swept: (0, 0),
+            chain: 0,
+            saved: None,
         }
     }
 }
@@ -279,7 +290,8 @@ impl FeatureEngine {
     ///
     /// # Errors
     ///
-    /// As [`FeatureEngine::observe`] for the event itself, and [`FeatureError::Output`].
+    /// [`FeatureError::WrongRecord`], [`FeatureError::NumberTooLarge`] and [`FeatureError::Output`]. What is wrong with the
+    /// time or the id of an event is not looked at.
     ///
     /// # Complexity
     ///
@@ -332,6 +344,12 @@ impl FeatureEngine {
 }
 
 impl Memory {
+    /// Counts what is taken, and keeps a hash of it.
+    fn step(&mut self, content: u64) {
+        self.sequence += 1;
+        self.chain = hash::pair(self.chain, content);
+    }
+
     /// What is to be done with an event: it comes again, late, too late, or in order.
     fn judge(&self, set: &FeatureSet, event: &EventView<'_>) -> Result<Outcome, FeatureError> {
         let time = event.head.time;
@@ -378,7 +396,7 @@ impl Memory {
         let outcome = self.judge(&plan.set, view)?;
         let mode = outcome.mode();
         let mut losses = Losses::default();
-        self.sequence += 1;
+        self.step(view.content());
         for (table, plan_of) in self.tables.iter_mut().zip(&plan.tables) {
             let Some(key) = EntityTable::key(plan_of, view.codes) else {
                 for &column in &plan_of.columns {
@@ -413,6 +431,7 @@ impl Memory {
         stats.observed += 1;
         stats.capped_events += losses.capped;
         stats.expired_entities += losses.expired;
+        stats.dropped_labels += losses.labels;
         match outcome {
             Outcome::Recorded => {}
             Outcome::Inserted => stats.inserted += 1,

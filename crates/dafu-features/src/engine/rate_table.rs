@@ -12,7 +12,7 @@ const EVENTS: usize = 512;
 pub(crate) struct RateTable {
     prior: (f64, f64),
     quantile: f64,
-    kept: Box<[OnceLock<f64>]>,
+    kept: OnceLock<Box<[OnceLock<f64>]>>,
 }
 
 impl RateTable {
@@ -20,7 +20,7 @@ impl RateTable {
         Self {
             prior,
             quantile,
-            kept: vec![OnceLock::new(); FRAUDS * EVENTS].into(),
+            kept: OnceLock::new(),
         }
     }
 
@@ -37,7 +37,10 @@ impl RateTable {
         };
         let place = frauds as usize * EVENTS + events as usize;
         if (frauds as usize) < FRAUDS && (events as usize) < EVENTS {
-            *self.kept[place].get_or_init(compute)
+            let kept = self
+                .kept
+                .get_or_init(|| vec![OnceLock::new(); FRAUDS * EVENTS].into());
+            *kept[place].get_or_init(compute)
         } else {
             compute()
         }

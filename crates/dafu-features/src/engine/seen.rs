@@ -63,6 +63,23 @@ impl Seen {
         !known
     }
 
+    /// Forgets the oldest ids until those left take at most this many bytes; returns how many.
+    pub(crate) fn shrink(&mut self, bytes: usize) -> u64 {
+        let before = self.order.len();
+        while self.bytes() > bytes {
+            let Some((_, id)) = self.order.pop_front() else {
+                self.reversed.clear();
+                break;
+            };
+            self.contents.remove(&id);
+        }
+        if self.order.len() < before {
+            self.contents.shrink_to_fit();
+            self.order.shrink_to_fit();
+        }
+        (before - self.order.len()) as u64
+    }
+
     /// Takes over the ids of others, in order of time.
     pub(crate) fn merge(&mut self, other: &Self) {
         let mut entries: Vec<_> = self.entries().chain(other.entries()).collect();
@@ -84,7 +101,7 @@ impl Seen {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.contents.capacity() * 18 + (self.order.capacity() + self.reversed.capacity()) * 16
+        self.contents.len() * 36 + (self.order.len() + self.reversed.len()) * 16
     }
 
     /// Times, ids and contents in order of arrival.

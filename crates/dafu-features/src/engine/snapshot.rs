@@ -29,6 +29,7 @@ struct SavedHead {
     sequence: u64,
     next_sweep: u64,
     swept: (u64, u64),
+    chain: u64,
     stats: EngineStats,
     /// Times, ids and contents.
     seen: Vec<(i64, u64, u64)>,
@@ -123,7 +124,7 @@ impl FeatureEngine {
     }
 
     /// Puts a snapshot in the place of the memory; what follows comes out the same bits as if the engine that gave it
-    /// had gone on. After an error the memory is as before.
+    /// had gone on, but for what the memory budget makes it forget. After an error the memory is as before.
     ///
     /// # Errors
     ///
@@ -168,8 +169,8 @@ impl FeatureEngine {
         }
     }
 
-    /// Writes the memory to a store, under keys that begin with `prefix`: all entities the first time, and later those
-    /// that changed since. Entities that are no longer known are removed. Returns how many entities were written.
+    /// Writes the memory to a store, under keys that begin with `prefix`: all entities the first time, and later, where
+    /// the store still holds what this engine wrote or read last, those that changed since. Entities that are no longer known are removed. Returns how many entities were written.
     ///
     /// # Errors
     ///
@@ -177,9 +178,10 @@ impl FeatureEngine {
     ///
     /// # Complexity
     ///
-    /// One pass over the keys of the store and the entities; writing is linear in what changed.
+    /// One pass over the keys of the store and the entities; writing is linear in the entities that changed and in the ids
+    /// that are remembered.
     pub fn save_to<S: StateStore>(
-        &self,
+        &mut self,
         store: &mut S,
         prefix: &[u8],
     ) -> Result<u64, StoreError<S::Error>> {
@@ -187,7 +189,9 @@ impl FeatureEngine {
         let head_key = [prefix, b"head"].concat();
         let before = store.value(&head_key).map_err(StoreError::Store)?;
         let before = before.and_then(|bytes| self.read_head(&bytes).ok());
-        let since = before.map(|head| head.sequence);
+        // Only what changed, where the store holds what this engine wrote or read last.
+        let own = before.filter(|head| Some(head.chain) == memory.saved);
+        let since = own.map(|head| head.sequence);
         let mut batch = Batch::default();
         let entities = [prefix, b"entity"].concat();
         let mut gone = Vec::new();
@@ -220,6 +224,7 @@ impl FeatureEngine {
         let head = Envelope::encode(KIND, VERSION, plan.hash, &memory.save_head());
         batch = batch.put(head_key, head.map_err(FeatureError::from)?);
         store.apply(&batch).map_err(StoreError::Store)?;
+        self.memory.saved = Some(self.memory.chain);
         Ok(written)
     }
 
@@ -255,12 +260,17 @@ impl FeatureEngine {
         if let Some(error) = failed {
             return Err(error.into());
         }
+        memory.saved = Some(memory.chain);
         self.memory = memory;
         Ok(true)
     }
 
     fn read_head(&self, bytes: &[u8]) -> Result<SavedHead, FeatureError> {
-        let envelope = Envelope::expect(bytes, KIND, VERSION, &Limits::default())?;
+        let limits = Limits {
+            max_bytes: u64::MAX,
+            ..Limits::default()
+        };
+        let envelope = Envelope::expect(bytes, KIND, VERSION, &limits)?;
         self.check_set(&envelope)?;
         Ok(envelope.decode()?)
     }
@@ -364,6 +374,7 @@ impl Memory {
             sequence: self.sequence,
             next_sweep: self.next_sweep,
             swept: self.swept,
+            chain: self.chain,
             stats: self.stats,
             seen: self.seen.entries().collect(),
             reversed: self.seen.reversed().collect(),
@@ -391,6 +402,7 @@ impl Memory {
         self.sequence = head.sequence;
         self.next_sweep = head.next_sweep;
         self.swept = head.swept;
+        self.chain = head.chain;
         self.stats = head.stats;
         self.seen = Seen::from_entries(&head.seen, head.reversed);
         self.remembered = remembered;

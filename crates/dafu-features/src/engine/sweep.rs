@@ -63,9 +63,16 @@ impl Memory {
         let Some(budget) = plan.set.limits.memory_bytes else {
             return;
         };
-        let held = self.bytes() as u64;
-        if held > budget {
-            self.evict(held - budget + budget / 8);
+        // Ids may take a quarter, so that entities always have most of it.
+        let ids = usize::try_from(budget / 4).unwrap_or(usize::MAX);
+        if self.seen.bytes() > ids {
+            self.stats.forgotten_ids += self.seen.shrink(ids / 8 * 7);
+        }
+        let others = (self.seen.bytes() + self.remembered.bytes()) as u64;
+        let room = budget.saturating_sub(others).max(budget / 4);
+        let held = (self.bytes() as u64).saturating_sub(others);
+        if held > room {
+            self.evict(held - room + room / 8);
         }
     }
 

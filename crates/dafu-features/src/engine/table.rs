@@ -62,12 +62,14 @@ pub(crate) enum Mode {
 pub(crate) struct Losses {
     pub(crate) capped: u64,
     pub(crate) expired: u64,
+    pub(crate) labels: u64,
 }
 
 impl Losses {
     pub(crate) const fn add(&mut self, other: Self) {
         self.capped += other.capped;
         self.expired += other.expired;
+        self.labels += other.labels;
     }
 }
 
@@ -157,7 +159,7 @@ impl Entity {
                 log.read(plan, (&plan.after, event), rules, out);
                 // An event does not see its own label.
                 if passes {
-                    log.take_label(plan, event, rules);
+                    losses.labels += log.take_label(plan, event, rules);
                 }
                 continue;
             }
@@ -166,7 +168,7 @@ impl Entity {
             if mode == Mode::Record && passes {
                 losses.capped += log.insert(plan, &entry, self.last, rules);
                 log.add_to_tiles(plan, event, rules);
-                log.take_label(plan, event, rules);
+                losses.labels += log.take_label(plan, event, rules);
             }
         }
         if mode == Mode::Record {
@@ -243,13 +245,14 @@ impl Log {
     }
 
     /// Takes the label that stands on a record.
-    fn take_label(&mut self, plan: &LogPlan, event: &EventView<'_>, rules: &Rules) {
+    fn take_label(&mut self, plan: &LogPlan, event: &EventView<'_>, rules: &Rules) -> u64 {
         let fraud = event.head.label == Label::Fraud;
         if let (Some(after), true, true) = (rules.known_after, fraud, plan.labels.is_some()) {
             let (time, id) = (event.head.time, short(event.head.id));
             let label = (Word::Fraud, time.saturating_add(after));
-            self.label(plan, (time, id), label, rules.most_events);
+            return self.label(plan, (time, id), label, rules.most_events);
         }
+        0
     }
 }
 

@@ -46,8 +46,8 @@ pub enum Derived {
         /// This is taken.
         less: String,
     },
-    /// Root of the sum of squares of those that are not missing: how far the event is from a profile. Missing where all
-    /// are.
+    /// Root of the sum of squares of those that are above 0: how far the event is from a profile. Those that are missing
+    /// or below 0, such as the surprise of a usual hour, count as 0. Missing where all are.
     Distance {
         /// The features.
         of: Vec<String>,

@@ -121,7 +121,8 @@ pub struct FeatureSet {
     pub lateness: Lateness,
     /// How long the id of an event is remembered, so that the same event again counts nothing twice. 0 for not at all.
     pub duplicates_within: Span,
-    /// An event that is further ahead of the newest than this is an error: a clock that jumped. `None` takes any.
+    /// An event that is further ahead of the newest than this is an error: a clock that jumped. `None` takes any. Set it
+    /// to days for a stream that never rests: all events after one with a clock ahead of the others are late.
     pub max_jump: Option<Span>,
     /// Bounds of what is remembered.
     pub limits: StateLimits,
@@ -141,7 +142,7 @@ impl Default for FeatureSet {
 
 impl FeatureSet {
     /// An empty set: labels by events, events up to an hour late, ids remembered for a day, clocks that jump by more
-    /// than ten years refused.
+    /// than a year refused.
     pub fn new(record: RecordKind) -> Self {
         Self {
             version: VERSION,
@@ -149,7 +150,7 @@ impl FeatureSet {
             labels: Labels::Events,
             lateness: Lateness::default(),
             duplicates_within: Span::days(1),
-            max_jump: Some(Span::days(3653)),
+            max_jump: Some(Span::days(366)),
             limits: StateLimits::default(),
             calendar: Calendar::default(),
             key: 0,
@@ -303,8 +304,29 @@ impl FeatureSet {
             }
             places.insert(feature.full_name(), place);
         }
+        self.check_tiles()?;
         self.check_labels()?;
         self.schema().map(|_| ())
+    }
+
+    /// Tiles are kept for late events, too: not for so late ones that there would be no end of tiles.
+    fn check_tiles(&self) -> Result<(), FeatureError> {
+        for feature in &self.features {
+            let Definition::Window(window) = &feature.definition else {
+                continue;
+            };
+            let (Some(tiles), Some(within)) = (window.tiles, window.within) else {
+                continue;
+            };
+            let length = within.as_micros() / i64::from(tiles).max(1);
+            if self.lateness.bound.as_micros() / length.max(1) > 1024 {
+                return Err(FeatureError::Feature {
+                    feature: feature.full_name(),
+                    why: "its tiles are shorter than a 1024th of the bound for late events",
+                });
+            }
+        }
+        Ok(())
     }
 
     fn check_labels(&self) -> Result<(), FeatureError> {

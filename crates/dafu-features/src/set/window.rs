@@ -90,9 +90,9 @@ impl Window {
     }
 
     /// Cuts the window into this many tiles of equal length (2 to 1,024), which are all that is remembered: memory no
-    /// longer grows with the number of events.
+    /// longer grows with the number of events, only with the bound for late ones.
     ///
-    /// The newest end is exact. Of the oldest tile, which the window covers in part, the same part of its counts
+    /// The newest end is exact, but for events that come late or again: they read all of the tile of their own time. Of the oldest tile, which the window covers in part, the same part of its counts
     /// and sums is taken, and its smallest, largest and different values where it is covered by half or more. So a
     /// count is wrong by less than the number of events in that one tile. Different values are exact up to 64 in a tile,
     /// and beyond to the error of [`crate::measure::HyperLogLog`].

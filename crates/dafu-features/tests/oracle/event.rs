@@ -152,7 +152,7 @@ pub fn derived(derived: &Derived, feature: impl Fn(&str) -> Answer) -> Answer {
                 .map(value)
                 .filter(|value| !value.is_nan())
                 .collect();
-            let square: f64 = known.iter().map(|value| value * value).sum();
+            let square: f64 = known.iter().map(|value| value.max(0.0).powi(2)).sum();
             Answer::maybe((!known.is_empty()).then(|| square.sqrt())).loose()
         }
         other => panic!("no oracle for {other:?}"),
