@@ -47,7 +47,7 @@ impl FeatureEngine {
     fn take_label(&mut self, event: &EventView<'_>, label: Label, known_at: Timestamp) {
         let plan = Arc::clone(&self.plan);
         let memory = &mut self.memory;
-        memory.step(event.content());
+        memory.step(event.head.id);
         let mut found = false;
         let (time, id) = (event.head.time, short(event.head.id));
         for (table, plan_of) in memory.tables.iter_mut().zip(&plan.tables) {
@@ -74,7 +74,9 @@ impl FeatureEngine {
                 if let (Some(after), Label::Legitimate) = (plan.rules.known_after, event.head.label)
                 {
                     let own = (Word::Honest, time.saturating_add(after));
-                    memory.stats.dropped_labels += log.label(plan_of, (time, id), own, most);
+                    if !log.has_label((time, id), own) {
+                        memory.stats.dropped_labels += log.label(plan_of, (time, id), own, most);
+                    }
                 }
                 let word = (word, known_at.as_micros());
                 memory.stats.dropped_labels += log.label(plan_of, (time, id), word, most);
@@ -115,7 +117,7 @@ impl FeatureEngine {
         let plan = Arc::clone(&self.plan);
         let memory = &mut self.memory;
         let view = event.view();
-        memory.step(view.content());
+        memory.step(view.head.id);
         let within = plan.set.duplicates_within.as_micros();
         if !memory
             .seen

@@ -55,7 +55,7 @@ fn by_event(marks: &[Mark]) -> impl DoubleEndedIterator<Item = &[Mark]> {
 }
 
 impl Log {
-    /// Takes a label that is not there yet. Returns how many labels were dropped, those of the oldest event, because there
+    /// Takes a label. Returns how many labels were dropped, those of the oldest event, because there
     /// were too many.
     pub(crate) fn label(
         &mut self,
@@ -66,11 +66,11 @@ impl Log {
     ) -> u64 {
         let same =
             |mark: &Mark| mark.event() == event && mark.word == word && mark.known_at == known_at;
-        if self.marks().iter().any(same) {
-            return 0;
-        }
-        let counted = self.holds(plan, event);
+        let held = self.holds(plan, event);
         let marks = &mut self.extras_mut().marks;
+        // The same word again takes the place of the first: of words of one instant, the last holds.
+        let again = marks.iter().position(same).map(|at| marks.remove(at));
+        let counted = again.map_or(held, |mark| mark.counted);
         let mut dropped = 0;
         if marks.len() >= (most as usize).max(LEAST) {
             dropped = by_event(marks).next().map_or(0, <[Mark]>::len);
@@ -88,6 +88,12 @@ impl Log {
         };
         marks.insert(at, mark);
         dropped as u64
+    }
+
+    /// Whether a label is there.
+    pub(crate) fn has_label(&self, event: (i64, u32), (word, known_at): (Word, i64)) -> bool {
+        let mut marks = self.marks().iter();
+        marks.any(|mark| mark.event() == event && mark.word == word && mark.known_at == known_at)
     }
 
     /// Whether an event is among those held; without ids, whether one of its time is.
