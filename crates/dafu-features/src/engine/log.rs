@@ -366,7 +366,7 @@ impl Log {
             self.ring.pop();
         }
         if let Some(age) = plan.labels
-            && self.marks().len() > 1
+            && !self.marks().is_empty()
         {
             self.prune_marks(plan, now, age);
         }
@@ -385,7 +385,7 @@ impl Log {
     pub(crate) fn push(&mut self, plan: &LogPlan, entry: &Entry, rules: &Rules) -> u64 {
         // Looking at the oldest event costs a wait for memory: only where there is no room left, or labels may go.
         let full = self.ring.is_full() || self.ring.len() >= rules.most_events;
-        if full || self.marks().len() > 1 {
+        if full || !self.marks().is_empty() {
             self.prune(plan, entry.time);
         }
         let mut dropped = 0;
