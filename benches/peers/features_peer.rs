@@ -122,7 +122,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match words.as_slice() {
         ["handbook-stream", path, ..] => {
             let all = read(path)?;
-            let taken = stream(&windows(), &all, false)?;
+            let taken = stream(&windows(), &all, true)?;
             if let Some(out) = out {
                 let mut engine = FeatureEngine::new(&windows())?;
                 let mut rows = Vec::new();
@@ -133,9 +133,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             println!("cpu_s={taken} events={}", all.len());
         }
-        ["handbook-observe", path, ..] => {
+        ["handbook-ahead", path, ..] => {
             let all = read(path)?;
-            let taken = stream(&windows(), &all, true)?;
+            let taken = stream(&windows(), &all, false)?;
             println!("cpu_s={taken} events={}", all.len());
         }
         ["handbook-batch", path, ..] => {
