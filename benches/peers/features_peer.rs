@@ -152,6 +152,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             println!("cpu_s={} events={}", median(taken), all.len());
         }
+        ["handbook-chunks", path, ..] => {
+            let all = read(path)?;
+            let mut taken = Vec::new();
+            for _ in 0..5 {
+                let mut engine = FeatureEngine::new(&windows())?;
+                let start = cpu_seconds();
+                for some in all.chunks(1 << 17) {
+                    std::hint::black_box(engine.observe_all(some)?);
+                }
+                taken.push(cpu_seconds() - start);
+            }
+            println!("cpu_s={} events={}", median(taken), all.len());
+        }
         ["standard-batch", path, ..] => {
             let all = read(path)?;
             let set = FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)));

@@ -13,7 +13,7 @@ use dafu_features::{
     LatePolicy, Measure, RecordKind, Span, StateLimits, Window,
 };
 use dafu_testkit::strategy::{START, busy_stream, busy_transaction, gaps};
-use oracle::scenario::{Drawn, cases, sets, short};
+use oracle::scenario::{Drawn, cases, sets, sets_of_sums, short};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -84,6 +84,36 @@ fn arrivals(most: usize) -> BoxedStrategy<Arrivals> {
                 taken.push(tx);
             }
             Arrivals(taken)
+        })
+        .boxed()
+}
+
+/// Records in order of time, mostly in whole seconds and mostly of one user.
+fn orderly(most: usize) -> BoxedStrategy<Arrivals> {
+    let event = (busy_transaction(), gaps(), 0..4_u8);
+    (vec(event, 1..=most), prop::bool::weighted(0.7))
+        .prop_map(|(events, whole)| {
+            let mut now = START;
+            let arrivals = events
+                .into_iter()
+                .enumerate()
+                .map(|(number, (mut tx, gap, user))| {
+                    now += if whole {
+                        gap / 1_000_000 * 1_000_000
+                    } else {
+                        gap
+                    };
+                    tx.timestamp = Timestamp::from_micros(now).unwrap();
+                    tx.transaction_id = TransactionId::new(format!("t-{number}")).unwrap();
+                    if user > 0 {
+                        tx.user_id = "u-0".parse().unwrap();
+                    }
+                    if number == 0 {
+                        tx.category = Some("cat-0".parse().unwrap());
+                    }
+                    tx
+                });
+            Arrivals(arrivals.collect())
         })
         .boxed()
 }
@@ -256,6 +286,19 @@ proptest! {
     fn random_sets_give_the_same_bits_however_events_are_handed_over(
         set in sets(),
         records in arrivals(60),
+        cuts in cuts(),
+    ) {
+        same(&set.0, &records.0, &cuts)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: cases(600), failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn sums_give_the_same_bits_for_many_events_of_an_entity_at_once(
+        set in sets_of_sums(),
+        records in orderly(120),
         cuts in cuts(),
     ) {
         same(&set.0, &records.0, &cuts)?;

@@ -80,11 +80,7 @@ impl Driven {
 
     fn again(&mut self, tx: &Transaction) -> Said {
         let seen = self.engine.observe(tx).unwrap();
-        let row = match seen.outcome {
-            Outcome::TooLate => Vec::new(),
-            _ => bits(&seen.row.values().to_vec()),
-        };
-        Said::Row(seen.outcome, row)
+        Said::Row(seen.outcome, bits(&seen.row.values().to_vec()))
     }
 
     fn step(&mut self, step: &Step) -> Said {
@@ -94,9 +90,6 @@ impl Driven {
             Step::Late(tx, gap) => self.observe((**tx).clone(), self.newest - gap),
             Step::Duplicate(of) if count > 0 => {
                 let tx = self.taken[of.index(count)].clone();
-                if self.saved && !self.is_young(&tx) {
-                    return Said::Nothing;
-                }
                 self.again(&tx)
             }
             Step::Label(of, label, after) if count > 0 => {

@@ -35,7 +35,7 @@ impl FeatureEngine {
         } = self;
         let mut records = records.into_iter();
         let mut some: Vec<&R> = Vec::with_capacity(AHEAD);
-        let mut events = Events::new(&plan.layout, AHEAD);
+        let mut events = Events::default();
         let mut slots: Vec<usize> = Vec::new();
         let mut taken = 0_u64;
         loop {
@@ -44,7 +44,7 @@ impl FeatureEngine {
             if some.is_empty() {
                 return Ok(());
             }
-            let unread = events.refill(&some, &plan.layout, plan.hasher);
+            let unread = events.refill(some.iter().copied(), &plan.layout, plan.hasher);
             memory.look_ahead(plan, &events, &mut slots);
             let failed = |taken: u64, source| FeatureError::Record {
                 row: taken,

@@ -1,19 +1,20 @@
 //! Many events at once: the same numbers as one by one, entity by entity.
 
+use super::event::EventView;
 use super::events::Events;
-use super::plan::{Plan, Rules, TablePlan};
-use super::table::{EntityTable, Losses, Mode, Out, Stretch, read_unknown};
+use super::groups::{Batch, Groups, Target};
+use super::plan::Plan;
+use super::table::{Losses, Mode};
+use super::table_reader::TableReader;
 use super::{FeatureEngine, Memory, Outcome, Record};
 use crate::FeatureError;
 use dafu_core::table::Table;
-use dafu_core::{Dataset, Label, Progress, Role, SourceError, TableSource, Timestamp};
+use dafu_core::{Dataset, Progress, SourceError, TableSource, Timestamp};
 use ndarray::Array2;
 use std::sync::Arc;
 
 /// Events that are worked on together.
-const CHUNK: usize = 1 << 18;
-/// No entity.
-const NOWHERE: u32 = u32::MAX;
+const CHUNK: usize = 1 << 17;
 
 /// Takes the features of every table of a replay: the table and one row of features for each of its rows.
 pub type ReplaySink<'a> = dyn FnMut(&Table, Dataset) -> Result<(), SourceError> + 'a;
@@ -32,26 +33,22 @@ impl FeatureEngine {
     /// As one by one, with better use of caches; with the feature `parallel` on several threads.
     pub fn observe_all<R: Record>(&mut self, records: &[R]) -> Result<Dataset, FeatureError> {
         self.check_kind::<R>()?;
-        let mut values = vec![f64::NAN; records.len() * self.plan.schema.width()];
-        let in_order = records.is_sorted_by_key(Record::time);
-        let chunk = if in_order {
-            CHUNK
-        } else {
-            records.len().max(1)
-        };
         let width = self.plan.schema.width();
-        for (at, some) in records.chunks(chunk).enumerate() {
-            let first = at * chunk;
-            let out = &mut values[first * width..(first + some.len()) * width];
-            let (events, unread) = Events::from_records(some, &self.plan.layout, self.plan.hasher);
-            let place = |row: usize| (first + row) as u64;
-            let taken = self.memory.take_all(&self.plan, &events, out);
-            let failed = taken
-                .err()
-                .or_else(|| unread.map(|error| (events.len(), error)));
-            if let Some((row, error)) = failed {
+        let mut values = vec![0.0; records.len() * width];
+        let rows = in_order(records.len(), |row| records[row].time());
+        let mut work = Work::default();
+        for rows in rows.chunks(CHUNK) {
+            let records = rows.iter().map(|&row| &records[row as usize]);
+            let unread = work
+                .events
+                .refill(records, &self.plan.layout, self.plan.hasher);
+            let taken = self
+                .memory
+                .take_all(&self.plan, rows, &mut work, &mut values);
+            if let Some(error) = taken.err().or(unread) {
+                let row = rows.get(work.taken).copied().unwrap_or_default();
                 return Err(FeatureError::Record {
-                    row: place(row),
+                    row: u64::from(row),
                     source: Box::new(error),
                 });
             }
@@ -66,28 +63,36 @@ impl FeatureEngine {
     /// # Errors
     ///
     /// [`FeatureError::MissingTime`], [`FeatureError::MissingField`] and [`FeatureError::Record`] with the record
-    /// number in the source.
+    /// number in the source. Rows before it in time are remembered, but where a time is missing.
     pub fn observe_table(&mut self, table: &Table) -> Result<Dataset, FeatureError> {
-        let rows = table.rows();
         let plan = Arc::clone(&self.plan);
-        let events = Events::from_table(table, plan.set.record, &plan.layout, plan.hasher)?;
-        let mut values = vec![f64::NAN; rows * plan.schema.width()];
-        let taken = self.memory.take_all(&plan, &events, &mut values);
-        taken.map_err(|(row, error)| FeatureError::Record {
-            row: table.row_numbers().get(row).copied().unwrap_or_default(),
-            source: Box::new(error),
-        })?;
-        let times: Vec<Timestamp> = events
-            .heads
-            .iter()
-            .filter_map(|head| Timestamp::from_micros(head.time).ok())
-            .collect();
-        let mut dataset = self.dataset(values, rows)?.with_times(times)?;
-        if table.by_role(Role::Label).is_some() {
-            let labels: Vec<Label> = events.heads.iter().map(|head| head.label).collect();
-            dataset = dataset.with_labels(labels)?;
+        let reader = TableReader::new(table, plan.set.record, &plan.layout)?;
+        let times = reader.times();
+        let mut values = vec![0.0; times.len() * plan.schema.width()];
+        let mut work = Work::default();
+        for rows in in_order(times.len(), |row| times[row]).chunks(CHUNK) {
+            let unread = reader.read(&mut work.events, rows, (&plan.layout, plan.hasher));
+            let taken = self.memory.take_all(&plan, rows, &mut work, &mut values);
+            match taken.err().or(unread) {
+                None => {}
+                Some(error @ FeatureError::MissingField { .. }) => return Err(error),
+                Some(error) => {
+                    let row = rows.get(work.taken).copied().unwrap_or_default();
+                    return Err(FeatureError::Record {
+                        row: reader.record(row),
+                        source: Box::new(error),
+                    });
+                }
+            }
         }
-        Ok(dataset)
+        let labels = reader.labels();
+        let dataset = self
+            .dataset(values, times.len())?
+            .with_times(times.to_vec())?;
+        Ok(match labels {
+            Some(labels) => dataset.with_labels(labels)?,
+            None => dataset,
+        })
     }
 
     /// Replays a source: computes the features of all its rows, table by table, and remembers them.
@@ -127,280 +132,96 @@ impl FeatureEngine {
     }
 }
 
-/// Which event does what to the entities of one kind.
-struct Groups {
-    /// Events by entity, each entity's in order.
-    members: Vec<u32>,
-    /// First member of each entity, by slot.
-    starts: Vec<u32>,
-}
-
-impl Groups {
-    /// Counting sort of events by slot; events without an entity are left out.
-    fn new(slots: &[u32], order: &[u32], entities: usize) -> Self {
-        let mut starts = vec![0_u32; entities + 1];
-        for &slot in slots.iter().filter(|slot| **slot != NOWHERE) {
-            starts[slot as usize + 1] += 1;
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let mut next = starts.clone();
-        let mut members = vec![0; starts.last().copied().unwrap_or_default() as usize];
-        for &row in order {
-            let slot = slots[row as usize];
-            if slot != NOWHERE {
-                members[next[slot as usize] as usize] = row;
-                next[slot as usize] += 1;
-            }
-        }
-        Self { members, starts }
+/// Places in order of time, those of one time in their own order.
+fn in_order(rows: usize, time: impl Fn(usize) -> Timestamp) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows)
+        .map(|row| u32::try_from(row).unwrap_or(u32::MAX))
+        .collect();
+    if !order.is_sorted_by_key(|row| time(*row as usize)) {
+        order.sort_by_key(|row| time(*row as usize));
     }
+    order
 }
 
-/// Room to work in, kept from table to table: new pages cost more than what is written to them.
+/// Room to work in, kept from chunk to chunk: new pages cost more than what is written to them.
 #[derive(Debug, Default)]
-struct Scratch {
+struct Work {
+    /// In order of time.
     events: Events,
     modes: Vec<Mode>,
-    numbers: Vec<u64>,
-    values: Vec<f64>,
-}
-
-/// The events of one batch, or of one kind of entity sorted by entity.
-struct Batch<'a> {
-    events: &'a Events,
-    modes: &'a [Mode],
     /// Number of each event.
-    numbers: &'a [u64],
-    rules: &'a Rules,
-}
-
-impl Batch<'_> {
-    /// Takes some events of the entity at a place of a stretch; their numbers go into `values`, one event after the
-    /// other.
-    fn take(
-        &self,
-        plan: &TablePlan,
-        (stretch, place): (&mut Stretch<'_>, usize),
-        members: std::ops::Range<usize>,
-        values: &mut [f64],
-    ) -> Losses {
-        let mut losses = Losses::default();
-        for (at, values) in members.zip(values.chunks_exact_mut(plan.columns.len())) {
-            let event = (&self.events.view(at), self.modes[at], self.numbers[at]);
-            let out = &mut Out::part(values);
-            losses.add(stretch.take(place, (plan, self.rules), event, out));
-        }
-        losses
-    }
+    numbers: Vec<u64>,
+    /// How many of the events were taken.
+    taken: usize,
+    groups: Groups,
 }
 
 impl Memory {
-    /// Computes the rows of events and remembers them, in order of time. An error comes with the place of its event;
-    /// events before it in time are remembered.
-    pub(super) fn take_all(
+    /// Takes events in order of time; the features of each go into a row of `out`. Stops at the first that cannot be
+    /// taken.
+    fn take_all(
         &mut self,
         plan: &Plan,
-        events: &Events,
+        rows: &[u32],
+        work: &mut Work,
         out: &mut [f64],
-    ) -> Result<(), (usize, FeatureError)> {
-        let mut order: Vec<u32> = (0..events.len())
-            .map(|row| u32::try_from(row).unwrap_or(u32::MAX))
-            .collect();
-        let heads = &events.heads;
-        if !heads.is_sorted_by_key(|head| head.time) {
-            order.sort_by_key(|&row| heads[row as usize].time);
-        }
-        let mut modes = vec![Mode::Read; events.len()];
-        let mut numbers = vec![0; events.len()];
-        let mut failed = None;
-        for (place, &row) in order.iter().enumerate() {
-            let row = row as usize;
-            let event = events.view(row);
-            match self.judge(&plan.set, &event) {
-                Ok(outcome) => {
-                    self.step(event.content());
-                    numbers[row] = self.sequence;
-                    modes[row] = outcome.mode();
-                    self.note(plan, &event, outcome, Losses::default());
-                    self.remember(plan, &event, outcome);
-                }
-                Err(error) => {
-                    failed = Some((row, error));
-                    order.truncate(place);
-                    break;
-                }
-            }
-        }
+    ) -> Result<(), FeatureError> {
+        let judged = self.judge_all(plan, work);
         let batch = Batch {
-            events,
-            modes: &modes,
-            numbers: &numbers,
+            events: &work.events,
+            modes: &work.modes,
+            all_new: work.modes.iter().all(|mode| *mode == Mode::Record),
+            numbers: &work.numbers,
             rules: &plan.rules,
         };
-        let width = plan.schema.width();
-        let mut scratch = Scratch::default();
-        for (table, plan_of) in self.tables.iter_mut().zip(&plan.tables) {
-            let to = (&mut *out, width, &mut scratch);
-            let losses = take_table(table, plan_of, &batch, &order, to);
+        let mut out = Target {
+            values: out,
+            width: plan.schema.width(),
+            rows,
+        };
+        for (table, plan) in self.tables.iter_mut().zip(&plan.tables) {
+            let losses = work.groups.take(table, plan, &batch, &mut out);
             self.stats.capped_events += losses.capped;
             self.stats.expired_entities += losses.expired;
             self.stats.dropped_labels += losses.labels;
         }
-        for &row in &order {
-            let row = row as usize;
-            plan.finish(&events.view(row), &mut out[row * width..(row + 1) * width]);
+        for at in 0..work.taken {
+            plan.finish(&batch.events.view(at), out.row(at));
         }
         self.sweep_if_due(plan);
-        failed.map_or(Ok(()), Err)
+        judged
     }
 
-    pub(super) fn remember(
-        &mut self,
-        plan: &Plan,
-        event: &super::event::EventView<'_>,
-        outcome: Outcome,
-    ) {
+    /// What is to be done with each event, up to the first that cannot be taken.
+    fn judge_all(&mut self, plan: &Plan, work: &mut Work) -> Result<(), FeatureError> {
+        let Work {
+            events,
+            modes,
+            numbers,
+            taken,
+            ..
+        } = work;
+        modes.clear();
+        numbers.clear();
+        *taken = 0;
+        for at in 0..events.len() {
+            let event = events.view(at);
+            let content = event.content();
+            let outcome = self.judge(&plan.set, &event, content)?;
+            self.step(content);
+            numbers.push(self.sequence);
+            modes.push(outcome.mode());
+            self.note(plan, (&event, content), outcome, Losses::default());
+            self.remember(plan, &event, outcome);
+            *taken += 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remember(&mut self, plan: &Plan, event: &EventView<'_>, outcome: Outcome) {
         let most = plan.set.limits.remembered_transactions as usize;
         if most > 0 && outcome.mode() == Mode::Record {
             self.remembered.insert(*event, most);
         }
     }
-}
-
-fn take_table(
-    table: &mut EntityTable,
-    plan: &TablePlan,
-    batch: &Batch<'_>,
-    order: &[u32],
-    (out, width, scratch): (&mut [f64], usize, &mut Scratch),
-) -> Losses {
-    let mut losses = Losses::default();
-    let mut slots = vec![NOWHERE; batch.events.len()];
-    for &row in order {
-        let event = batch.events.view(row as usize);
-        let Some((key, parts)) = EntityTable::key(plan, event.codes) else {
-            continue;
-        };
-        let mode = batch.modes[row as usize];
-        let slot = if mode == Mode::Record {
-            Some(table.slot(plan, (key, parts)))
-        } else {
-            table.find(key)
-        };
-        if let Some(slot) = slot {
-            slots[row as usize] = u32::try_from(slot).unwrap_or(NOWHERE);
-        } else {
-            // Nothing is known of the entity, and nothing will be.
-            let start = row as usize * width;
-            let out = &mut Out::row(&mut out[start..start + width]);
-            read_unknown((plan, batch.rules), parts, (&event, mode), out);
-        }
-    }
-    let groups = Groups::new(&slots, order, table.len());
-    // Sorted by entity first, so that each entity's events lie side by side.
-    let pick = |row: &u32| *row as usize;
-    let Scratch {
-        events,
-        modes,
-        numbers,
-        values,
-    } = scratch;
-    events.select_from(batch.events, &groups.members);
-    modes.clear();
-    modes.extend(groups.members.iter().map(|row| batch.modes[pick(row)]));
-    numbers.clear();
-    numbers.extend(groups.members.iter().map(|row| batch.numbers[pick(row)]));
-    let sorted = Batch {
-        events,
-        modes,
-        numbers,
-        rules: batch.rules,
-    };
-    let part = plan.columns.len();
-    values.clear();
-    values.resize(groups.members.len() * part, f64::NAN);
-    losses.add(take_groups(table, plan, &sorted, &groups.starts, values));
-    for (row, values) in groups.members.iter().zip(values.chunks_exact(part)) {
-        let start = pick(row) * width;
-        for (&column, value) in plan.columns.iter().zip(values) {
-            out[start + column] = *value;
-        }
-    }
-    losses
-}
-
-/// Takes the events of all entities, which begin at `starts`, by slot.
-#[cfg(not(feature = "parallel"))]
-fn take_groups(
-    table: &mut EntityTable,
-    plan: &TablePlan,
-    sorted: &Batch<'_>,
-    starts: &[u32],
-    values: &mut [f64],
-) -> Losses {
-    take_slots(plan, table.stretch(), sorted, starts, values)
-}
-
-/// Takes the events of the entities of some slots; the numbers begin with those of the first.
-fn take_slots(
-    plan: &TablePlan,
-    mut stretch: Stretch<'_>,
-    sorted: &Batch<'_>,
-    starts: &[u32],
-    values: &mut [f64],
-) -> Losses {
-    let mut losses = Losses::default();
-    let part = plan.columns.len();
-    let first = starts.first().map_or(0, |start| *start as usize);
-    for (slot, bounds) in starts.windows(2).enumerate() {
-        let members = bounds[0] as usize..bounds[1] as usize;
-        if !members.is_empty() {
-            let values = &mut values[(members.start - first) * part..(members.end - first) * part];
-            losses.add(sorted.take(plan, (&mut stretch, slot), members, values));
-        }
-    }
-    losses
-}
-
-/// Entities are dealt out in stretches of slots, so that no two threads write to the same place.
-#[cfg(feature = "parallel")]
-fn take_groups(
-    table: &mut EntityTable,
-    plan: &TablePlan,
-    sorted: &Batch<'_>,
-    starts: &[u32],
-    values: &mut [f64],
-) -> Losses {
-    use rayon::prelude::{IntoParallelIterator, ParallelIterator};
-    let threads = rayon::current_num_threads();
-    let members = starts.last().map_or(0, |end| *end as usize);
-    let mut stretch = table.stretch();
-    if threads < 2 || members < 1024 {
-        return take_slots(plan, stretch, sorted, starts, values);
-    }
-    let part = plan.columns.len();
-    let share = members.div_ceil(threads * 4);
-    let mut jobs = Vec::new();
-    let (mut rest, mut slot) = (values, 0);
-    while slot + 1 < starts.len() {
-        let first = starts[slot] as usize;
-        let mut end = slot + 1;
-        while end + 1 < starts.len() && (starts[end] as usize) < first + share {
-            end += 1;
-        }
-        let count = starts[end] as usize - first;
-        let (these, others) = stretch.split_at(end - slot);
-        let (theirs, other_values) = rest.split_at_mut(count * part);
-        jobs.push((&starts[slot..=end], these, theirs));
-        (stretch, rest, slot) = (others, other_values, end);
-    }
-    let losses = jobs
-        .into_par_iter()
-        .map(|(starts, stretch, values)| take_slots(plan, stretch, sorted, starts, values));
-    losses.reduce(Losses::default, |mut one, other| {
-        one.add(other);
-        one
-    })
 }

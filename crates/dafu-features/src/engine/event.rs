@@ -1,6 +1,6 @@
 //! Records as the engine sees them: a time, numbers in fixed point, and ids as hashes.
 
-use super::hash::IdHasher;
+use super::hash::{IdHasher, mix, pair};
 use crate::FeatureError;
 use crate::measure::UserAgent;
 use crate::measure::ip_prefix;
@@ -62,22 +62,22 @@ impl Facts {
     /// Mixed into the content of an event, where there are any.
     fn content(&self, mut mixed: u64) -> u64 {
         for point in [self.place, self.home].into_iter().flatten() {
-            mixed = super::hash::pair(mixed, point.latitude().to_bits());
-            mixed = super::hash::pair(mixed, point.longitude().to_bits());
+            mixed = mix(mixed, point.latitude().to_bits());
+            mixed = mix(mixed, point.longitude().to_bits());
         }
         match self.ip.map(|ip| ip.to_canonical()) {
-            Some(IpAddr::V4(ip)) => mixed = super::hash::pair(mixed, u64::from(ip.to_bits())),
+            Some(IpAddr::V4(ip)) => mixed = mix(mixed, u64::from(ip.to_bits())),
             Some(IpAddr::V6(ip)) => {
                 let (high, low) = (ip.to_bits() >> 64, ip.to_bits() & u128::from(u64::MAX));
                 for half in [high, low] {
-                    mixed = super::hash::pair(mixed, u64::try_from(half).unwrap_or_default());
+                    mixed = mix(mixed, u64::try_from(half).unwrap_or_default());
                 }
             }
             None => {}
         }
         if let Some(agent) = self.agent {
             let device = u64::from(agent.device.code()) << 1 | u64::from(agent.bot);
-            mixed = super::hash::pair(mixed, device + 1);
+            mixed = mix(mixed, device + 1);
         }
         mixed
     }
@@ -108,17 +108,17 @@ pub(crate) struct EventView<'a> {
 impl EventView<'_> {
     /// What tells two events of one id apart.
     pub(crate) fn content(&self) -> u64 {
-        let mut mixed = super::hash::pair(self.head.time.cast_unsigned(), self.head.id);
+        let mut mixed = self.head.time.cast_unsigned();
         for number in self.numbers {
-            mixed = super::hash::pair(mixed, number.cast_unsigned());
+            mixed = mix(mixed, number.cast_unsigned());
         }
         for code in self.codes {
-            mixed = super::hash::pair(mixed, *code);
+            mixed = mix(mixed, *code);
         }
         if let Some(status) = self.head.status {
-            mixed = super::hash::pair(mixed, status as u64 + 1);
+            mixed = mix(mixed, status as u64 + 1);
         }
-        self.facts.content(mixed)
+        pair(self.facts.content(mixed), self.head.id)
     }
 }
 

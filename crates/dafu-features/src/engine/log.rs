@@ -66,7 +66,7 @@ pub(super) const fn set_wide(words: &mut [u64], word: usize, value: i128) {
 }
 
 /// After every event.
-const NEVER: i64 = i64::MAX;
+pub(super) const NEVER: i64 = i64::MAX;
 
 /// Where a window stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +76,8 @@ pub(crate) struct Cursor {
     /// Ordinal of the first event that has not entered it.
     pub(crate) entered: u32,
     /// Times of these two; the end of time where there is none.
-    next_leaves: i64,
-    next_enters: i64,
+    pub(super) next_leaves: i64,
+    pub(super) next_enters: i64,
 }
 
 impl Cursor {
@@ -90,7 +90,7 @@ impl Cursor {
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "two halves of one word")]
-    fn read(words: &[u64], window: &WindowPlan) -> Self {
+    pub(super) fn read(words: &[u64], window: &WindowPlan) -> Self {
         let at = window.cursor;
         Self {
             left: words[at] as u32,
@@ -105,7 +105,7 @@ impl Cursor {
     }
 
     #[inline]
-    fn write(self, words: &mut [u64], window: &WindowPlan) {
+    pub(super) fn write(self, words: &mut [u64], window: &WindowPlan) {
         let at = window.cursor;
         words[at] = u64::from(self.left) | u64::from(self.entered) << 32;
         words[at + 1] = self.next_leaves.cast_unsigned();
@@ -169,6 +169,14 @@ impl Log {
         match &mut self.extras {
             Some(extras) if plan.words > INLINE => &mut extras.words,
             _ => &mut self.inline,
+        }
+    }
+
+    #[inline]
+    pub(super) fn words_and_ring(&mut self, plan: &LogPlan) -> (&mut [u64], &mut Ring) {
+        match &mut self.extras {
+            Some(extras) if plan.words > INLINE => (&mut extras.words, &mut self.ring),
+            _ => (&mut self.inline, &mut self.ring),
         }
     }
 
@@ -351,7 +359,7 @@ impl Log {
     }
 
     /// Forgets events that no window and no measure can need any more.
-    fn prune(&mut self, plan: &LogPlan, now: i64) {
+    pub(super) fn prune(&mut self, plan: &LogPlan, now: i64) {
         let gone = now.saturating_sub(plan.retention);
         while self.ring.len() > 0 && self.ring.time(plan.shape, self.ring.first()) <= gone {
             let first = self.ring.first();
@@ -373,11 +381,19 @@ impl Log {
     }
 
     /// The log without what it need not hold any more: the same for the same memory, however much of it was let go of.
-    #[cfg(feature = "serde")]
     pub(super) fn pruned(&self, plan: &LogPlan, now: i64) -> Self {
         let mut log = self.clone();
         log.prune(plan, now);
         log
+    }
+
+    /// Whether a label is there that [`Log::prune`] might forget. It must not be put off: which labels go when there
+    /// are too many depends on those that are there.
+    #[inline]
+    pub(super) fn may_let_go_of_labels(&self, plan: &LogPlan, now: i64) -> bool {
+        let gone = |age| now.saturating_sub(age);
+        let oldest = self.marks().first();
+        oldest.is_some_and(|mark| plan.labels.is_some_and(|age| mark.time <= gone(age)))
     }
 
     /// Takes an event that is not before the newest, after [`Log::advance`] to its time. Returns how many events
@@ -385,7 +401,7 @@ impl Log {
     pub(crate) fn push(&mut self, plan: &LogPlan, entry: &Entry, rules: &Rules) -> u64 {
         // Looking at the oldest event costs a wait for memory: only where there is no room left, or labels may go.
         let full = self.ring.is_full() || self.ring.len() >= rules.most_events;
-        if full || !self.marks().is_empty() {
+        if full || self.may_let_go_of_labels(plan, entry.time) {
             self.prune(plan, entry.time);
         }
         let mut dropped = 0;

@@ -44,6 +44,7 @@ impl LogBuilder {
                 rates: Vec::new(),
                 id: None,
                 labels: None,
+                plain: false,
                 words: 0,
                 maps: 0,
                 buckets: 0,
@@ -59,6 +60,7 @@ impl LogBuilder {
         let is_id = |source: &CodeSource| *source == CodeSource::Id;
         self.plan.id = self.plan.codes.iter().position(is_id);
         self.plan.shape = Shape::new(self.plan.numbers.len(), self.plan.codes.len());
+        self.plan.plain = self.plan.is_plain();
         self.plan
     }
 
@@ -425,6 +427,7 @@ impl LogBuilder {
         let number = self.number(layout, &window.of);
         Some(match window.measure {
             Measure::Sum => Op::Sum {
+                window: at,
                 word: self.sum(at, number),
             },
             Measure::Mean => Op::Mean {

@@ -34,6 +34,8 @@ pub(crate) struct LogPlan {
     pub(crate) id: Option<usize>,
     /// Whether labels are kept, and for how long.
     pub(crate) labels: Option<i64>,
+    /// Whether events mostly go the short way, see [`super::plain`].
+    pub(crate) plain: bool,
     pub(crate) words: usize,
     pub(crate) maps: usize,
     pub(crate) buckets: usize,
@@ -144,6 +146,7 @@ pub(crate) enum Op {
         hours: f64,
     },
     Sum {
+        window: usize,
         word: usize,
     },
     Mean {

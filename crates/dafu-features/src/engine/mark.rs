@@ -64,9 +64,19 @@ impl Log {
         (word, known_at): (Word, i64),
         most: u32,
     ) -> u64 {
+        let held = self.holds(plan, event);
+        self.put_mark(event, (word, known_at), (held, most))
+    }
+
+    /// As [`Log::label`], where it is known whether the event is held.
+    pub(super) fn put_mark(
+        &mut self,
+        event: (i64, u32),
+        (word, known_at): (Word, i64),
+        (held, most): (bool, u32),
+    ) -> u64 {
         let same =
             |mark: &Mark| mark.event() == event && mark.word == word && mark.known_at == known_at;
-        let held = self.holds(plan, event);
         let marks = &mut self.extras_mut().marks;
         // The same word again takes the place of the first: of words of one instant, the last holds.
         let again = marks.iter().position(same).map(|at| marks.remove(at));
@@ -160,11 +170,15 @@ impl Log {
     #[inline]
     pub(super) fn frauds(&self, window: &WindowPlan, now: i64) -> u32 {
         let marks = self.marks();
-        if marks.is_empty() {
+        let (Some(oldest), Some(newest)) = (marks.first(), marks.last()) else {
             return 0;
-        }
+        };
         let until = now.saturating_sub(window.delay);
         let from = until.saturating_sub(window.within);
+        // Frauds come together: mostly all labels are of other times than those of the window.
+        if oldest.time > until || newest.time <= from {
+            return 0;
+        }
         let end = marks.partition_point(|mark| mark.time <= until);
         let inside = by_event(&marks[..end])
             .rev()

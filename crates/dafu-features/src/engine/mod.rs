@@ -9,6 +9,7 @@ mod event_value;
 mod events;
 mod feedback;
 mod gate;
+mod groups;
 mod hash;
 mod history;
 mod log;
@@ -16,16 +17,19 @@ mod log_builder;
 mod log_plan;
 mod mark;
 mod passage;
+mod plain;
 mod plan;
 mod provider;
 mod rate_table;
 mod read;
 mod ring;
+mod run;
 mod seen;
 #[cfg(feature = "serde")]
 mod snapshot;
 mod sweep;
 mod table;
+mod table_reader;
 mod tiles;
 
 pub use batch::ReplaySink;
@@ -351,11 +355,16 @@ impl Memory {
     }
 
     /// What is to be done with an event: it comes again, late, too late, or in order.
-    fn judge(&self, set: &FeatureSet, event: &EventView<'_>) -> Result<Outcome, FeatureError> {
+    fn judge(
+        &self,
+        set: &FeatureSet,
+        event: &EventView<'_>,
+        content: u64,
+    ) -> Result<Outcome, FeatureError> {
         let time = event.head.time;
         let at = || Timestamp::from_micros(time).unwrap_or(Timestamp::EPOCH);
         if set.duplicates_within > crate::Span::ZERO && event.head.id != 0 {
-            match self.seen.check(event.head.id, event.content()) {
+            match self.seen.check(event.head.id, content) {
                 Known::New => {}
                 Known::Same => return Ok(Outcome::Duplicate),
                 Known::Other => return Err(FeatureError::Conflict { at: at() }),
@@ -393,10 +402,11 @@ impl Memory {
         view: &EventView<'_>,
         row: &mut [f64],
     ) -> Result<Outcome, FeatureError> {
-        let outcome = self.judge(&plan.set, view)?;
+        let content = view.content();
+        let outcome = self.judge(&plan.set, view, content)?;
         let mode = outcome.mode();
         let mut losses = Losses::default();
-        self.step(view.content());
+        self.step(content);
         for (table, plan_of) in self.tables.iter_mut().zip(&plan.tables) {
             let Some(key) = EntityTable::key(plan_of, view.codes) else {
                 for &column in &plan_of.columns {
@@ -419,14 +429,20 @@ impl Memory {
             }
         }
         plan.finish(view, row);
-        self.note(plan, view, outcome, losses);
+        self.note(plan, (view, content), outcome, losses);
         self.remember(plan, view, outcome);
         self.sweep_if_due(plan);
         Ok(outcome)
     }
 
     /// Counts what was done, and remembers the id.
-    fn note(&mut self, plan: &Plan, event: &EventView<'_>, outcome: Outcome, losses: Losses) {
+    fn note(
+        &mut self,
+        plan: &Plan,
+        (event, content): (&EventView<'_>, u64),
+        outcome: Outcome,
+        losses: Losses,
+    ) {
         let stats = &mut self.stats;
         stats.observed += 1;
         stats.capped_events += losses.capped;
@@ -446,8 +462,7 @@ impl Memory {
         self.newest = Some(newest);
         let within = plan.set.duplicates_within.as_micros();
         if within > 0 && id != 0 {
-            self.seen
-                .insert(time, id, event.content(), (newest, within));
+            self.seen.insert(time, id, content, (newest, within));
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct TablePlan {
     pub(crate) reads: Vec<EntityRead>,
     /// Columns that this table writes, in the order of their places in its own part.
     pub(crate) columns: Vec<usize>,
+    /// Whether many events of an entity can mostly be taken at once, see [`super::run`].
+    pub(crate) runs: bool,
 }
 
 /// Where a number goes: its column in the row, and its place in the part of its table.
@@ -273,12 +275,17 @@ impl Plan {
             }
         }
         let Compiler { layout, tables, .. } = compiler;
-        let tables = tables.into_iter().map(|table| TablePlan {
-            key: table.key,
-            codes: table.codes,
-            logs: table.logs.into_iter().map(LogBuilder::build).collect(),
-            reads: table.reads,
-            columns: table.columns,
+        let tables = tables.into_iter().map(|table| {
+            let mut plan = TablePlan {
+                key: table.key,
+                codes: table.codes,
+                logs: table.logs.into_iter().map(LogBuilder::build).collect(),
+                reads: table.reads,
+                columns: table.columns,
+                runs: false,
+            };
+            plan.runs = plan.is_of_runs();
+            plan
         });
         let tables = tables.collect();
         let bound = match set.lateness.policy {

@@ -30,13 +30,16 @@ pub(crate) fn over(dividend: f64, divisor: f64) -> f64 {
 
 /// A sum as a number; most fit 64 bits, for which there is an instruction.
 #[inline]
-fn number(sum: i128) -> f64 {
-    i64::try_from(sum).map_or(sum as f64, |sum| sum as f64)
+pub(super) fn number_of(sum: i128) -> f64 {
+    i64::try_from(sum).map_or_else(|_| sum as f64, |sum| sum as f64)
 }
 
 /// [`crate::measure::smoothed_rate`] of whole numbers and a prior that was checked.
 #[inline]
-fn rate_of((frauds, events): (u32, u32), (prior_frauds, prior_events): (f64, f64)) -> f64 {
+pub(super) fn rate_of(
+    (frauds, events): (u32, u32),
+    (prior_frauds, prior_events): (f64, f64),
+) -> f64 {
     let all = f64::from(events) + prior_events;
     if all > 0.0 {
         (f64::from(frauds) + prior_frauds) / all
@@ -67,6 +70,45 @@ pub(crate) fn variance(n: u64, sum: i128, squares: i128, root: bool) -> f64 {
     }
 }
 
+/// Mean of a window from its sum in fixed point; missing without events.
+#[inline]
+pub(super) fn mean(sum: f64, count: f64) -> f64 {
+    over(sum, count * FIXED)
+}
+
+/// How many times the mean of a window a number is.
+#[inline]
+pub(super) fn ratio(own: i64, (sum, count): (f64, f64)) -> f64 {
+    over(own as f64 * count, sum)
+}
+
+/// How many standard deviations a number is from the mean of a window of at least two events.
+pub(super) fn z_score(own: i64, count: u32, (sum, squares): (i128, i128)) -> f64 {
+    if count < 2 {
+        return f64::NAN;
+    }
+    let deviation = variance(u64::from(count), sum, squares, true) * FIXED;
+    over(own as f64 - sum as f64 / f64::from(count), deviation)
+}
+
+/// Events an hour of a short window against those of a long one.
+#[inline]
+pub(super) fn burst(short: f64, long: f64, factor: f64) -> f64 {
+    over(short * factor, long)
+}
+
+/// Mean hours between neighbours of a window of at least two events.
+#[inline]
+pub(super) fn gap_mean(stretch: i64, count: u32) -> f64 {
+    stretch as f64 / (f64::from(count) - 1.0) / MICROS_PER_HOUR
+}
+
+/// How fraud rates change: the logarithm of the quotient of a short and a long window.
+#[inline]
+pub(super) fn trend(short: f64, long: f64) -> f64 {
+    (short / long).ln()
+}
+
 impl Log {
     /// Reads numbers at the time of an event, windows standing there.
     pub(crate) fn read(
@@ -84,7 +126,7 @@ impl Log {
 
     fn window_sum(&self, plan: &LogPlan, window: usize, word: usize) -> (f64, f64) {
         let count = f64::from(self.count(plan, &plan.windows[window]));
-        (number(wide(self.words(plan), word)), count)
+        (number_of(wide(self.words(plan), word)), count)
     }
 
     #[inline]
@@ -94,10 +136,10 @@ impl Log {
         match *op {
             Op::Count { window } => count(self, window),
             Op::Rate { window, hours } => count(self, window) / hours,
-            Op::Sum { word } => number(wide(self.words(plan), word)) / FIXED,
+            Op::Sum { word, .. } => number_of(wide(self.words(plan), word)) / FIXED,
             Op::Mean { window, word } => {
                 let (sum, count) = self.window_sum(plan, window, word);
-                over(sum, count * FIXED)
+                mean(sum, count)
             }
             Op::Variance {
                 window,
@@ -105,13 +147,9 @@ impl Log {
                 squares,
                 root,
             } => {
-                let n = u64::from(self.count(plan, &plan.windows[window]));
-                variance(
-                    n,
-                    wide(self.words(plan), sum),
-                    wide(self.words(plan), squares),
-                    root,
-                )
+                let n = self.count(plan, &plan.windows[window]);
+                let words = self.words(plan);
+                variance(u64::from(n), wide(words, sum), wide(words, squares), root)
             }
             Op::Least { deque, number } | Op::Most { deque, number } => {
                 let best = self.deques()[deque].front();
@@ -141,7 +179,7 @@ impl Log {
                 short,
                 long,
                 factor,
-            } => over(count(self, short) * factor, count(self, long)),
+            } => burst(count(self, short), count(self, long), factor),
             Op::Decayed { decay } => {
                 let decay = &plan.decays[decay];
                 let scale = decay.number.map_or(1.0, |_| FIXED);
@@ -205,11 +243,11 @@ impl Log {
             }
             Op::GapMean { window } => {
                 let window = &plan.windows[window];
-                let gaps = f64::from(self.count(plan, window)) - 1.0;
-                if gaps < 1.0 {
+                let count = self.count(plan, window);
+                if count < 2 {
                     return f64::NAN;
                 }
-                self.stretch(plan, window) as f64 / gaps / MICROS_PER_HOUR
+                gap_mean(self.stretch(plan, window), count)
             }
             Op::GapVariation { window, word } => {
                 let window = &plan.windows[window];
@@ -264,7 +302,7 @@ impl Log {
         match *op {
             Op::Ratio { window, sum, .. } => {
                 let (sum, count) = self.window_sum(plan, window, sum);
-                over(own as f64 * count, sum)
+                ratio(own, (sum, count))
             }
             Op::ZScore {
                 window,
@@ -273,12 +311,8 @@ impl Log {
                 ..
             } => {
                 let n = self.count(plan, &plan.windows[window]);
-                if n < 2 {
-                    return f64::NAN;
-                }
-                let (sum, squares) = (wide(self.words(plan), sum), wide(self.words(plan), squares));
-                let deviation = variance(u64::from(n), sum, squares, true) * FIXED;
-                over(own as f64 - sum as f64 / f64::from(n), deviation)
+                let words = self.words(plan);
+                z_score(own, n, (wide(words, sum), wide(words, squares)))
             }
             Op::Rank { window, number, .. } => {
                 let at_most = numbers(window, number)
@@ -376,7 +410,7 @@ impl Log {
                 long,
                 frauds,
                 events,
-            } => (rate(short, frauds, events) / rate(long, frauds, events)).ln(),
+            } => trend(rate(short, frauds, events), rate(long, frauds, events)),
             Op::SinceFraud => {
                 let last = self.last_fraud(now);
                 last.map_or(f64::NAN, |time| (now - time) as f64 / MICROS_PER_DAY)

@@ -176,6 +176,13 @@ impl Ring {
         }
     }
 
+    /// Gives an empty ring's next event the ordinal that it would have if some events had come and gone before.
+    pub(crate) const fn skip(&mut self, events: u32) {
+        if self.len == 0 {
+            self.first = self.first.wrapping_add(events);
+        }
+    }
+
     /// Adds an event at the end.
     #[inline]
     pub(crate) fn push(&mut self, shape: Shape, entry: &Entry) {
@@ -190,6 +197,94 @@ impl Ring {
         }
         self.len += 1;
         self.write(shape, self.end().wrapping_sub(1), entry);
+    }
+
+    /// Adds an event at the end, if it fits the ring as it is; returns its ordinal.
+    #[inline]
+    pub(crate) fn push_narrow(
+        &mut self,
+        shape: Shape,
+        time: i64,
+        numbers: impl Iterator<Item = i64>,
+        codes: impl Iterator<Item = u32>,
+    ) -> Option<u32> {
+        if self.len == 0 || self.is_full() || self.wide() {
+            return None;
+        }
+        let offset = time - self.base;
+        if offset % MICROS != 0 {
+            return None;
+        }
+        let own = self.end();
+        let at = self.at(shape, own);
+        let (first, codes_to) =
+            self.words[at..at + shape.stride(false)].split_at_mut(1 + shape.numbers);
+        let (seconds, numbers_to) = first.split_first_mut()?;
+        *seconds = u32::try_from(offset / MICROS).ok()?;
+        for (to, number) in numbers_to.iter_mut().zip(numbers) {
+            *to = i32::try_from(number).ok()?.cast_unsigned();
+        }
+        for (to, code) in codes_to.iter_mut().zip(codes) {
+            *to = code;
+        }
+        self.len += 1;
+        Some(own)
+    }
+
+    /// Adds events at the end, without codes; returns how many fit the ring as it is, but for its room.
+    ///
+    /// `number` gives a number of the event at a place.
+    pub(crate) fn extend_narrow(
+        &mut self,
+        shape: Shape,
+        times: &[i64],
+        number: impl Fn(usize, usize) -> i64,
+    ) -> usize {
+        if times.is_empty() || self.wide() {
+            return 0;
+        }
+        if self.len == 0 {
+            self.base = times[0].div_euclid(MICROS) * MICROS;
+        }
+        let wanted = self.len as usize + times.len();
+        let room = u32::try_from(wanted.next_power_of_two().max(2)).unwrap_or(0);
+        if room > self.room() {
+            self.rebuild(shape, room, false);
+        }
+        let (mask, stride) = (self.room().wrapping_sub(1), shape.stride(false));
+        for (done, &time) in times.iter().enumerate() {
+            let offset = time - self.base;
+            let Ok(seconds) = u32::try_from(offset / MICROS) else {
+                return done;
+            };
+            if offset % MICROS != 0 {
+                return done;
+            }
+            let place = self.head.wrapping_add(self.len) & mask;
+            let words = &mut self.words[place as usize * stride..][..stride];
+            words[0] = seconds;
+            for (column, to) in words[1..].iter_mut().enumerate() {
+                let Ok(number) = i32::try_from(number(column, done)) else {
+                    return done;
+                };
+                *to = number.cast_unsigned();
+            }
+            self.len += 1;
+        }
+        times.len()
+    }
+
+    /// The events of a narrow ring, to be looked at one after the other.
+    #[inline]
+    pub(crate) fn narrow(&self, shape: Shape) -> Option<Narrow<'_>> {
+        let narrow = Narrow {
+            words: &self.words,
+            base: self.base,
+            shift: self.head.wrapping_sub(self.first),
+            mask: self.room().wrapping_sub(1),
+            stride: shape.stride(false),
+        };
+        (!self.wide()).then_some(narrow)
     }
 
     fn fits(&self, shape: Shape, entry: &Entry) -> bool {
@@ -239,6 +334,34 @@ impl Ring {
             ring.write(shape, ordinal, &self.entry(shape, ordinal));
         }
         *self = ring;
+    }
+}
+
+/// The events of a narrow ring.
+#[derive(Debug)]
+pub(crate) struct Narrow<'a> {
+    words: &'a [u32],
+    base: i64,
+    /// Place of an event less its ordinal.
+    shift: u32,
+    mask: u32,
+    stride: usize,
+}
+
+impl Narrow<'_> {
+    #[inline]
+    const fn at(&self, ordinal: u32) -> usize {
+        (ordinal.wrapping_add(self.shift) & self.mask) as usize * self.stride
+    }
+
+    #[inline]
+    pub(crate) fn time(&self, ordinal: u32) -> i64 {
+        self.base + i64::from(self.words[self.at(ordinal)]) * MICROS
+    }
+
+    #[inline]
+    pub(crate) fn number(&self, ordinal: u32, column: usize) -> i64 {
+        i64::from(self.words[self.at(ordinal) + 1 + column].cast_signed())
     }
 }
 

@@ -32,7 +32,7 @@ impl Memory {
         self.sweep(plan);
         let held = self.bytes() as u64;
         let entities: usize = self.tables.iter().map(EntityTable::len).sum();
-        let seldom = (2 * entities as u64).max(FIRST);
+        let seldom = (8 * entities as u64).max(FIRST);
         let budget = plan.set.limits.memory_bytes.unwrap_or(u64::MAX);
         let (last, held_then) = self.swept;
         let events = (self.sequence - last).max(1);

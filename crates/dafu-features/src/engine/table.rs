@@ -7,6 +7,7 @@ use super::log_plan::LogPlan;
 use super::mark::Word;
 use super::plan::{EntityOp, Rules, TablePlan, Target};
 use super::ring::Entry;
+use super::run::{Arrivals, Run};
 use dafu_core::Label;
 
 const MICROS_PER_DAY: f64 = 86_400_000_000.0;
@@ -150,11 +151,14 @@ impl Entity {
             let gate = plan.gate.as_ref();
             let passes = gate.is_none_or(|gate| gate.passes(event, &rules.calendar));
             if in_order {
-                log.advance(plan, now, rules);
-                log.read(plan, (&plan.before, event), rules, out);
-                if passes {
-                    losses.capped += log.push(plan, &Entry::of(event, plan), rules);
-                    log.add_to_tiles(plan, event, rules);
+                let short = passes && plan.plain && log.take_plain(plan, event, rules);
+                if !short {
+                    log.advance(plan, now, rules);
+                    log.read(plan, (&plan.before, event), rules, out);
+                    if passes {
+                        losses.capped += log.push(plan, &Entry::of(event, plan), rules);
+                        log.add_to_tiles(plan, event, rules);
+                    }
                 }
                 log.read(plan, (&plan.after, event), rules, out);
                 // An event does not see its own label.
@@ -164,7 +168,8 @@ impl Entity {
                 continue;
             }
             let entry = Entry::of(event, plan);
-            log.read_past(plan, (event, mode, passes), rules, out);
+            let past = log.pruned(plan, self.last);
+            past.read_past(plan, (event, mode, passes), rules, out);
             if mode == Mode::Record && passes {
                 losses.capped += log.insert(plan, &entry, self.last, rules);
                 log.add_to_tiles(plan, event, rules);
@@ -301,6 +306,38 @@ impl Stretch<'_> {
             None => self.bare[place] = entity,
         }
         losses
+    }
+
+    /// Takes many events of the entity at a place, if they can be taken at once: they come after all that it holds, and
+    /// it does not become stale between them. `number` is that of the last.
+    pub(crate) fn take_run(
+        &mut self,
+        place: usize,
+        (plan, rules): (&TablePlan, &Rules),
+        (new, number): (&Arrivals<'_>, u64),
+        (values, run): (&mut [f64], &mut Run),
+    ) -> bool {
+        let [log] = &mut self.logs[place * self.each..(place + 1) * self.each] else {
+            return false;
+        };
+        let (Some(&first), Some(&last)) = (new.times.first(), new.times.last()) else {
+            return false;
+        };
+        let mut entity = log.entity;
+        let gap = |times: &[i64]| times[1].saturating_sub(times[0]);
+        let breaks = |ttl: i64| new.times.windows(2).any(|times| gap(times) > ttl);
+        if first < entity.last || entity.is_stale(first, rules) || rules.ttl.is_some_and(breaks) {
+            return false;
+        }
+        if first < entity.first {
+            (entity.first, entity.first_id) = (first, new.first_id());
+        }
+        (entity.last, entity.used) = (last, number);
+        let taken = log.take_run((&plan.logs[0], rules), new, run, values);
+        if taken {
+            log.entity = entity;
+        }
+        taken
     }
 
     /// The first entities, and the others.

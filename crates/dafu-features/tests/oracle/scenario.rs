@@ -3,8 +3,8 @@
 use dafu_core::{Label, Transaction, TransactionStatus};
 use dafu_features::measure::Calendar;
 use dafu_features::{
-    Feature, FeatureSet, Field, Filter, Key, Labels, LatePolicy, Measure, Quantity, RecordKind,
-    Span, StateLimits, Window,
+    Definition, Feature, FeatureSet, Field, Filter, Key, Labels, LatePolicy, Measure, Quantity,
+    RecordKind, Span, StateLimits, Window,
 };
 use dafu_testkit::strategy;
 use proptest::collection::vec;
@@ -148,6 +148,40 @@ fn measures() -> BoxedStrategy<Measure> {
     .boxed()
 }
 
+/// Measures that follow from counts, sums and labels of windows.
+fn measures_of_sums() -> BoxedStrategy<Measure> {
+    let (prior_frauds, prior_events) = (0.5, 3.0);
+    let short = Span::ZERO;
+    select(vec![
+        Measure::Count,
+        Measure::Rate,
+        Measure::Sum,
+        Measure::Mean,
+        Measure::Variance,
+        Measure::StdDev,
+        Measure::GapMean,
+        Measure::Ratio,
+        Measure::ZScore,
+        Measure::Burst { short },
+        Measure::FraudCount,
+        Measure::FraudRate {
+            prior_frauds,
+            prior_events,
+        },
+        Measure::FraudRateQuantile {
+            prior_frauds,
+            prior_events,
+            permille: 950,
+        },
+        Measure::FraudTrend {
+            short,
+            prior_frauds,
+            prior_events,
+        },
+    ])
+    .boxed()
+}
+
 fn filters() -> BoxedStrategy<Filter> {
     let is = |field, value: &str| Filter::Is {
         field,
@@ -182,13 +216,13 @@ fn filters() -> BoxedStrategy<Filter> {
 }
 
 /// A window that the set takes, whatever was drawn.
-fn windows(known_after: Option<Span>) -> BoxedStrategy<Window> {
+fn windows(measures: BoxedStrategy<Measure>, known_after: Option<Span>) -> BoxedStrategy<Window> {
     let quantity = prop_oneof![
         3 => Just(Quantity::Amount),
         1 => Just(Quantity::Extra("number".to_owned())),
     ];
     (
-        (keys(), measures(), quantity),
+        (keys(), measures, quantity),
         (
             any::<Index>(),
             any::<Index>(),
@@ -280,18 +314,47 @@ impl fmt::Debug for Drawn {
     }
 }
 
-/// Sets of one to eight windows, `f0` to `f7`, under random rules.
-pub fn sets() -> BoxedStrategy<Drawn> {
-    let labels = prop_oneof![
+fn labels() -> BoxedStrategy<Labels> {
+    prop_oneof![
         1 => Just(Labels::Events),
         2 => select(vec![Span::ZERO, Span::seconds(1), Span::hours(1), Span::days(7)])
             .prop_map(Labels::AfterDelay),
-    ];
-    labels.prop_flat_map(sets_with).boxed()
+    ]
+    .boxed()
+}
+
+/// Sets of one to eight windows, `f0` to `f7`, under random rules.
+pub fn sets() -> BoxedStrategy<Drawn> {
+    labels().prop_flat_map(sets_with).boxed()
 }
 
 /// The same with given labels.
 pub fn sets_with(labels: Labels) -> BoxedStrategy<Drawn> {
+    sets_of(measures(), labels)
+}
+
+/// Sets of one kind of entity and of windows that keep nothing but sums, of all events: those that a batch takes many
+/// events of at once.
+pub fn sets_of_sums() -> BoxedStrategy<Drawn> {
+    let sets = labels().prop_flat_map(|labels| sets_of(measures_of_sums(), labels));
+    (sets, keys(), any::<bool>())
+        .prop_map(|(Drawn(mut set), key, ids)| {
+            for feature in &mut set.features {
+                if let Definition::Window(window) = &mut feature.definition {
+                    window.by = key.clone();
+                    window.of = Quantity::Amount;
+                    window.filter = None;
+                }
+            }
+            if !ids {
+                set.duplicates_within = Span::ZERO;
+            }
+            Drawn(set)
+        })
+        .boxed()
+}
+
+fn sets_of(measures: BoxedStrategy<Measure>, labels: Labels) -> BoxedStrategy<Drawn> {
     let known_after = match labels {
         Labels::AfterDelay(delay) => Some(delay),
         Labels::Events => None,
@@ -312,7 +375,7 @@ pub fn sets_with(labels: Labels) -> BoxedStrategy<Drawn> {
             .prop_map(Some),
     ];
     (
-        vec(windows(known_after), 1..=8),
+        vec(windows(measures, known_after), 1..=8),
         lateness,
         (cap, ttl),
         (select(vec![0, 0, -90, 600]), any::<u64>()),

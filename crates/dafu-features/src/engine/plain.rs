@@ -1,0 +1,129 @@
+//! The short way of an event into a log: in order, and where windows keep nothing but sums.
+//!
+//! What comes out is what [`Log::advance`] and [`Log::push`] leave. Here each window is looked at once, and no event is
+//! unpacked.
+
+use super::event::{EventView, MISSING};
+use super::log::{Cursor, Log, NEVER, set_wide, short, wide};
+use super::log_plan::{CodeSource, LogPlan, SumPart, WindowPlan};
+use super::plan::Rules;
+use super::ring::Narrow;
+
+impl LogPlan {
+    /// Whether the short way is open to events that pass the gate.
+    pub(super) fn is_plain(&self) -> bool {
+        self.before.is_empty() && self.is_of_sums()
+    }
+
+    /// Whether nothing is kept but events and sums.
+    pub(super) fn is_of_sums(&self) -> bool {
+        let from_ids = |code: &CodeSource| matches!(code, CodeSource::Field(_) | CodeSource::Id);
+        self.keeps_events()
+            && self.held.is_empty()
+            && self.decays.is_empty()
+            && self.tiled.is_empty()
+            && self.windows.iter().all(|window| window.parts.is_empty())
+            && self.codes.iter().all(from_ids)
+    }
+
+    pub(super) fn numbers_of(&self, event: &EventView<'_>) -> impl Iterator<Item = i64> {
+        let values = self.numbers.iter().map(|&place| event.numbers[place]);
+        values.map(|value| if value == MISSING { 0 } else { value })
+    }
+
+    pub(super) fn codes_of(&self, event: &EventView<'_>) -> impl Iterator<Item = u32> {
+        self.codes.iter().map(|code| match *code {
+            CodeSource::Field(place) => short(event.codes[place]),
+            CodeSource::Id | CodeSource::Latitude | CodeSource::Longitude => short(event.head.id),
+        })
+    }
+}
+
+impl Log {
+    /// Moves all windows on to the time of an event that is not before the newest, and takes the event. Returns whether
+    /// it did: where room has to be made or a label may have to go, nothing is done.
+    #[inline]
+    pub(super) fn take_plain(
+        &mut self,
+        plan: &LogPlan,
+        event: &EventView<'_>,
+        rules: &Rules,
+    ) -> bool {
+        let now = event.head.time;
+        if self.ring.len() >= rules.most_events || self.may_let_go_of_labels(plan, now) {
+            return false;
+        }
+        let (words, ring) = self.words_and_ring(plan);
+        let (numbers, codes) = (plan.numbers_of(event), plan.codes_of(event));
+        let Some(own) = ring.push_narrow(plan.shape, now, numbers, codes) else {
+            return false;
+        };
+        let Some(events) = ring.narrow(plan.shape) else {
+            return false;
+        };
+        for window in &plan.windows {
+            window.pass(words, &events, (own, now));
+        }
+        true
+    }
+}
+
+impl WindowPlan {
+    /// Moves the window on to the time of the newest event.
+    #[inline]
+    fn pass(&self, words: &mut [u64], events: &Narrow<'_>, (own, now): (u32, i64)) {
+        let mut cursor = Cursor::read(words, self);
+        if self.delay == 0 {
+            // The event itself enters last; none has left that came after those in the window.
+            add::<true>(words, &self.sums, events, own);
+            cursor.entered = own.wrapping_add(1);
+            if cursor.left == own {
+                cursor.next_leaves = now;
+            }
+        } else {
+            if cursor.entered == own {
+                cursor.next_enters = now;
+            }
+            let latest = now.saturating_sub(self.delay);
+            while cursor.next_enters <= latest {
+                add::<true>(words, &self.sums, events, cursor.entered);
+                if cursor.left == cursor.entered {
+                    cursor.next_leaves = cursor.next_enters;
+                }
+                cursor.entered = cursor.entered.wrapping_add(1);
+                cursor.next_enters = events.time(cursor.entered);
+            }
+        }
+        let gone = now.saturating_sub(self.delay).saturating_sub(self.within);
+        while cursor.next_leaves <= gone {
+            add::<false>(words, &self.sums, events, cursor.left);
+            cursor.left = cursor.left.wrapping_add(1);
+            cursor.next_leaves = if cursor.left == cursor.entered {
+                NEVER
+            } else {
+                events.time(cursor.left)
+            };
+        }
+        cursor.write(words, self);
+    }
+}
+
+/// An event enters the sums of a window, or leaves them.
+#[inline]
+fn add<const ENTERS: bool>(words: &mut [u64], sums: &[SumPart], events: &Narrow<'_>, ordinal: u32) {
+    for sum in sums {
+        let number = events.number(ordinal, sum.number);
+        let number = if sum.squares {
+            i128::from(number) * i128::from(number)
+        } else {
+            i128::from(number)
+        };
+        let before = wide(words, sum.word);
+        let after = if ENTERS {
+            before + number
+        } else {
+            before - number
+        };
+        set_wide(words, sum.word, after);
+    }
+}
