@@ -4,9 +4,10 @@
 //! entity, then for the ends of its windows, one after the other. Reading one word of each for a few events first, with
 //! nothing that depends on it, lets the processor wait for all of them at once.
 
+use super::event::EventView;
 use super::events::Events;
 use super::plan::Plan;
-use super::table::EntityTable;
+use super::table::{EntityTable, Slot};
 use super::{FeatureEngine, Memory, Observation, Record};
 use crate::FeatureError;
 use dafu_core::FeatureRow;
@@ -36,7 +37,8 @@ impl FeatureEngine {
         let mut records = records.into_iter();
         let mut some: Vec<&R> = Vec::with_capacity(AHEAD);
         let mut events = Events::default();
-        let mut slots: Vec<usize> = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        let unknown = vec![None; plan.tables.len()];
         let mut taken = 0_u64;
         loop {
             some.clear();
@@ -46,13 +48,20 @@ impl FeatureEngine {
             }
             let unread = events.refill(some.iter().copied(), &plan.layout, plan.hasher);
             memory.look_ahead(plan, &events, &mut slots);
+            let found_at = memory.forgotten;
             let failed = |taken: u64, source| FeatureError::Record {
                 row: taken,
                 source: Box::new(source),
             };
+            let tables = plan.tables.len();
             for (at, record) in some.iter().enumerate().take(events.len()) {
+                let slots = if memory.forgotten == found_at {
+                    &slots[at * tables..(at + 1) * tables]
+                } else {
+                    &unknown
+                };
                 let outcome = memory
-                    .take(plan, &events.view(at), row)
+                    .take(plan, (&events.view(at), slots), row)
                     .map_err(|error| failed(taken, error))?;
                 let row = FeatureRow::new(&plan.schema, row)?;
                 sink(record, Observation { outcome, row });
@@ -66,23 +75,44 @@ impl FeatureEngine {
 }
 
 impl Memory {
-    /// Reads a word of everything that events will need. `slots` is room to work in.
-    fn look_ahead(&self, plan: &Plan, events: &Events, slots: &mut Vec<usize>) {
-        let mut sum = 0_u64;
-        for (table, plan) in self.tables.iter().zip(&plan.tables) {
-            slots.clear();
-            for at in 0..events.len() {
-                let key = EntityTable::key(plan, events.view(at).codes);
-                let slot = key.and_then(|(key, _)| table.find(key));
-                slots.push(slot.unwrap_or(usize::MAX));
-            }
-            for &slot in slots.iter().filter(|slot| **slot != usize::MAX) {
+    /// Finds the entities of an event, and asks memory for all of them before any is waited for.
+    #[inline]
+    pub(super) fn find_slots(&self, plan: &Plan, event: &EventView<'_>, slots: &mut Vec<Slot>) {
+        slots.clear();
+        let tables = || self.tables.iter().zip(&plan.tables);
+        slots.extend(tables().map(|(table, plan)| {
+            let key = EntityTable::key(plan, event.codes);
+            key.and_then(|(key, _)| table.find(key))
+        }));
+        let mut sum = 0;
+        for ((table, _), slot) in tables().zip(slots.iter()) {
+            if let Some(slot) = *slot {
                 for log in table.logs(slot) {
                     sum ^= log.touch();
                 }
             }
-            for (at, &slot) in slots.iter().enumerate() {
-                if slot != usize::MAX {
+        }
+        std::hint::black_box(sum);
+    }
+
+    /// Finds the entities of events, those of one event side by side, and reads a word of everything that the events
+    /// will need.
+    fn look_ahead(&self, plan: &Plan, events: &Events, slots: &mut Vec<Slot>) {
+        let (mut sum, width) = (0_u64, plan.tables.len().max(1));
+        slots.clear();
+        slots.resize(events.len() * width, None);
+        for (place, (table, plan)) in self.tables.iter().zip(&plan.tables).enumerate() {
+            for (at, slots) in slots.chunks_exact_mut(width).enumerate() {
+                let key = EntityTable::key(plan, events.view(at).codes);
+                slots[place] = key.and_then(|(key, _)| table.find(key));
+            }
+            for slot in slots.chunks_exact(width).filter_map(|slots| slots[place]) {
+                for log in table.logs(slot) {
+                    sum ^= log.touch();
+                }
+            }
+            for (at, slots) in slots.chunks_exact(width).enumerate() {
+                if let Some(slot) = slots[place] {
                     let now = events.heads[at].time;
                     for (log, plan) in table.logs(slot).iter().zip(&plan.logs) {
                         sum ^= u64::from(log.touch_ring(plan, now));

@@ -289,9 +289,10 @@ impl Log {
 
     /// Events of a window.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "two halves of one word")]
     pub(crate) fn count(&self, plan: &LogPlan, window: &WindowPlan) -> u32 {
-        let cursor = self.cursor(plan, window);
-        cursor.entered.wrapping_sub(cursor.left)
+        let ends = self.words(plan)[window.cursor];
+        ((ends >> 32) as u32).wrapping_sub(ends as u32)
     }
 
     /// Time of an event, or the end of time where there is none before `end`.

@@ -44,6 +44,7 @@ impl LogBuilder {
                 rates: Vec::new(),
                 id: None,
                 labels: None,
+                shuns_event: false,
                 plain: false,
                 words: 0,
                 maps: 0,
@@ -285,6 +286,9 @@ impl LogBuilder {
         if window.includes_self() && window.delay == Span::ZERO {
             self.plan.after.push(read);
         } else {
+            // An event is never in a delayed window at its own time: there it makes no difference.
+            let delayed = window.delay > Span::ZERO && read.op.is_of_windows();
+            self.plan.shuns_event |= !delayed;
             self.plan.before.push(read);
         }
         if self.plan.numbers.len() > MOST_NUMBERS || self.plan.codes.len() >= MOST_CODES {

@@ -34,6 +34,8 @@ pub(crate) struct LogPlan {
     pub(crate) id: Option<usize>,
     /// Whether labels are kept, and for how long.
     pub(crate) labels: Option<i64>,
+    /// Whether anything is read that would come out otherwise if the event were in the log already.
+    pub(crate) shuns_event: bool,
     /// Whether events mostly go the short way, see [`super::plain`].
     pub(crate) plain: bool,
     pub(crate) words: usize,
@@ -307,4 +309,26 @@ pub(crate) enum TiledOp {
     Most,
     Quantile { permille: u16 },
     Distinct,
+}
+
+impl Op {
+    /// Whether a feature follows from counts, sums and labels of windows.
+    pub(super) const fn is_of_windows(&self) -> bool {
+        matches!(
+            self,
+            Op::Count { .. }
+                | Op::Rate { .. }
+                | Op::Sum { .. }
+                | Op::Mean { .. }
+                | Op::Variance { .. }
+                | Op::Burst { .. }
+                | Op::GapMean { .. }
+                | Op::Ratio { .. }
+                | Op::ZScore { .. }
+                | Op::FraudCount { .. }
+                | Op::FraudRate { .. }
+                | Op::FraudQuantile { .. }
+                | Op::FraudTrend { .. }
+        )
+    }
 }

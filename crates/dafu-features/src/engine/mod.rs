@@ -44,7 +44,7 @@ use event::{EventRow, EventView};
 use plan::Plan;
 use seen::{Known, Remembered, Seen};
 use std::sync::Arc;
-use table::{EntityTable, Losses, Mode, Out};
+use table::{EntityTable, Losses, Mode, Out, Slot};
 
 /// What the engine did with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +163,7 @@ pub struct FeatureEngine {
     memory: Memory,
     /// The event at hand, and its features.
     event: EventRow,
+    slots: Vec<Slot>,
     row: Vec<f64>,
 }
 
@@ -184,6 +185,8 @@ struct Memory {
     /// A hash of everything that was taken, and what it was when a store last held it all.
     chain: u64,
     saved: Option<u64>,
+    /// Entities forgotten by looking for them: slots found before are others after.
+    forgotten: u64,
 }
 
 impl Memory {
@@ -199,6 +202,7 @@ impl Memory {
             swept: (0, 0),
             chain: 0,
             saved: None,
+            forgotten: 0,
         }
     }
 }
@@ -218,6 +222,7 @@ impl FeatureEngine {
         Self {
             memory: Memory::new(&plan),
             event: EventRow::default(),
+            slots: Vec::new(),
             row: vec![f64::NAN; plan.schema.width()],
             plan,
         }
@@ -280,10 +285,12 @@ impl FeatureEngine {
             plan,
             memory,
             event,
+            slots,
             row,
         } = self;
         event.read(record, &plan.layout, plan.hasher)?;
-        let outcome = memory.take(plan, &event.view(), row)?;
+        memory.find_slots(plan, &event.view(), slots);
+        let outcome = memory.take(plan, (&event.view(), slots), row)?;
         Ok(Observation {
             outcome,
             row: FeatureRow::new(&plan.schema, row)?,
@@ -395,11 +402,11 @@ impl Memory {
         }
     }
 
-    /// Computes the row of an event and remembers it.
+    /// Computes the row of an event and remembers it. `slots` are those of its entities, as far as they are known.
     fn take(
         &mut self,
         plan: &Plan,
-        view: &EventView<'_>,
+        (view, slots): (&EventView<'_>, &[Slot]),
         row: &mut [f64],
     ) -> Result<Outcome, FeatureError> {
         let content = view.content();
@@ -407,7 +414,8 @@ impl Memory {
         let mode = outcome.mode();
         let mut losses = Losses::default();
         self.step(content);
-        for (table, plan_of) in self.tables.iter_mut().zip(&plan.tables) {
+        let tables = self.tables.iter_mut().zip(&plan.tables);
+        for ((table, plan_of), &slot) in tables.zip(slots) {
             let Some(key) = EntityTable::key(plan_of, view.codes) else {
                 for &column in &plan_of.columns {
                     row[column] = f64::NAN;
@@ -415,10 +423,11 @@ impl Memory {
                 continue;
             };
             let out = &mut Out::row(row);
-            let slot = if mode == Mode::Record {
-                Some(table.slot(plan_of, key))
-            } else {
-                table.find(key.0)
+            let slot = match slot {
+                None if mode == Mode::Record => Some(table.slot(plan_of, key)),
+                // An event since the look ahead may have brought it.
+                None => table.find(key.0),
+                slot => slot,
             };
             if let Some(slot) = slot {
                 let event = (view, mode, self.sequence);

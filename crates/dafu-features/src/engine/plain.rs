@@ -12,7 +12,7 @@ use super::ring::Narrow;
 impl LogPlan {
     /// Whether the short way is open to events that pass the gate.
     pub(super) fn is_plain(&self) -> bool {
-        self.before.is_empty() && self.is_of_sums()
+        !self.shuns_event && self.is_of_sums()
     }
 
     /// Whether nothing is kept but events and sums.
@@ -40,8 +40,8 @@ impl LogPlan {
 }
 
 impl Log {
-    /// Moves all windows on to the time of an event that is not before the newest, and takes the event. Returns whether
-    /// it did: where room has to be made or a label may have to go, nothing is done.
+    /// Moves all windows on to the time of an event that is not before the newest, and takes the event. Returns whether it
+    /// did: where room has to be made or a label may have to go, windows are moved on at most.
     #[inline]
     pub(super) fn take_plain(
         &mut self,
@@ -52,6 +52,11 @@ impl Log {
         let now = event.head.time;
         if self.ring.len() >= rules.most_events || self.may_let_go_of_labels(plan, now) {
             return false;
+        }
+        if self.ring.is_full() {
+            // What may be let go of has to have left all windows before.
+            self.advance(plan, now, rules);
+            self.prune(plan, now);
         }
         let (words, ring) = self.words_and_ring(plan);
         let (numbers, codes) = (plan.numbers_of(event), plan.codes_of(event));
@@ -69,22 +74,22 @@ impl Log {
 }
 
 impl WindowPlan {
-    /// Moves the window on to the time of the newest event.
+    /// Moves the window on to the newest event.
     #[inline]
     fn pass(&self, words: &mut [u64], events: &Narrow<'_>, (own, now): (u32, i64)) {
         let mut cursor = Cursor::read(words, self);
+        let latest = now.saturating_sub(self.delay);
         if self.delay == 0 {
-            // The event itself enters last; none has left that came after those in the window.
+            // The event itself enters; that it does so before others leave makes no difference.
             add::<true>(words, &self.sums, events, own);
-            cursor.entered = own.wrapping_add(1);
             if cursor.left == own {
                 cursor.next_leaves = now;
             }
+            cursor.entered = own.wrapping_add(1);
         } else {
             if cursor.entered == own {
                 cursor.next_enters = now;
             }
-            let latest = now.saturating_sub(self.delay);
             while cursor.next_enters <= latest {
                 add::<true>(words, &self.sums, events, cursor.entered);
                 if cursor.left == cursor.entered {
@@ -94,7 +99,7 @@ impl WindowPlan {
                 cursor.next_enters = events.time(cursor.entered);
             }
         }
-        let gone = now.saturating_sub(self.delay).saturating_sub(self.within);
+        let gone = latest.saturating_sub(self.within);
         while cursor.next_leaves <= gone {
             add::<false>(words, &self.sums, events, cursor.left);
             cursor.left = cursor.left.wrapping_add(1);

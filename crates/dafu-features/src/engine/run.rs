@@ -24,29 +24,9 @@ impl TablePlan {
         self.reads.is_empty() && log.gate.is_none() && log.is_of_sums() && {
             let lasting = log.windows.iter().any(|window| window.within == FOREVER);
             let mut reads = log.before.iter().chain(&log.after);
-            !lasting && reads.all(|read| is_of_windows(&read.op))
+            !lasting && reads.all(|read| read.op.is_of_windows())
         }
     }
-}
-
-/// Whether a feature follows from counts, sums and labels of windows.
-const fn is_of_windows(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Count { .. }
-            | Op::Rate { .. }
-            | Op::Sum { .. }
-            | Op::Mean { .. }
-            | Op::Variance { .. }
-            | Op::Burst { .. }
-            | Op::GapMean { .. }
-            | Op::Ratio { .. }
-            | Op::ZScore { .. }
-            | Op::FraudCount { .. }
-            | Op::FraudRate { .. }
-            | Op::FraudQuantile { .. }
-            | Op::FraudTrend { .. }
-    )
 }
 
 /// New events of one entity, in order: what windows look at lies side by side.

@@ -58,6 +58,7 @@ impl Memory {
             for table in &mut self.tables {
                 let gone = table.retain(|entity| !entity.is_stale(oldest, rules));
                 self.stats.expired_entities += gone;
+                self.forgotten += gone;
             }
         }
         let Some(budget) = plan.set.limits.memory_bytes else {
@@ -90,7 +91,9 @@ impl Memory {
             until = used;
         }
         for table in &mut self.tables {
-            self.stats.evicted_entities += table.retain(|entity| entity.used > until);
+            let gone = table.retain(|entity| entity.used > until);
+            self.stats.evicted_entities += gone;
+            self.forgotten += gone;
         }
     }
 }

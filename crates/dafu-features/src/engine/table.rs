@@ -151,8 +151,9 @@ impl Entity {
             let gate = plan.gate.as_ref();
             let passes = gate.is_none_or(|gate| gate.passes(event, &rules.calendar));
             if in_order {
-                let short = passes && plan.plain && log.take_plain(plan, event, rules);
-                if !short {
+                if passes && plan.plain && log.take_plain(plan, event, rules) {
+                    log.read(plan, (&plan.before, event), rules, out);
+                } else {
                     log.advance(plan, now, rules);
                     log.read(plan, (&plan.before, event), rules, out);
                     if passes {
@@ -260,6 +261,9 @@ impl Log {
         0
     }
 }
+
+/// Where an entity is in its table, if it is there.
+pub(crate) type Slot = Option<usize>;
 
 /// All entities of one kind.
 #[derive(Debug, Clone)]
@@ -386,7 +390,7 @@ impl EntityTable {
 
     /// The slot of an entity.
     #[inline]
-    pub(crate) fn find(&self, key: u64) -> Option<usize> {
+    pub(crate) fn find(&self, key: u64) -> Slot {
         self.slots.get(&key).map(|&slot| slot as usize)
     }
 
