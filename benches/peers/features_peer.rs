@@ -120,22 +120,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = words.iter().position(|word| *word == "--out");
     let out = out.and_then(|at| words.get(at + 1)).copied();
     match words.as_slice() {
-        ["handbook-stream", path, ..] => {
+        ["handbook-observe", path, ..] => {
             let all = read(path)?;
             let taken = stream(&windows(), &all, true)?;
+            println!("cpu_s={taken} events={}", all.len());
+        }
+        ["handbook-stream", path, ..] => {
+            let all = read(path)?;
+            let taken = stream(&windows(), &all, false)?;
             if let Some(out) = out {
                 let mut engine = FeatureEngine::new(&windows())?;
                 let mut rows = Vec::new();
-                for tx in &all {
-                    rows.extend(engine.observe(tx)?.row.values());
-                }
+                engine.stream(&all, |_, seen| rows.extend(seen.row.values()))?;
                 write_rows(out, rows.into_iter())?;
             }
-            println!("cpu_s={taken} events={}", all.len());
-        }
-        ["handbook-ahead", path, ..] => {
-            let all = read(path)?;
-            let taken = stream(&windows(), &all, false)?;
             println!("cpu_s={taken} events={}", all.len());
         }
         ["handbook-batch", path, ..] => {
@@ -152,7 +150,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             println!("cpu_s={} events={}", median(taken), all.len());
         }
-        ["handbook-chunks", path, ..] => {
+        ["handbook-batches", path, ..] => {
             let all = read(path)?;
             let mut taken = Vec::new();
             for _ in 0..5 {

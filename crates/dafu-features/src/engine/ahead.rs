@@ -13,7 +13,7 @@ use crate::FeatureError;
 use dafu_core::FeatureRow;
 
 /// Events looked at ahead.
-const AHEAD: usize = 32;
+const AHEAD: usize = 8;
 
 impl FeatureEngine {
     /// Observes events one after the other and hands on the features of each before the next is taken: the same as
@@ -95,8 +95,7 @@ impl Memory {
         std::hint::black_box(sum);
     }
 
-    /// Finds the entities of events, those of one event side by side, and reads a word of everything that the events
-    /// will need.
+    /// Finds the entities of events, those of one event side by side, and reads a word of each.
     fn look_ahead(&self, plan: &Plan, events: &Events, slots: &mut Vec<Slot>) {
         let (mut sum, width) = (0_u64, plan.tables.len().max(1));
         slots.clear();
@@ -109,14 +108,6 @@ impl Memory {
             for slot in slots.chunks_exact(width).filter_map(|slots| slots[place]) {
                 for log in table.logs(slot) {
                     sum ^= log.touch();
-                }
-            }
-            for (at, slots) in slots.chunks_exact(width).enumerate() {
-                if let Some(slot) = slots[place] {
-                    let now = events.heads[at].time;
-                    for (log, plan) in table.logs(slot).iter().zip(&plan.logs) {
-                        sum ^= u64::from(log.touch_ring(plan, now));
-                    }
                 }
             }
         }

@@ -311,23 +311,6 @@ impl Log {
         self.entity.last.cast_unsigned() ^ self.inline[0] ^ self.inline[INLINE - 1]
     }
 
-    /// Reads a word of each place in the ring that taking an event will read, see [`super::ahead`].
-    #[inline]
-    pub(crate) fn touch_ring(&self, plan: &LogPlan, now: i64) -> u32 {
-        let mut sum = self.ring.touch(plan.shape, self.ring.end());
-        for window in &plan.windows {
-            let cursor = self.cursor(plan, window);
-            let latest = now.saturating_sub(window.delay);
-            if cursor.next_leaves <= latest.saturating_sub(window.within) {
-                sum ^= self.ring.touch(plan.shape, cursor.left);
-            }
-            if cursor.next_enters <= latest {
-                sum ^= self.ring.touch(plan.shape, cursor.entered);
-            }
-        }
-        sum
-    }
-
     /// Moves all windows on to an instant that is not before the last one.
     #[inline]
     pub(crate) fn advance(&mut self, plan: &LogPlan, now: i64, rules: &Rules) {

@@ -139,13 +139,6 @@ impl Ring {
         self.words[at + column]
     }
 
-    /// Some word of an event, so that it is on its way from memory before it is needed.
-    #[inline]
-    pub(crate) fn touch(&self, shape: Shape, ordinal: u32) -> u32 {
-        let at = self.at(shape, ordinal);
-        self.words.get(at).copied().unwrap_or_default()
-    }
-
     /// Time of the newest event.
     pub(crate) fn newest(&self, shape: Shape) -> Option<i64> {
         (self.len > 0).then(|| self.time(shape, self.end().wrapping_sub(1)))
