@@ -171,6 +171,22 @@ fn a_set_that_refuses_late_events_says_so_and_remembers_nothing_of_them() {
     assert!(matches!(error, FeatureError::Late { .. }), "{error}");
     // An event of the newest time is not late, and the id is free.
     check(&mut engine, &tx(1, SECOND), &[2.0]);
+    assert_eq!((engine.stats().refused, engine.stats().observed), (1, 2));
+}
+
+#[test]
+fn what_is_refused_is_counted_in_stream_and_in_batch() {
+    let sum = Window::new(Field::User, Measure::Sum).within(Span::days(1));
+    let set = set([sum]).lateness(Span::hours(1), LatePolicy::Error);
+    let mut engine = FeatureEngine::new(&set).unwrap();
+    let mut too_large = tx(1, SECOND);
+    too_large.amount = euros(LARGEST_CENTS + 1);
+    engine.observe(&tx(0, SECOND)).unwrap();
+    engine.observe(&too_large).unwrap_err();
+    engine.observe_all(&[tx(2, SECOND), too_large]).unwrap_err();
+    engine.observe_all(&[tx(3, 0)]).unwrap_err();
+    engine.stream(&[tx(4, 0)], |_, _| {}).unwrap_err();
+    assert_eq!((engine.stats().refused, engine.stats().observed), (4, 2));
 }
 
 #[test]
@@ -234,7 +250,9 @@ fn a_refused_event_leaves_no_trace_in_later_rows() {
         let bits = |row: &[f64]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&row), bits(&expected));
     }
-    assert_eq!(with.stats(), without.stats());
+    let mut counted = *with.stats();
+    assert_eq!(std::mem::take(&mut counted.refused), 6);
+    assert_eq!(counted, *without.stats());
     assert_eq!(with.newest(), without.newest());
 }
 

@@ -1,7 +1,7 @@
 //! Events that come again, are labelled or are taken back, and events read without being taken.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use dafu_core::{Currency, EntityId, Label, Money, Timestamp, Transaction, TransactionId};
+use dafu_core::{Currency, EntityId, Label, Money, Table, Timestamp, Transaction, TransactionId};
 use dafu_features::{
     FeatureEngine, FeatureSet, Field, Filter, Labels, LatePolicy, Measure, RecordKind, Span,
     StateLimits, Window,
@@ -307,6 +307,43 @@ fn of_two_labels_the_one_known_last_holds_in_whatever_order_they_come() {
     assert_rows(&observe(&mut engine, &tx(1, 4 * SECOND)), &[0.0]);
     assert_rows(&observe(&mut engine, &tx(2, 5 * SECOND)), &[1.0]);
     assert_rows(&observe(&mut engine, &tx(3, 10 * SECOND)), &[0.0]);
+}
+
+#[test]
+fn browsers_and_systems_are_told_by_the_user_agent_in_records_and_tables() {
+    let filter = Filter::Is {
+        field: Field::System,
+        value: "ios".to_owned(),
+    };
+    let day = |measure| Window::new(Field::User, measure).within(Span::days(1));
+    let set = set([
+        day(Measure::Distinct { of: Field::Browser }),
+        day(Measure::Count).filter(filter),
+        Window::new(Field::User, Measure::IsNew { of: Field::System }),
+    ]);
+    let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4_1 like Mac OS X) AppleWebKit/605.1.15 \
+                 (KHTML, like Gecko) Version/17.4.1 Mobile/15E148 Safari/604.1";
+    let agents = [Some(phone), Some("curl/8.5.0"), Some("curl/7.0.0"), None];
+    let paid: Vec<Transaction> = (0..)
+        .zip(agents)
+        .map(|(number, agent)| {
+            let mut tx = tx(number, i64::from(number) * SECOND);
+            tx.user_agent = agent.map(Into::into);
+            tx
+        })
+        .collect();
+    let expected = [1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 0.0, 2.0, 1.0];
+    let mut engine = FeatureEngine::new(&set).unwrap();
+    let records = engine.fresh().observe_all(&paid).unwrap();
+    let table = engine
+        .observe_table(&Table::from_transactions(&paid))
+        .unwrap();
+    for rows in [records, table] {
+        let values: Vec<f64> = rows.values().iter().copied().collect();
+        // Without an agent nothing is known of a system.
+        assert!(values[11].is_nan());
+        assert_eq!(values[..11], expected);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use dafu_core::{
 };
 use dafu_features::{
     Derived, EventFeature, Feature, FeatureEngine, FeatureError, FeatureSet, Field, Filter, Labels,
-    Measure, Quantity, RecordKind, Span, StateLimits, TimeSortParams, TimeSorted, Window,
+    Measure, Quantity, RecordKind, Span, StateLimits, TimeSortParams, Window,
 };
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -311,12 +311,11 @@ fn a_replay_tells_its_progress_and_gives_the_rows_of_a_stream() {
 
     let params = TimeSortParams::default().run_rows(4).chunk_rows(3);
     let source = InPieces(&shuffled);
-    let in_order = TimeSorted::new(&source, &params).unwrap();
     let mut engine = one.fresh();
     let steps = Steps(RefCell::new(Vec::new()));
     let (mut rows, mut labels) = (Vec::new(), Vec::new());
     engine
-        .replay(&in_order, &steps, &mut |table, features| {
+        .replay_any_order(&source, &params, &steps, &mut |table, features| {
             assert_eq!(table.rows(), features.rows());
             rows.extend(features.values().iter().map(|value| value.to_bits()));
             labels.extend(features.labels().unwrap().to_vec());

@@ -67,7 +67,7 @@ impl FeatureEngine {
                 sink(record, Observation { outcome, row });
                 taken += 1;
             }
-            if let Some(error) = unread {
+            if let Some(error) = memory.refuse(unread) {
                 return Err(failed(taken, error));
             }
         }

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::table::{Losses, Mode};
 use super::table_reader::TableReader;
 use super::{FeatureEngine, Memory, Outcome, Record};
-use crate::FeatureError;
+use crate::{FeatureError, TimeSortParams, TimeSorted};
 use dafu_core::table::Table;
 use dafu_core::{Dataset, Progress, SourceError, TableSource, Timestamp};
 use ndarray::Array2;
@@ -45,7 +45,7 @@ impl FeatureEngine {
             let taken = self
                 .memory
                 .take_all(&self.plan, rows, &mut work, &mut values);
-            if let Some(error) = taken.err().or(unread) {
+            if let Some(error) = taken.err().or_else(|| self.memory.refuse(unread)) {
                 let row = rows.get(work.taken).copied().unwrap_or_default();
                 return Err(FeatureError::Record {
                     row: u64::from(row),
@@ -73,7 +73,7 @@ impl FeatureEngine {
         for rows in in_order(times.len(), |row| times[row]).chunks(CHUNK) {
             let unread = reader.read(&mut work.events, rows, (&plan.layout, plan.hasher));
             let taken = self.memory.take_all(&plan, rows, &mut work, &mut values);
-            match taken.err().or(unread) {
+            match taken.err().or_else(|| self.memory.refuse(unread)) {
                 None => {}
                 Some(error @ FeatureError::MissingField { .. }) => return Err(error),
                 Some(error) => {
@@ -97,8 +97,9 @@ impl FeatureEngine {
 
     /// Replays a source: computes the features of all its rows, table by table, and remembers them.
     ///
-    /// The source has to be in order of time, as far as the set's bound for late events allows; put
-    /// [`crate::TimeSorted`] before one that is not. Progress is reported in rows, under `replay`.
+    /// The source has to be in order of time, as far as the set's bound for late events allows: of rows that come later,
+    /// nothing is remembered, and [`super::EngineStats::too_late`] counts them. For a source in any order there is
+    /// [`FeatureEngine::replay_any_order`]. Progress is reported in rows, under `replay`.
     ///
     /// # Errors
     ///
@@ -123,6 +124,28 @@ impl FeatureEngine {
             progress.report("replay", done, total);
         }
         Ok(())
+    }
+
+    /// As [`FeatureEngine::replay`], for a source in any order: [`crate::TimeSorted`] brings it into that of time, by
+    /// temporary files where it does not fit into memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::TimeSorted::new`] and [`FeatureEngine::replay`].
+    ///
+    /// # Complexity
+    ///
+    /// One pass more than [`FeatureEngine::replay`] to see whether rows are in order, and what
+    /// [`crate::TimeSorted`] takes where they are not.
+    pub fn replay_any_order(
+        &mut self,
+        source: &dyn TableSource,
+        params: &TimeSortParams,
+        progress: &dyn Progress,
+        sink: &mut ReplaySink<'_>,
+    ) -> Result<(), FeatureError> {
+        let sorted = TimeSorted::new(source, params)?;
+        self.replay(&sorted, progress, sink)
     }
 
     fn dataset(&self, values: Vec<f64>, rows: usize) -> Result<Dataset, FeatureError> {
@@ -192,6 +215,14 @@ impl Memory {
         judged
     }
 
+    /// Counts an event that could not be read.
+    pub(super) const fn refuse(&mut self, error: Option<FeatureError>) -> Option<FeatureError> {
+        if error.is_some() {
+            self.stats.refused += 1;
+        }
+        error
+    }
+
     /// What is to be done with each event, up to the first that cannot be taken.
     fn judge_all(&mut self, plan: &Plan, work: &mut Work) -> Result<(), FeatureError> {
         let Work {
@@ -207,7 +238,8 @@ impl Memory {
         for at in 0..events.len() {
             let event = events.view(at);
             let content = event.content();
-            let outcome = self.judge(&plan.set, &event, content)?;
+            let judged = self.judge(&plan.set, &event, content);
+            let outcome = judged.inspect_err(|_| self.stats.refused += 1)?;
             self.step(content);
             numbers.push(self.sequence);
             modes.push(outcome.mode());

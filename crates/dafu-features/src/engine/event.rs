@@ -254,6 +254,17 @@ pub(crate) fn domain_code(email: &str, hasher: IdHasher) -> u64 {
         })
 }
 
+/// Hash of the browser or system that a user agent names.
+pub(crate) fn agent_code(field: &Field, agent: &str, hasher: IdHasher) -> u64 {
+    let agent = UserAgent::parse(agent);
+    let name = if *field == Field::Browser {
+        agent.browser.name()
+    } else {
+        agent.system.name()
+    };
+    hasher.id(name.as_bytes())
+}
+
 /// The hash that an event has whose field has this text; 0 for a text that is none, such as an address that cannot be
 /// read.
 pub(crate) fn text_code(field: &Field, text: &str, hasher: IdHasher) -> u64 {
@@ -389,6 +400,10 @@ impl private::Sealed for Transaction {
             Field::UserAgent => {
                 let agent = self.user_agent.as_deref();
                 agent.map_or(0, |agent| hasher.id(agent.as_bytes()))
+            }
+            Field::Browser | Field::System => {
+                let agent = self.user_agent.as_deref();
+                agent.map_or(0, |agent| agent_code(field, agent, hasher))
             }
             Field::Action | Field::Location => 0,
             Field::Extra(name) => extra_code(&self.extras, name, hasher),

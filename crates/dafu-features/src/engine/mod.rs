@@ -93,6 +93,8 @@ pub struct EngineStats {
     pub too_late: u64,
     /// Events that came again.
     pub duplicates: u64,
+    /// Events that could not be taken: an error was given back for each.
+    pub refused: u64,
     /// Events dropped because an entity had more than its cap.
     pub capped_events: u64,
     /// Entities forgotten because nothing was heard of them for the time to live.
@@ -117,6 +119,7 @@ impl EngineStats {
         self.inserted += other.inserted;
         self.too_late += other.too_late;
         self.duplicates += other.duplicates;
+        self.refused += other.refused;
         self.capped_events += other.capped_events;
         self.expired_entities += other.expired_entities;
         self.evicted_entities += other.evicted_entities;
@@ -288,7 +291,8 @@ impl FeatureEngine {
             slots,
             row,
         } = self;
-        event.read(record, &plan.layout, plan.hasher)?;
+        let read = event.read(record, &plan.layout, plan.hasher);
+        read.inspect_err(|_| memory.stats.refused += 1)?;
         memory.find_slots(plan, &event.view(), slots);
         let outcome = memory.take(plan, (&event.view(), slots), row)?;
         Ok(Observation {
@@ -410,7 +414,8 @@ impl Memory {
         row: &mut [f64],
     ) -> Result<Outcome, FeatureError> {
         let content = view.content();
-        let outcome = self.judge(&plan.set, view, content)?;
+        let judged = self.judge(&plan.set, view, content);
+        let outcome = judged.inspect_err(|_| self.stats.refused += 1)?;
         let mode = outcome.mode();
         let mut losses = Losses::default();
         self.step(content);

@@ -12,7 +12,7 @@ use crate::measure::benford_chi_square;
 use crate::measure::{from_micro_degrees, impossible_travel, robust_centre, speed_kmh};
 
 const MICROS_PER_HOUR: f64 = 3_600_000_000.0;
-const MICROS_PER_DAY: f64 = 24.0 * MICROS_PER_HOUR;
+pub(super) const MICROS_PER_DAY: f64 = 24.0 * MICROS_PER_HOUR;
 /// A way that took less than a second counts as one that took a second, so that no speed is infinite.
 const LEAST_TIME: i64 = 1_000_000;
 /// Uncertainty of places taken together, in kilometres; shortest time that a way is judged on, in seconds; and the

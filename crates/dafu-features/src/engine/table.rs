@@ -6,11 +6,11 @@ use super::log::{Log, short};
 use super::log_plan::LogPlan;
 use super::mark::Word;
 use super::plan::{EntityOp, Rules, TablePlan, Target};
+use super::read::MICROS_PER_DAY;
 use super::ring::Entry;
 use super::run::{Arrivals, Run};
 use dafu_core::Label;
 
-const MICROS_PER_DAY: f64 = 86_400_000_000.0;
 /// Not seen yet.
 const NEVER: i64 = i64::MAX;
 

@@ -1,7 +1,7 @@
 //! Events of the rows of a table, by the roles of its columns: the same as of the records that the table was made from.
 
 use super::event::{
-    FIXED, Facts, Head, LARGEST, Layout, MISSING, domain_code, extra_text, fixed_money,
+    FIXED, Facts, Head, LARGEST, Layout, MISSING, agent_code, domain_code, extra_text, fixed_money,
     fixed_number, ip_code,
 };
 use super::events::Events;
@@ -239,7 +239,7 @@ impl<'a> FieldColumn<'a> {
             Field::Ip | Field::IpPrefix => Some(Role::Ip),
             Field::Email | Field::EmailDomain => Some(Role::Email),
             Field::Country => Some(Role::Country),
-            Field::UserAgent => Some(Role::UserAgent),
+            Field::UserAgent | Field::Browser | Field::System => Some(Role::UserAgent),
             _ => None,
         };
         let is_category = |column: &&Column| column.role == Role::Category;
@@ -284,6 +284,7 @@ impl<'a> FieldColumn<'a> {
             Field::Ip => ip().map_or(0, |ip| ip_code(ip, hasher)),
             Field::IpPrefix => ip().map_or(0, |ip| ip_code(ip_prefix(ip), hasher)),
             Field::EmailDomain => domain_code(text, hasher),
+            Field::Browser | Field::System => agent_code(self.field, text, hasher),
             Field::Extra(_) => extra_text(text, hasher),
             _ => hasher.id(text.as_bytes()),
         }

@@ -193,6 +193,13 @@ impl FeatureSet {
         self
     }
 
+    /// Sets how far ahead of the newest an event may be; `None` takes any.
+    #[must_use]
+    pub fn max_jump(mut self, most: Option<Span>) -> Self {
+        self.max_jump = most;
+        self
+    }
+
     /// Sets the bounds of what is remembered.
     #[must_use]
     pub fn limits(mut self, limits: StateLimits) -> Self {

@@ -41,7 +41,8 @@ pub enum Field {
     Email,
     /// What follows the last `@` of the e-mail address.
     EmailDomain,
-    /// The category of the merchant or the goods.
+    /// The category of the merchant or the goods. In a table, the column `category`, or else the first with texts that
+    /// has no other role.
     Category,
     /// The country.
     Country,
@@ -51,6 +52,10 @@ pub enum Field {
     Tenant,
     /// The user agent as sent.
     UserAgent,
+    /// The family of browsers that the user agent names: [`crate::measure::Browser::name`].
+    Browser,
+    /// The family of operating systems that the user agent names: [`crate::measure::System::name`].
+    System,
     /// The action of a behaviour event.
     Action,
     /// The place of a behaviour event, as the source names it.
@@ -59,7 +64,7 @@ pub enum Field {
     Extra(String),
 }
 
-const NAMES: [(&str, Field); 15] = [
+const NAMES: [(&str, Field); 17] = [
     ("user", Field::User),
     ("merchant", Field::Merchant),
     ("card", Field::Card),
@@ -73,6 +78,8 @@ const NAMES: [(&str, Field); 15] = [
     ("currency", Field::Currency),
     ("tenant", Field::Tenant),
     ("user_agent", Field::UserAgent),
+    ("browser", Field::Browser),
+    ("system", Field::System),
     ("action", Field::Action),
     ("location", Field::Location),
 ];

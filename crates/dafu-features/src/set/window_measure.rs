@@ -48,12 +48,14 @@ pub enum Measure {
         /// The field.
         of: Field,
     },
-    /// Share of the most frequent value among events that have the field; missing without such events.
+    /// Share of the most frequent value among events that have the field; missing without such events. Linear in the
+    /// number of different values where an event with the most frequent one has just left the window.
     ModeShare {
         /// The field.
         of: Field,
     },
-    /// Share of the `k` most frequent values; missing without events that have the field.
+    /// Share of the `k` most frequent values; missing without events that have the field. Linear in the number of
+    /// different values.
     TopShare {
         /// The field.
         of: Field,
@@ -137,7 +139,7 @@ pub enum Measure {
     HourConcentration,
     /// How unusual the event's time of day is among those of the others, in bits; missing without others.
     HourSurprise,
-    /// Frauds known by now.
+    /// Frauds known by now. As all measures of frauds, linear in the labels of the window.
     FraudCount,
     /// Share of frauds known by now: `(frauds + prior_frauds) / (events + prior_events)`, 0 without either.
     FraudRate {
@@ -167,13 +169,13 @@ pub enum Measure {
     /// Days since the last event that is known by now to be a fraud; missing without one. Takes no window.
     SinceFraud,
     /// Whether the `k`-th last event that is at least `delay` old is known by now to be a fraud: 1 or 0, missing where
-    /// there are fewer events. Takes no window.
+    /// there are fewer events. Takes no window. Linear in the number of labels held.
     LastLabel {
         /// 1 for the last event, up to 64.
         k: u8,
     },
     /// Kilometres from the robust centre (medians of latitude and longitude) of the places of the others; missing
-    /// without others.
+    /// without others. Linear in the number of events.
     DistanceFromHome,
     /// Kilometres from the place of the last event; missing at the first. Takes no window.
     DistanceFromLast,
