@@ -194,7 +194,9 @@ pub fn replay(
             rows.frauds.push(labels[row] == Label::Fraud);
         }
         progress.report("replay", rows.read, source.rows_hint());
-        if rows.days.last().is_some_and(|last| *last >= days.end) {
+        // The file is in order of time: nothing after this table is wanted.
+        let last = table.rows().checked_sub(1).and_then(day);
+        if last.is_some_and(|last| last >= days.end) {
             break;
         }
     }
