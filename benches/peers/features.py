@@ -44,6 +44,8 @@ import polars as pl
 import river
 from river import stats, utils
 
+from figures import at_least, at_most, figure
+
 ROUNDS = 3
 DAYS = (1, 7, 30)
 DELAY = 7
@@ -54,22 +56,6 @@ TOLERANCE = 1e-9
 COUNTS = [0, 1, 2, 6, 7, 8]
 MEANS = [3, 4, 5]
 SHARES = [9, 10, 11]
-
-
-def figure(name, ours, peer_name, peer, ratio, reach, stretch, verdict):
-    print(
-        f"figure={name} ours={ours} peer={peer_name}:{peer} ratio={ratio} "
-        f"reach={reach} stretch={stretch} verdict={verdict}",
-        flush=True,
-    )
-
-
-def at_least(value, reach, stretch):
-    return "stretch" if value >= stretch else "reach" if value >= reach else "short"
-
-
-def at_most(value, reach, stretch):
-    return "stretch" if value <= stretch else "reach" if value <= reach else "short"
 
 
 def cpu(call):

@@ -25,21 +25,11 @@ import sklearn
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from figures import at_least, figure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEED_STEP = 1_000_003
 METRICS = ("auc", "ap")
-
-
-def figure(name, ours, peer_name, peer, ratio, reach, stretch, verdict):
-    print(
-        f"figure={name} ours={ours} peer={peer_name}:{peer} ratio={ratio} "
-        f"reach={reach} stretch={stretch} verdict={verdict}",
-        flush=True,
-    )
-
-
-def at_least(value, reach, stretch):
-    return "stretch" if value >= stretch else "reach" if value >= reach else "short"
 
 
 def build():

@@ -26,24 +26,10 @@ from scipy import stats
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
+from figures import at_least, at_most, figure
+
 REPEATS = 5
 SEED_STEP = 1_000_003
-
-
-def figure(name, ours, peer_name, peer, ratio, reach, stretch, verdict):
-    print(
-        f"figure={name} ours={ours} peer={peer_name}:{peer} ratio={ratio} "
-        f"reach={reach} stretch={stretch} verdict={verdict}",
-        flush=True,
-    )
-
-
-def at_least(value, reach, stretch):
-    return "stretch" if value >= stretch else "reach" if value >= reach else "short"
-
-
-def at_most(value, reach, stretch):
-    return "stretch" if value <= stretch else "reach" if value <= reach else "short"
 
 
 def cpu(call, calls=1):
