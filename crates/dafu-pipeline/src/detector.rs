@@ -4,10 +4,10 @@ use crate::evaluate::{EvaluateOptions, Sink};
 use crate::memory::Memory;
 use crate::model::{DetectorModel, with_roles};
 use crate::reasons::assessment;
-use crate::{DetectorBuilder, PipelineError};
+use crate::{DetectorBuilder, PipelineError, snapshot};
 use dafu_core::{
-    Assessment, Evaluation, FeatureRow, Feedback, Role, Score, SourceError, StageInput, Table,
-    TableSource, Transaction, TransactionId,
+    Assessment, EntityKey, Evaluation, FeatureRow, Feedback, Role, Score, SourceError, StageInput,
+    Table, TableSource, Transaction, TransactionId,
 };
 use dafu_features::FeatureEngine;
 use std::sync::Arc;
@@ -88,8 +88,7 @@ impl Detector {
             transaction: Some(transaction),
             explain: false,
         })?;
-        let hash = transaction.content_hash();
-        self.memory.answers.remember(hash, &answer);
+        self.memory.answers.remember(transaction, &answer);
         Ok(answer)
     }
 
@@ -128,20 +127,139 @@ impl Detector {
         self.memory.feedback(feedback)
     }
 
+    /// Forgets an entity. Returns whether anything was held of it.
+    ///
+    /// - Features, also those that [`Detector::evaluate`] begins with, forget as
+    ///   [`FeatureEngine::forget`]: everything under the entity's key and under every pair that it is part of. To them
+    ///   its next transaction is its first. Its events stay in the windows of others, such as those of its merchants.
+    /// - Answers to transactions that name it are no longer remembered.
+    /// - Stages forget what their [`StageState::forget`](dafu_core::StageState::forget) forgets.
+    ///
+    /// What fitting learned stays, and so do snapshots that were taken before: take a new one.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the entities and answers that are remembered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use dafu_core::{EntityKey, EntityKind};
+    /// use dafu_features::FeatureSet;
+    /// use dafu_pipeline::Detector;
+    ///
+    /// # let simulator = dafu_sim::SimulatorParams::default().days(20).users(50).seed(7).simulator()?;
+    /// # let history: Vec<_> = simulator.collect();
+    /// # #[cfg(feature = "iforest")] {
+    /// let trainer = Detector::builder().features(FeatureSet::standard()).seed(1).build()?;
+    /// let mut detector = trainer.fit(&history)?;
+    /// let user = EntityKey { kind: EntityKind::User, id: history[0].user_id.clone() };
+    /// assert!(detector.forget(&user));
+    /// assert!(!detector.forget(&user), "nothing is left");
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn forget(&mut self, entity: &EntityKey) -> bool {
+        self.memory.forget(entity)
+    }
+
+    /// The memory of past events as bytes: of the features, of the stages, and the remembered answers. It belongs to
+    /// the saved model ([`Detector::to_bytes`]) and is kept beside it. The same memory gives the same bytes, where that
+    /// holds of the stages.
+    ///
+    /// Handle it as the data that it comes from: as they are it holds the ids of transactions that were answered, the
+    /// values in their reasons, amounts, and places and internet addresses that the features remember. Entities are
+    /// hashes in it, but for what stages keep.
+    ///
+    /// # Errors
+    ///
+    /// When the memory of the features or of a stage cannot be encoded.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in what is remembered. An answer takes about 2 kB with the standard set and one forest, which is most of a
+    /// snapshot: [`DetectorBuilder::remembered`] says how many there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use dafu_core::model::Limits;
+    /// use dafu_features::FeatureSet;
+    /// use dafu_pipeline::{Detector, stage_registry};
+    ///
+    /// # let simulator = dafu_sim::SimulatorParams::default().days(20).users(50).seed(7).simulator()?;
+    /// # let history: Vec<_> = simulator.collect();
+    /// # #[cfg(feature = "iforest")] {
+    /// let (past, today) = history.split_at(history.len() - 2);
+    /// let trainer = Detector::builder().features(FeatureSet::standard()).seed(1).build()?;
+    /// let mut detector = trainer.fit(past)?;
+    /// detector.score(&today[0])?;
+    /// let (model, memory) = (detector.to_bytes()?, detector.snapshot()?);
+    ///
+    /// // After a restart.
+    /// let mut restarted = Detector::load(&model, &stage_registry(Limits::default()))?;
+    /// restarted.restore(&memory)?;
+    /// assert_eq!(restarted.score(&today[1])?, detector.score(&today[1])?);
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> Result<Vec<u8>, PipelineError> {
+        snapshot::encode(&self.model, &self.memory)
+    }
+
+    /// Puts a snapshot in the place of the memory, trusting nothing in its bytes. What is scored then comes out the
+    /// same bits as if the detector that gave it had gone on, but for what [`FeatureEngine::restore`] says of the
+    /// budget. [`Detector::evaluate`] begins with what was restored. After an error the memory is as before.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::OtherModel`] for the memory of a detector with another model; [`PipelineError::Model`],
+    /// [`PipelineError::Features`] and [`PipelineError::Stage`] for bytes that are no intact memory.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the bytes. The memory before is held until the new one is whole.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use dafu_pipeline::{Detector, PipelineError};
+    ///
+    /// # let simulator = dafu_sim::SimulatorParams::default().days(20).users(50).seed(7).simulator()?;
+    /// # let history: Vec<_> = simulator.collect();
+    /// # #[cfg(feature = "iforest")] {
+    /// let mut detector = Detector::builder().seed(1).build()?.fit(&history)?;
+    /// let memory = detector.snapshot()?;
+    /// let answer = detector.score(&history[0])?;
+    /// detector.restore(&memory)?;
+    /// assert_eq!(detector.score(&history[0])?, answer);
+    ///
+    /// let mut other = Detector::builder().seed(2).build()?.fit(&history)?;
+    /// assert!(matches!(other.restore(&memory), Err(PipelineError::OtherModel { .. })));
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), PipelineError> {
+        self.memory = snapshot::decode(&self.model, bytes)?;
+        Ok(())
+    }
+
     fn answered(&self, transaction: &Transaction) -> Result<Option<Assessment>, PipelineError> {
-        let Some((first, answer)) = self.memory.answers.find(&transaction.transaction_id) else {
+        let Some(answer) = self.memory.answers.find(&transaction.transaction_id) else {
             return Ok(None);
         };
-        let second = transaction.content_hash();
-        if *first == second {
-            return Ok(Some(answer.clone()));
+        let (first, second) = (answer.content_hash, transaction.content_hash());
+        if first == second {
+            return Ok(Some(answer.assessment.clone()));
         }
         let id = transaction.transaction_id.to_string();
-        Err(PipelineError::Conflict {
-            id,
-            first: *first,
-            second,
-        })
+        Err(PipelineError::Conflict { id, first, second })
     }
 
     fn assess(&self, transaction: &Transaction, row: &[f64]) -> Result<Assessment, PipelineError> {
@@ -230,7 +348,8 @@ impl Detector {
     /// the end of training, or when there are no times to tell.
     ///
     /// With [`DetectorBuilder::features`], every row has the features as of its own time. They go on from the memory at
-    /// the end of the history that was learned from, whatever was scored since; a source that begins before that end
+    /// the end of the history that was learned from, or after [`Detector::restore`] from the memory that was restored,
+    /// whatever was scored since and without what [`Detector::forget`] forgot; a source that begins before that end
     /// (by more than the set's bound for late events) is gone through without any memory of what came before it, as
     /// when learning. The rows are taken, and handed on, in order of time.
     ///

@@ -122,6 +122,17 @@ pub enum PipelineError {
         /// Content hash now.
         second: u64,
     },
+    /// A snapshot is of the memory of another model.
+    #[error(
+        "the snapshot is of a detector with model {got:016x}, this is {expected:016x}: load the saved model that belongs \
+         to it"
+    )]
+    OtherModel {
+        /// Hash of the model at hand.
+        expected: u64,
+        /// Hash of the snapshot's model.
+        got: u64,
+    },
     /// A split by time was asked for, and the table has no time column.
     #[error("a split by time needs a column with role time")]
     NoTime,

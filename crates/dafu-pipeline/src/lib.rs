@@ -53,11 +53,13 @@
 //! | [`Detector::score`] | go on from the memory | has the event, once |
 //! | [`Detector::peek`] | go on from the memory | as before |
 //! | [`Detector::score_table`], [`Detector::assess_table`] | go on from a copy of the memory, row after row | as before |
-//! | [`Detector::evaluate`] | go on from where the history ended | as before |
+//! | [`Detector::evaluate`] | go on from where the history, or a restored memory, ended | as before |
 //! | [`Detector::feedback`] | later events see the label | has the label |
+//! | [`Detector::forget`] | later events do not know the entity | has nothing under the entity's key |
 //!
 //! Tables and sources that begin before that memory ends go on from none, since what was known then is gone. A saved
-//! model ([`Detector::to_bytes`]) holds the set and its key, and no memory: a loaded detector begins without.
+//! model ([`Detector::to_bytes`]) holds the set and its key, and no memory: a loaded detector begins without, or goes
+//! on from the memory that [`Detector::snapshot`] gave and [`Detector::restore`] takes.
 //!
 //! Use `dafu-iforest` alone when all you have are rows of numbers.
 //!
@@ -87,6 +89,7 @@ mod records;
 mod risk_map;
 mod sample;
 mod saved;
+mod snapshot;
 mod tagged;
 mod time_slice;
 mod trainer;

@@ -3,7 +3,7 @@
 use crate::PipelineError;
 use crate::answers::Answers;
 use crate::model::DetectorModel;
-use dafu_core::{Feedback, StageInput, StageState, Transaction};
+use dafu_core::{EntityKey, Feedback, StageInput, StageState, Transaction};
 use dafu_features::FeatureEngine;
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ pub(crate) struct Memory {
     pub(crate) states: Vec<Box<dyn StageState>>,
     pub(crate) answers: Answers,
     engine: Option<Arc<FeatureEngine>>,
-    /// The engine at the end of the history: evaluations begin with it. Shared with `engine` until an event comes.
+    /// The engine at the end of the history, or as it was restored: evaluations begin with it. Shared with `engine`
+    /// until an event comes.
     trained: Option<Arc<FeatureEngine>>,
 }
 
@@ -90,5 +91,31 @@ impl Memory {
             let engine = Arc::make_mut(engine);
             engine.label_by_id(&feedback.transaction_id, feedback.label, feedback.known_at)
         }))
+    }
+
+    /// Stages, engines and answers forget an entity. Returns whether anything was held of it.
+    pub(crate) fn forget(&mut self, entity: &EntityKey) -> bool {
+        let mut held = self.answers.forget(entity);
+        for state in &mut self.states {
+            held |= state.forget(entity);
+        }
+        // One engine stays one, and is not copied.
+        let trained = self.trained.take();
+        let shared = match (&self.engine, &trained) {
+            (Some(engine), Some(trained)) => Arc::ptr_eq(engine, trained),
+            _ => false,
+        };
+        let other = trained.filter(|_| !shared);
+        let mut forget = |mut engine: Arc<FeatureEngine>| {
+            held |= Arc::make_mut(&mut engine).forget(entity);
+            engine
+        };
+        self.engine = self.engine.take().map(&mut forget);
+        self.trained = if shared {
+            self.engine.clone()
+        } else {
+            other.map(forget)
+        };
+        held
     }
 }

@@ -184,7 +184,8 @@ fn broken(what: String) -> ModelError {
 }
 
 impl Detector {
-    /// The model as bytes, with the set of features and the secret that the set hashes ids with; the memory of past events is not part of it.
+    /// The model as bytes, with the set of features and the secret that the set hashes ids with; the memory of past
+    /// events is not part of it: that is [`Detector::snapshot`].
     ///
     /// # Errors
     ///
@@ -193,8 +194,8 @@ impl Detector {
         self.model().to_bytes()
     }
 
-    /// A detector without memory of past events from a saved model. [`stage_registry`] knows the stages of this
-    /// crate.
+    /// A detector without memory of past events from a saved model; [`Detector::restore`] gives it one.
+    /// [`stage_registry`] knows the stages of this crate.
     ///
     /// # Errors
     ///
