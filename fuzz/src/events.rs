@@ -1,41 +1,27 @@
 //! Streams of events for the feature engine, read from any bytes.
 
+use crate::bytes::Bytes;
 use dafu_core::{
-    Currency, EntityId, EntityKey, EntityKind, GeoPoint, Label, Money, Timestamp, Transaction,
+    Currency, EntityKey, EntityKind, GeoPoint, Label, Money, Table, Timestamp, Transaction,
     TransactionId, TransactionStatus, Value,
 };
 use dafu_features::{
     EventFeature, FeatureEngine, FeatureError, FeatureSet, Field, Labels, LatePolicy, Measure,
     Quantity, Span, StateLimits, Window,
 };
+use std::mem::discriminant;
 use std::sync::{Arc, OnceLock};
 
 /// Most bytes an engine may hold: the sets below allow few events, and inputs are short.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Bytes, taken one after the other; zeros at the end.
-struct Bytes<'a>(&'a [u8]);
-
-impl Bytes<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else {
-            return 0;
-        };
-        self.0 = rest;
-        first
-    }
-
-    fn number(&mut self) -> u64 {
-        (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))
-    }
-}
-
-fn id(kind: &str, byte: u8) -> EntityId {
-    EntityId::new(format!("{kind}-{}", byte % 8)).expect("a good id")
-}
-
 /// Mostly small steps from the last time; at times any instant at all.
 fn time(bytes: &mut Bytes<'_>, now: &mut i64) -> Timestamp {
+    if bytes.is_odd() {
+        let at = bytes.odd_time(*now);
+        *now = at.as_micros();
+        return at;
+    }
     let (kind, raw) = (bytes.byte(), bytes.number().cast_signed());
     let step = match kind % 8 {
         0 => 0,
@@ -55,38 +41,41 @@ fn time(bytes: &mut Bytes<'_>, now: &mut i64) -> Timestamp {
 fn transaction(bytes: &mut Bytes<'_>, now: &mut i64, number: usize) -> Transaction {
     let at = time(bytes, now);
     let fields = bytes.byte();
-    let minor = match bytes.byte() % 4 {
-        0 => bytes.number().cast_signed(),
-        1 => -i64::from(bytes.byte()),
-        _ => i64::from(bytes.byte()) * 100,
-    };
     let codes = ["EUR", "JPY", "KWD", "XXX"];
     let currency = Currency::new(codes[usize::from(fields % 4)]).expect("a code");
+    let amount = if bytes.is_odd() {
+        bytes.odd_amount(currency)
+    } else {
+        let minor = match bytes.byte() % 4 {
+            0 => bytes.number().cast_signed(),
+            1 => -i64::from(bytes.byte()),
+            _ => i64::from(bytes.byte()) * 100,
+        };
+        Money::from_minor(minor, currency)
+    };
     let again = bytes.byte();
     let number = if again % 8 == 0 {
         usize::from(again)
     } else {
         number
     };
-    let mut tx = Transaction::new(
-        TransactionId::new(format!("t-{number}")).expect("a good id"),
-        id("u", bytes.byte()),
-        Money::from_minor(minor, currency),
-        id("m", bytes.byte()),
-        at,
-    )
-    .with_label([Label::Unknown, Label::Legitimate, Label::Fraud][usize::from(bytes.byte() % 3)]);
+    let id = if bytes.is_odd() {
+        bytes.odd_transaction_id(number)
+    } else {
+        TransactionId::new(format!("t-{number}")).expect("a good id")
+    };
+    let mut tx = Transaction::new(id, bytes.id("u"), amount, bytes.id("m"), at).with_label(
+        [Label::Unknown, Label::Legitimate, Label::Fraud][usize::from(bytes.byte() % 3)],
+    );
     if fields & 4 != 0 {
-        tx = tx
-            .with_category(id("c", bytes.byte()))
-            .with_device(id("d", bytes.byte()));
+        tx = tx.with_category(bytes.id("c")).with_device(bytes.id("d"));
     }
     if fields & 8 != 0 {
         tx.ip = Some(std::net::Ipv4Addr::from(bytes.number() as u32).into());
         tx.user_agent = Some(Arc::from(String::from_utf8_lossy(
             &bytes.number().to_le_bytes(),
         )));
-        tx.country = Some(id("l", bytes.byte()));
+        tx.country = Some(bytes.id("l"));
     }
     if fields & 16 != 0 {
         let degrees = |raw: u64, limit: f64| (raw % 1000) as f64 / 500.0 * limit - limit;
@@ -159,7 +148,7 @@ fn set(choice: u8) -> FeatureSet {
     set
 }
 
-fn engine(choice: u8) -> FeatureEngine {
+pub(crate) fn engine(choice: u8) -> FeatureEngine {
     static ENGINES: OnceLock<Vec<FeatureEngine>> = OnceLock::new();
     let engines = ENGINES.get_or_init(|| {
         let make = |choice| FeatureEngine::new(&set(choice)).expect("a sound set");
@@ -171,11 +160,13 @@ fn engine(choice: u8) -> FeatureEngine {
 /// Any stream of events, labels, reversals and forgetting gives rows or named errors, within the memory budget; a
 /// snapshot goes on with the same rows, and so does a batch.
 pub fn engine_events(data: &[u8]) {
-    let mut bytes = Bytes(data);
+    // With the first bit, events are odd at times.
+    let odd = data.first().is_some_and(|first| first & 128 != 0);
+    let mut bytes = Bytes::new(data, odd);
     let mut engine = engine(bytes.byte());
     let mut now = 1_704_067_200_000_000;
     let mut past: Vec<Transaction> = Vec::new();
-    for number in 0..bytes.0.len() / 8 {
+    for number in 0..bytes.len() / 8 {
         let kind = bytes.byte();
         let earlier = past
             .get(usize::from(bytes.byte()) % past.len().max(1))
@@ -214,43 +205,79 @@ pub fn engine_events(data: &[u8]) {
         }
     }
     assert!(engine.memory_bytes() < MOST_BYTES);
-    let (mut one, mut all) = (engine.clone(), engine);
     past.sort_by_key(|tx| tx.timestamp);
-    let rows = all.observe_all(&past);
-    for (at, tx) in past.iter().enumerate() {
-        match (one.observe(tx), &rows) {
-            (Ok(seen), Ok(rows)) => {
-                let same = seen
-                    .row
-                    .values()
-                    .iter()
-                    .zip(rows.values().row(at).iter().copied().collect::<Vec<_>>())
-                    .all(|(one, other)| one.to_bits() == other.to_bits());
-                assert!(same, "row {at} differs between batch and stream");
+    compare(&engine, &past);
+}
+
+/// Events in order of time give the same rows, or the same error, one by one, in a batch and as a table.
+fn compare(engine: &FeatureEngine, events: &[Transaction]) {
+    let mut one = engine.clone();
+    let all = engine.clone().observe_all(events);
+    let table = engine
+        .clone()
+        .observe_table(&Table::from_transactions(events));
+    for (at, tx) in events.iter().enumerate() {
+        let seen = one.observe(tx);
+        for (rows, first) in [(&all, 0), (&table, 1)] {
+            let number = at as u64 + first;
+            match (&seen, rows) {
+                (Ok(seen), Ok(rows)) => {
+                    let row = seen.row.values();
+                    let same = is_same(row.iter(), rows.values().row(at).iter());
+                    assert!(same, "row {at} differs");
+                }
+                (Ok(_), Err(FeatureError::Record { row, .. })) => assert!(*row > number),
+                (Err(error), Err(FeatureError::Record { row, source })) => {
+                    assert_eq!(*row, number);
+                    assert_eq!(discriminant(error), discriminant(&**source));
+                }
+                (_, rows) => panic!("row {at}: {:?}, {:?}", seen.err(), rows.as_ref().err()),
             }
-            (Err(_), Err(_)) => break,
-            (Ok(_), Err(FeatureError::Record { row, .. })) => assert!(*row as usize >= at),
-            (one, _) => panic!("batch and stream disagree on row {at}: {:?}", one.err()),
+        }
+        if seen.is_err() {
+            return;
         }
     }
+    assert!(all.is_ok() && table.is_ok());
+}
+
+pub(crate) fn is_same<'a>(
+    one: impl ExactSizeIterator<Item = &'a f64>,
+    other: impl ExactSizeIterator<Item = &'a f64>,
+) -> bool {
+    let same_length = one.len() == other.len();
+    same_length
+        && one
+            .zip(other)
+            .all(|(one, other)| one.to_bits() == other.to_bits())
+}
+
+/// What may be wrong with an event.
+pub(crate) fn is_of_event(error: &FeatureError) -> bool {
+    matches!(
+        error,
+        FeatureError::NumberTooLarge { .. }
+            | FeatureError::ClockJump { .. }
+            | FeatureError::Conflict { .. }
+            | FeatureError::Late { .. }
+    )
 }
 
 fn observe(engine: &mut FeatureEngine, tx: &Transaction) {
     let width = engine.schema().width();
     let mut peeked = vec![0.0; width];
     let seen_before = engine.peek(tx, &mut peeked).is_ok();
-    if let Ok(seen) = engine.observe(tx) {
-        assert!(seen_before);
-        for (value, spec) in seen.row.values().iter().zip(seen.row.schema().features()) {
-            assert!(!value.is_infinite(), "{} is infinite", spec.name);
-        }
-        if seen.outcome == dafu_features::Outcome::Recorded {
-            let row = seen.row.values();
-            let same = row
-                .iter()
-                .zip(&peeked)
-                .all(|(one, other)| one.to_bits() == other.to_bits());
-            assert!(same, "peek and observe differ");
+    match engine.observe(tx) {
+        Err(error) => assert!(is_of_event(&error), "{error}"),
+        Ok(seen) => {
+            assert!(seen_before);
+            for (value, spec) in seen.row.values().iter().zip(seen.row.schema().features()) {
+                assert!(!value.is_infinite(), "{} is infinite", spec.name);
+            }
+            if seen.outcome == dafu_features::Outcome::Recorded {
+                let same = is_same(seen.row.values().iter(), peeked.iter());
+                assert!(same, "peek and observe differ");
+            }
         }
     }
 }
@@ -259,7 +286,7 @@ fn observe(engine: &mut FeatureEngine, tx: &Transaction) {
 pub fn engine_restore(data: &[u8]) {
     let mut engine = engine(1);
     let before = engine.snapshot().expect("memory that can be written");
-    let mut bytes = Bytes(&[3; 64]);
+    let mut bytes = Bytes::new(&[3; 64], false);
     let tx = transaction(&mut bytes, &mut 1_704_067_200_000_000, 1);
     let mut forged = data.to_vec();
     crate::seal(&mut forged);
@@ -291,13 +318,14 @@ pub fn feature_set(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, engine, observe, transaction};
+    use super::{engine, observe, transaction};
+    use crate::bytes::Bytes;
 
     #[test]
     #[ignore = "writes an input to begin from"]
     fn write_a_memory() {
         let some: Vec<u8> = (0..2000_u32).map(|n| (n * n % 251) as u8).collect();
-        let (mut bytes, mut now) = (Bytes(&some), 1_704_067_200_000_000);
+        let (mut bytes, mut now) = (Bytes::new(&some, false), 1_704_067_200_000_000);
         let mut engine = engine(1);
         for number in 0..12 {
             observe(&mut engine, &transaction(&mut bytes, &mut now, number));

@@ -1,8 +1,11 @@
 //! What the fuzz targets do, as plain functions, so that a stable test replays every input that ever broke.
 
+mod bytes;
 mod events;
+mod tables;
 
 pub use events::{engine_events, engine_restore, feature_set};
+pub use tables::engine_table;
 
 use dafu_core::model::{Envelope, Limits};
 use dafu_core::time::Civil;

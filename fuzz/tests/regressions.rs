@@ -46,3 +46,8 @@ fn engine_restore_holds() {
 fn feature_set_holds() {
     replay("feature_set", dafu_fuzz::feature_set);
 }
+
+#[test]
+fn engine_table_holds() {
+    replay("engine_table", dafu_fuzz::engine_table);
+}

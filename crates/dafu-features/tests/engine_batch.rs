@@ -6,90 +6,23 @@
 )]
 
 mod oracle;
+mod ways;
 
-use dafu_core::{Label, Table, Timestamp, Transaction, TransactionId, TransactionStatus};
+use dafu_core::{Label, Table, Timestamp, Transaction, TransactionStatus};
 use dafu_features::{
-    EngineStats, Feature, FeatureEngine, FeatureError, FeatureSet, Field, Filter, Labels,
-    LatePolicy, Measure, RecordKind, Span, StateLimits, Window,
+    Feature, FeatureEngine, FeatureError, FeatureSet, Field, Filter, Labels, LatePolicy, Measure,
+    RecordKind, Span, StateLimits, Window,
 };
-use dafu_testkit::strategy::{START, busy_stream, busy_transaction, gaps};
-use oracle::scenario::{Drawn, cases, sets, sets_of_sums, short};
+use dafu_testkit::strategy::{START, busy_transaction, gaps};
+use oracle::scenario::{Drawn, cases, sets, sets_of_sums};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestCaseResult, TestRunner};
-use std::fmt;
-
-/// How some records are handed over together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    OneByOne,
-    Peeked,
-    Stream,
-    All,
-    Table,
-}
-
-/// Where each record stands against those before it.
-#[derive(Debug, Clone)]
-enum Place {
-    Later(i64),
-    Earlier(i64),
-    Again(Index),
-}
-
-/// Transactions that print in a line each.
-#[derive(Clone)]
-struct Arrivals(Vec<Transaction>);
-
-impl fmt::Debug for Arrivals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for tx in &self.0 {
-            let after = tx.timestamp.as_micros() - START;
-            writeln!(f, "    {} +{after} us: {}", tx.transaction_id, short(tx))?;
-        }
-        Ok(())
-    }
-}
-
-/// Records in the order of their arrival: some late, some of them again.
-fn arrivals(most: usize) -> BoxedStrategy<Arrivals> {
-    let place = prop_oneof![
-        8 => gaps().prop_map(Place::Later),
-        3 => gaps().prop_map(Place::Earlier),
-        1 => any::<Index>().prop_map(Place::Again),
-    ];
-    vec((busy_transaction(), place), 1..=most)
-        .prop_map(|events| {
-            let mut newest = START;
-            let mut taken: Vec<Transaction> = Vec::new();
-            for (number, (mut tx, place)) in events.into_iter().enumerate() {
-                let time = match place {
-                    Place::Again(of) if !taken.is_empty() => {
-                        taken.push(taken[of.index(taken.len())].clone());
-                        continue;
-                    }
-                    Place::Later(gap) => newest + gap,
-                    Place::Earlier(gap) => newest - gap,
-                    Place::Again(_) => newest,
-                };
-                newest = newest.max(time);
-                tx.timestamp = Timestamp::from_micros(time).unwrap();
-                tx.transaction_id = TransactionId::new(format!("t-{number}")).unwrap();
-                if number == 0 {
-                    // Without any category a table would take the text beside it for one.
-                    tx.category = Some("cat-0".parse().unwrap());
-                }
-                taken.push(tx);
-            }
-            Arrivals(taken)
-        })
-        .boxed()
-}
+use proptest::sample::select;
+use proptest::test_runner::Config;
+use ways::{Arrivals, Kind, LARGE, Way, arrivals, bits, cuts, hand_over, many, one_by_one, same};
 
 /// Records in order of time, mostly in whole seconds and mostly of one user.
-fn orderly(most: usize) -> BoxedStrategy<Arrivals> {
+fn orderly(most: usize) -> BoxedStrategy<Arrivals<Transaction>> {
     let event = (busy_transaction(), gaps(), 0..4_u8);
     (vec(event, 1..=most), prop::bool::weighted(0.7))
         .prop_map(|(events, whole)| {
@@ -103,151 +36,15 @@ fn orderly(most: usize) -> BoxedStrategy<Arrivals> {
                     } else {
                         gap
                     };
-                    tx.timestamp = Timestamp::from_micros(now).unwrap();
-                    tx.transaction_id = TransactionId::new(format!("t-{number}")).unwrap();
+                    tx.place(number, Timestamp::from_micros(now).unwrap());
                     if user > 0 {
                         tx.user_id = "u-0".parse().unwrap();
-                    }
-                    if number == 0 {
-                        tx.category = Some("cat-0".parse().unwrap());
                     }
                     tx
                 });
             Arrivals(arrivals.collect())
         })
         .boxed()
-}
-
-/// How arrivals are cut, and how each part is handed over.
-fn cuts() -> BoxedStrategy<Vec<(usize, Way)>> {
-    let way = select(vec![
-        Way::OneByOne,
-        Way::Peeked,
-        Way::Stream,
-        Way::All,
-        Way::Table,
-    ]);
-    vec((1..30_usize, way), 1..8).boxed()
-}
-
-fn bits(row: impl IntoIterator<Item = f64>) -> Vec<u64> {
-    row.into_iter().map(f64::to_bits).collect()
-}
-
-fn in_order(records: &[Transaction]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..records.len()).collect();
-    order.sort_by_key(|&at| records[at].timestamp);
-    order
-}
-
-/// Observes records one by one in order of time; rows stand as the records do.
-fn one_by_one(engine: &mut FeatureEngine, records: &[Transaction], peek: bool) -> Vec<Vec<u64>> {
-    let mut rows = vec![Vec::new(); records.len()];
-    for at in in_order(records) {
-        if peek {
-            let mut row = vec![0.0; engine.schema().width()];
-            engine.peek(&records[at], &mut row).unwrap();
-        }
-        let seen = engine.observe(&records[at]).unwrap();
-        rows[at] = bits(seen.row.values().to_vec());
-    }
-    rows
-}
-
-/// Hands records over, which stand in a table as well.
-fn hand_over(
-    engine: &mut FeatureEngine,
-    records: &[Transaction],
-    way: Way,
-    table: &Table,
-) -> Vec<Vec<u64>> {
-    let dataset = match way {
-        Way::OneByOne | Way::Peeked => {
-            return one_by_one(engine, records, way == Way::Peeked);
-        }
-        Way::Stream => {
-            let order = in_order(records);
-            let mut rows = vec![Vec::new(); records.len()];
-            let mut next = order.iter();
-            let sorted = order.iter().map(|&at| &records[at]);
-            let sink = |tx: &Transaction, seen: dafu_features::Observation<'_>| {
-                let at = *next.next().unwrap();
-                assert_eq!(tx.transaction_id, records[at].transaction_id);
-                rows[at] = bits(seen.row.values().to_vec());
-            };
-            engine.stream(sorted, sink).unwrap();
-            return rows;
-        }
-        Way::All => engine.observe_all(records).unwrap(),
-        Way::Table => engine.observe_table(table).unwrap(),
-    };
-    let values = dataset.values();
-    values.outer_iter().map(|row| bits(row.to_vec())).collect()
-}
-
-/// What an engine remembers, as far as it tells.
-fn memory(engine: &FeatureEngine) -> Vec<u8> {
-    #[cfg(feature = "serde")]
-    return engine.snapshot().unwrap();
-    #[cfg(not(feature = "serde"))]
-    format!("{:?} {}", engine.newest(), engine.entities()).into_bytes()
-}
-
-/// Two engines of one set, one of which takes everything one by one.
-fn same(set: &FeatureSet, records: &[Transaction], cuts: &[(usize, Way)]) -> TestCaseResult {
-    let mut single = FeatureEngine::new(set).unwrap();
-    let mut mixed = single.fresh();
-    let table = Table::from_transactions(records);
-    let mut rest = records;
-    for &(length, way) in cuts.iter().cycle() {
-        if rest.is_empty() {
-            break;
-        }
-        let first = records.len() - rest.len();
-        let (some, others) = rest.split_at(length.min(rest.len()));
-        rest = others;
-        let rows: Vec<usize> = (first..first + some.len()).collect();
-        let part = table.select(&rows);
-        let expected = one_by_one(&mut single, some, false);
-        let got = hand_over(&mut mixed, some, way, &part);
-        for (at, (got, expected)) in got.iter().zip(&expected).enumerate() {
-            for (place, (got, expected)) in got.iter().zip(expected).enumerate() {
-                prop_assert_eq!(
-                    f64::from_bits(*got).to_bits(),
-                    *expected,
-                    "f{} of {} {:?} by {:?}: {} instead of {}",
-                    place,
-                    some[at].transaction_id,
-                    set.features[place],
-                    way,
-                    f64::from_bits(*got),
-                    f64::from_bits(*expected)
-                );
-            }
-        }
-        prop_assert_eq!(stats(&mixed), stats(&single));
-        prop_assert_eq!(mixed.newest(), single.newest());
-    }
-    if is_small(&single) {
-        prop_assert_eq!(mixed.entities(), single.entities());
-        prop_assert!(memory(&mixed) == memory(&single), "another memory");
-    }
-    Ok(())
-}
-
-/// Whether an engine has not looked for entities to forget yet: after a batch it does so at another time than after
-/// single events.
-fn is_small(engine: &FeatureEngine) -> bool {
-    engine.stats().observed < 256
-}
-
-/// What was counted. Entities that expire are counted when an event or the engine itself finds them.
-fn stats(engine: &FeatureEngine) -> EngineStats {
-    let mut stats = *engine.stats();
-    if !is_small(engine) {
-        stats.expired_entities = 0;
-    }
-    stats
 }
 
 fn standard(limits: StateLimits) -> FeatureSet {
@@ -285,7 +82,7 @@ proptest! {
     #[test]
     fn random_sets_give_the_same_bits_however_events_are_handed_over(
         set in sets(),
-        records in arrivals(60),
+        records in arrivals(busy_transaction(), 60),
         cuts in cuts(),
     ) {
         same(&set.0, &records.0, &cuts)?;
@@ -311,37 +108,12 @@ proptest! {
     #[test]
     fn ready_made_sets_give_the_same_bits_however_events_are_handed_over(
         set in ready_made(),
-        records in arrivals(60),
+        records in arrivals(busy_transaction(), 60),
         cuts in cuts(),
     ) {
         same(&set.0, &records.0, &cuts)?;
     }
 }
-
-/// Thousands of events of some hundred users, in order but for some late ones.
-fn many(count: usize) -> Vec<Transaction> {
-    let mut runner = TestRunner::deterministic();
-    let stream = busy_stream(count).new_tree(&mut runner).unwrap().current();
-    let mut newest = 0;
-    let mut many: Vec<Transaction> = stream;
-    for (number, tx) in many.iter_mut().enumerate() {
-        // Closer together, so that windows are full, and some a minute late.
-        let base = START + (tx.timestamp.as_micros() - START) / 5000;
-        newest = newest.max(base);
-        let late = if number % 17 == 3 { 60_000_000 } else { 0 };
-        tx.timestamp = Timestamp::from_micros(newest - late).unwrap();
-        tx.user_id = format!("u-{}", number * 7919 % 307).parse().unwrap();
-    }
-    many
-}
-
-/// Parts that are large enough for several threads.
-const LARGE: [(usize, Way); 4] = [
-    (1500, Way::All),
-    (700, Way::Stream),
-    (2000, Way::Table),
-    (90, Way::OneByOne),
-];
 
 #[test]
 fn large_batches_give_the_same_bits_as_single_events() {
@@ -374,6 +146,8 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[cfg(feature = "parallel")]
 #[test]
 fn random_sets_give_the_same_bits_on_four_threads() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4);
     let pool = pool.build().unwrap();
     let records = many(3000);

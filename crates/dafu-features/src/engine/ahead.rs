@@ -105,9 +105,13 @@ impl Memory {
                 let key = EntityTable::key(plan, events.view(at).codes);
                 slots[place] = key.and_then(|(key, _)| table.find(key));
             }
-            for slot in slots.chunks_exact(width).filter_map(|slots| slots[place]) {
-                for log in table.logs(slot) {
-                    sum ^= log.touch();
+            let found = || slots.chunks_exact(width).filter_map(|slots| slots[place]);
+            for log in found().flat_map(|slot| table.logs(slot)) {
+                sum ^= log.touch();
+            }
+            if plan.logs.iter().any(|log| log.maps > 0) {
+                for log in found().flat_map(|slot| table.logs(slot)) {
+                    sum ^= log.touch_heap();
                 }
             }
         }

@@ -58,6 +58,12 @@ impl CountMap {
         self.total
     }
 
+    /// Reads a word of the table, so that it is on its way from memory before it is needed.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.slots.first().map_or(0, |slot| u64::from(slot.0))
+    }
+
     pub(crate) const fn bytes(&self) -> usize {
         self.slots.capacity() * 8
     }

@@ -311,6 +311,19 @@ impl Log {
         self.entity.last.cast_unsigned() ^ self.inline[0] ^ self.inline[INLINE - 1]
     }
 
+    /// Reads one word of each place on the heap that taking an event is likely to need, see [`super::ahead`].
+    #[inline]
+    pub(crate) fn touch_heap(&self) -> u64 {
+        let Some(extras) = &self.extras else {
+            return 0;
+        };
+        let maps = extras.maps.iter().map(CountMap::touch);
+        maps.fold(
+            u64::from(extras.words.first().copied().unwrap_or_default() != 0),
+            |sum, word| sum ^ word,
+        )
+    }
+
     /// Moves all windows on to an instant that is not before the last one.
     #[inline]
     pub(crate) fn advance(&mut self, plan: &LogPlan, now: i64, rules: &Rules) {
