@@ -3,7 +3,7 @@
 use crate::bytes::Bytes;
 use crate::events::{engine, is_of_event, is_same};
 use dafu_core::table::ColumnData;
-use dafu_core::{Column, CoreError, Label, Role, Table, Timestamp};
+use dafu_core::{Column, Label, Role, Table, Timestamp};
 use dafu_features::{FeatureEngine, FeatureError};
 
 /// Rows are so many at most, so that they go row by row in no time.
@@ -127,9 +127,7 @@ fn is_of_row(error: &FeatureError) -> bool {
     match error {
         FeatureError::MissingField { .. } => true,
         FeatureError::Record { source, .. } => {
-            // A code that is none comes as an error of the core.
-            let currency = matches!(**source, FeatureError::Schema(CoreError::Currency { .. }));
-            currency || is_of_event(source)
+            matches!(**source, FeatureError::Currency(_)) || is_of_event(source)
         }
         _ => false,
     }

@@ -140,6 +140,9 @@ pub enum FeatureError {
     /// The features do not form a schema.
     #[error("the features do not form a schema: {0}")]
     Schema(#[from] CoreError),
+    /// The currency of a row is none.
+    #[error("the currency cannot be read: {0}")]
+    Currency(#[source] CoreError),
     /// The matrix does not form a data set.
     #[error("the matrix does not form a data set: {0}")]
     Dataset(#[from] DatasetError),

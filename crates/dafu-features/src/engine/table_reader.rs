@@ -195,7 +195,7 @@ impl<'a> Columns<'a> {
 
     fn currency(&self, row: usize) -> Result<Currency, FeatureError> {
         match self.currencies.and_then(|texts| texts.at(row)) {
-            Some(code) => Ok(Currency::new(&code.to_ascii_uppercase())?),
+            Some(code) => Currency::new(&code.to_ascii_uppercase()).map_err(FeatureError::Currency),
             None => Ok(Currency::NONE),
         }
     }
