@@ -340,3 +340,29 @@ fn limits_out_of_range_are_refused() {
     let error = FeatureEngine::new(&set).unwrap_err().to_string();
     assert!(error.contains("events_per_entity"), "{error}");
 }
+
+#[test]
+fn two_features_of_one_name_are_told_how_to_get_another() {
+    let count = || Window::new(Field::User, Measure::Count).within(Span::days(30));
+    let large = Filter::All(vec![Filter::AmountAtLeast(50.0), Filter::Night.negated()]);
+    let set = |named: Feature| {
+        FeatureSet::new(RecordKind::Transaction)
+            .feature(count())
+            .feature(named)
+    };
+    let error = set(count().filter(large.clone()).into()).check();
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("user_count_30d") && error.contains("named("),
+        "{error}"
+    );
+
+    let schema = set(Feature::from(count().filter(large)).named("large"))
+        .schema()
+        .unwrap();
+    let described = &schema.features()[1].description;
+    assert!(
+        described.ends_with("where (the amount is at least 50) and (not (it is night))"),
+        "{described}"
+    );
+}

@@ -33,7 +33,7 @@ impl FeatureEngine {
     }
 
     /// As [`FeatureEngine::label`], for a transaction among those remembered
-    /// ([`crate::StateLimits::remembered_transactions`]). Returns whether it is.
+    /// ([`crate::StateLimits::remembered_transactions`]: none, unless set). Returns whether it is.
     pub fn label_by_id(&mut self, id: &TransactionId, label: Label, known_at: Timestamp) -> bool {
         let id = self.plan.hasher.id(id.as_str().as_bytes());
         let Some(event) = self.memory.remembered.find(id).cloned() else {
@@ -103,7 +103,7 @@ impl FeatureEngine {
         Ok(self.take_back(&event))
     }
 
-    /// As [`FeatureEngine::reverse`], for a transaction among those remembered.
+    /// As [`FeatureEngine::reverse`], for a transaction among those remembered: none, unless set. Returns whether it is.
     pub fn reverse_by_id(&mut self, id: &TransactionId) -> bool {
         let id = self.plan.hasher.id(id.as_str().as_bytes());
         let Some(event) = self.memory.remembered.find(id).cloned() else {

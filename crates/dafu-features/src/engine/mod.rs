@@ -101,7 +101,7 @@ pub struct EngineStats {
     pub expired_entities: u64,
     /// Entities forgotten to stay within the memory budget.
     pub evicted_entities: u64,
-    /// Labels taken.
+    /// Labels taken as events; those that stand on records are not counted.
     pub labels: u64,
     /// Labels dropped because an entity had more than its cap of events.
     pub dropped_labels: u64,

@@ -97,7 +97,7 @@ fn is_time(time: i64) -> bool {
 }
 
 impl FeatureEngine {
-    /// The memory of past events as bytes: the same bytes for the same memory.
+    /// The memory of past events as bytes: the same bytes for the same memory. With the feature `serde`.
     ///
     /// # Errors
     ///
@@ -124,7 +124,8 @@ impl FeatureEngine {
     }
 
     /// Puts a snapshot in the place of the memory; what follows comes out the same bits as if the engine that gave it
-    /// had gone on, but for what the memory budget makes it forget. After an error the memory is as before.
+    /// had gone on, but for what the memory budget makes it forget. After an error the memory is as before. With the
+    /// feature `serde`.
     ///
     /// # Errors
     ///

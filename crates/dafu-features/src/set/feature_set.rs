@@ -19,7 +19,8 @@ const MOST_FEATURES: usize = 10_000;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Labels {
-    /// By events of their own, [`crate::FeatureEngine::label`]. Labels that stand on records are not read.
+    /// By events of their own, [`crate::FeatureEngine::label`]. Labels that stand on records are not read: without label
+    /// events no fraud is ever known.
     #[default]
     Events,
     /// Labels stand on the records, for replays of history: each is known this long after its event. Label events are
@@ -128,7 +129,8 @@ pub struct FeatureSet {
     pub limits: StateLimits,
     /// Hours, nights and holidays.
     pub calendar: Calendar,
-    /// Secret that ids are hashed with; a set that is given to others should not hold the one in use.
+    /// Secret that ids are hashed with; a set that is given to others should not hold the one in use. 0, the default, is
+    /// no secret.
     pub key: u64,
     /// The features, in column order.
     pub features: Vec<Feature>,
@@ -141,8 +143,8 @@ impl Default for FeatureSet {
 }
 
 impl FeatureSet {
-    /// An empty set: labels by events, events up to an hour late, ids remembered for a day, clocks that jump by more
-    /// than a year refused.
+    /// An empty set: events up to an hour late, ids remembered for a day, clocks that jump by more than a year refused,
+    /// labels by events of their own. For a history whose records have labels there is [`FeatureSet::labels`].
     pub fn new(record: RecordKind) -> Self {
         Self {
             version: VERSION,
@@ -309,7 +311,12 @@ impl FeatureSet {
                     }
                 }
             }
-            places.insert(feature.full_name(), place);
+            if places.insert(feature.full_name(), place).is_some() {
+                return Err(FeatureError::Feature {
+                    feature: feature.full_name(),
+                    why: "another has this name: name one by `Feature::from(..).named(..)`, `name` in a text",
+                });
+            }
         }
         self.check_tiles()?;
         self.check_labels()?;

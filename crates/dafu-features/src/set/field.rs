@@ -52,7 +52,8 @@ pub enum Field {
     Tenant,
     /// The user agent as sent.
     UserAgent,
-    /// The family of browsers that the user agent names: [`crate::measure::Browser::name`].
+    /// The family of browsers that the user agent names: [`crate::measure::Browser::name`]. All that are not known are one
+    /// family, `other`.
     Browser,
     /// The family of operating systems that the user agent names: [`crate::measure::System::name`].
     System,
@@ -179,6 +180,17 @@ impl TryFrom<EntityKind> for Field {
 }
 
 /// Whose events are gathered: one field, or a pair of them such as user and merchant.
+///
+/// ```
+/// use dafu_features::{Field, Key, Measure, Span, Window};
+///
+/// # fn main() -> Result<(), dafu_features::FeatureError> {
+/// let pair = Key::from(Field::User).and(Field::Merchant)?;
+/// let visits = Window::new(pair, Measure::Count).within(Span::days(30));
+/// # assert_eq!(visits.by.to_string(), "user_merchant");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Vec<Field>", into = "Vec<Field>"))]

@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use dafu_core::TransactionStatus;
+use std::fmt;
 
 /// A condition on one event.
 ///
@@ -37,6 +38,30 @@ pub enum Filter {
     Any(Vec<Filter>),
     /// This does not hold.
     Not(Box<Filter>),
+}
+
+impl fmt::Display for Filter {
+    /// In words, as they stand in the description of a feature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let join = |parts: &[Self], word: &str| {
+            let parts: Vec<String> = parts.iter().map(|part| format!("({part})")).collect();
+            parts.join(word)
+        };
+        match self {
+            Self::AmountAtLeast(least) => write!(f, "the amount is at least {least}"),
+            Self::AmountBelow(limit) => write!(f, "the amount is below {limit}"),
+            Self::Is { field, value } => write!(f, "{field} is {value}"),
+            Self::Known(field) => write!(f, "{field} is known"),
+            Self::Status(status) => write!(f, "the status is {status:?}"),
+            Self::Night => f.write_str("it is night"),
+            Self::Weekend => f.write_str("it is a weekend"),
+            Self::All(parts) if parts.is_empty() => f.write_str("anything holds"),
+            Self::Any(parts) if parts.is_empty() => f.write_str("nothing holds"),
+            Self::All(parts) => f.write_str(&join(parts, " and ")),
+            Self::Any(parts) => f.write_str(&join(parts, " or ")),
+            Self::Not(part) => write!(f, "not ({part})"),
+        }
+    }
 }
 
 impl Filter {

@@ -66,7 +66,7 @@ impl From<Feature> for FeatureText {
 
 #[cfg(feature = "toml")]
 impl super::FeatureSet {
-    /// Reads a set from TOML and checks it.
+    /// Reads a set from TOML and checks it. With the feature `toml`.
     ///
     /// ```
     /// use dafu_features::FeatureSet;

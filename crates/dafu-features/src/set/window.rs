@@ -152,7 +152,7 @@ impl Window {
             let _ = write!(text, ", this event {own}");
         }
         if let Some(filter) = &self.filter {
-            let _ = write!(text, ", where {filter:?}");
+            let _ = write!(text, ", where {filter}");
         }
         text
     }

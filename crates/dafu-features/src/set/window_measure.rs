@@ -141,7 +141,8 @@ pub enum Measure {
     HourSurprise,
     /// Frauds known by now. As all measures of frauds, linear in the labels of the window.
     FraudCount,
-    /// Share of frauds known by now: `(frauds + prior_frauds) / (events + prior_events)`, 0 without either.
+    /// Share of frauds known by now: `(frauds + prior_frauds) / (events + prior_events)`, 0 without either. Whether labels
+    /// are read from records or come as events of their own, [`crate::Labels`] says.
     FraudRate {
         /// Frauds assumed before any was seen.
         prior_frauds: f64,
