@@ -523,20 +523,11 @@ impl Entry {
     /// The event as this log keeps it.
     pub(crate) fn of(event: &EventView<'_>, plan: &LogPlan) -> Self {
         let mut entry = Self::at(event.head.time);
-        for (number, &place) in entry.numbers.iter_mut().zip(&plan.numbers) {
-            let value = event.numbers[place];
-            *number = if value == MISSING { 0 } else { value };
+        for (to, number) in entry.numbers.iter_mut().zip(plan.numbers_of(event)) {
+            *to = number;
         }
-        let place = event.facts.place.map(to_micro_degrees);
-        for (code, source) in entry.codes.iter_mut().zip(&plan.codes) {
-            *code = match *source {
-                CodeSource::Field(place) => short(event.codes[place]),
-                CodeSource::Id => short(event.head.id),
-                CodeSource::Latitude => place.map_or(0, |(latitude, _)| latitude.cast_unsigned()),
-                CodeSource::Longitude => {
-                    place.map_or(0, |(_, longitude)| longitude.cast_unsigned())
-                }
-            };
+        for (to, code) in entry.codes.iter_mut().zip(plan.codes_of(event)) {
+            *to = code;
         }
         entry
     }
@@ -575,6 +566,25 @@ impl DecayPlan {
 }
 
 impl LogPlan {
+    /// The numbers of an event as the ring keeps them.
+    #[inline]
+    pub(super) fn numbers_of(&self, event: &EventView<'_>) -> impl Iterator<Item = i64> {
+        let values = self.numbers.iter().map(|&place| event.numbers[place]);
+        values.map(|value| if value == MISSING { 0 } else { value })
+    }
+
+    /// Its codes.
+    #[inline]
+    pub(super) fn codes_of(&self, event: &EventView<'_>) -> impl Iterator<Item = u32> {
+        let place = || event.facts.place.map(to_micro_degrees);
+        self.codes.iter().map(move |code| match *code {
+            CodeSource::Field(place) => short(event.codes[place]),
+            CodeSource::Id => short(event.head.id),
+            CodeSource::Latitude => place().map_or(0, |(latitude, _)| latitude.cast_unsigned()),
+            CodeSource::Longitude => place().map_or(0, |(_, longitude)| longitude.cast_unsigned()),
+        })
+    }
+
     /// Whether any single event has to be kept.
     pub(crate) fn keeps_events(&self) -> bool {
         !self.windows.is_empty()

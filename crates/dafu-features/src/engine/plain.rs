@@ -3,9 +3,9 @@
 //! What comes out is what [`Log::advance`] and [`Log::push`] leave. Here each window is looked at once, and no event is
 //! unpacked.
 
-use super::event::{EventView, MISSING};
-use super::log::{Cursor, Log, NEVER, set_wide, short, wide};
-use super::log_plan::{CodeSource, LogPlan, SumPart, WindowPlan};
+use super::event::EventView;
+use super::log::{Cursor, Log, NEVER, set_wide, wide};
+use super::log_plan::{LogPlan, SumPart, WindowPlan};
 use super::plan::Rules;
 use super::ring::Narrow;
 
@@ -17,25 +17,11 @@ impl LogPlan {
 
     /// Whether nothing is kept but events and sums.
     pub(super) fn is_of_sums(&self) -> bool {
-        let from_ids = |code: &CodeSource| matches!(code, CodeSource::Field(_) | CodeSource::Id);
         self.keeps_events()
             && self.held.is_empty()
             && self.decays.is_empty()
             && self.tiled.is_empty()
             && self.windows.iter().all(|window| window.parts.is_empty())
-            && self.codes.iter().all(from_ids)
-    }
-
-    pub(super) fn numbers_of(&self, event: &EventView<'_>) -> impl Iterator<Item = i64> {
-        let values = self.numbers.iter().map(|&place| event.numbers[place]);
-        values.map(|value| if value == MISSING { 0 } else { value })
-    }
-
-    pub(super) fn codes_of(&self, event: &EventView<'_>) -> impl Iterator<Item = u32> {
-        self.codes.iter().map(|code| match *code {
-            CodeSource::Field(place) => short(event.codes[place]),
-            CodeSource::Id | CodeSource::Latitude | CodeSource::Longitude => short(event.head.id),
-        })
     }
 }
 
