@@ -6,6 +6,8 @@
 
 use super::event::EventView;
 use super::events::Events;
+use super::log::{Cursor, Log};
+use super::log_plan::LogPlan;
 use super::plan::Plan;
 use super::table::{EntityTable, Slot};
 use super::{FeatureEngine, Memory, Observation, Record};
@@ -109,6 +111,11 @@ impl Memory {
             for log in found().flat_map(|slot| table.logs(slot)) {
                 sum ^= log.touch();
             }
+            for slot in found() {
+                for (log, plan) in table.logs(slot).iter().zip(&plan.logs) {
+                    sum ^= u64::from(log.touch_ends(plan));
+                }
+            }
             if plan.logs.iter().any(|log| log.maps > 0) {
                 for log in found().flat_map(|slot| table.logs(slot)) {
                     sum ^= log.touch_heap();
@@ -116,5 +123,25 @@ impl Memory {
             }
         }
         std::hint::black_box(sum);
+    }
+}
+
+impl Log {
+    /// Reads one word of the events at the ends of windows and of the place of the next event.
+    #[inline]
+    fn touch_ends(&self, plan: &LogPlan) -> u32 {
+        let words = self.words(plan);
+        let touch = |ordinal| self.ring.touch(plan.shape, ordinal);
+        let ends = plan.windows.iter().map(|window| {
+            let cursor = Cursor::read(words, window);
+            // Into a window without delay comes the next event itself.
+            let entered = if window.delay > 0 {
+                touch(cursor.entered)
+            } else {
+                0
+            };
+            touch(cursor.left) ^ entered
+        });
+        ends.fold(touch(self.ring.end()), |sum, word| sum ^ word)
     }
 }

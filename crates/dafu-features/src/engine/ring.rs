@@ -110,6 +110,15 @@ impl Ring {
         place as usize * shape.stride(self.wide())
     }
 
+    /// Reads a word of the place of an event.
+    #[inline]
+    pub(crate) fn touch(&self, shape: Shape, ordinal: u32) -> u32 {
+        self.words
+            .get(self.at(shape, ordinal))
+            .copied()
+            .unwrap_or_default()
+    }
+
     #[inline]
     pub(crate) fn time(&self, shape: Shape, ordinal: u32) -> i64 {
         let at = self.at(shape, ordinal);
