@@ -39,6 +39,7 @@ pub mod metrics;
 pub mod model;
 mod money;
 mod progress;
+pub mod random;
 mod record;
 mod schema;
 mod score;

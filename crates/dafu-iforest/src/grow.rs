@@ -1,8 +1,9 @@
 //! Growing one tree.
 
 use crate::node::{FlatTree, Node};
-use crate::random::{FloydSampler, Purpose, Stream};
+use crate::purpose::Purpose;
 use crate::{FiniteCheck, IsolationForestError};
+use dafu_core::random::{FloydSampler, Stream};
 use ndarray::ArrayView2;
 
 /// What all trees of a fit share.
@@ -61,7 +62,7 @@ impl Grower {
         plan: &GrowPlan<'_>,
         tree: usize,
     ) -> Result<FlatTree, IsolationForestError> {
-        let mut stream = Stream::new(plan.seed, Purpose::Tree, tree as u64);
+        let mut stream = Stream::new(plan.seed, Purpose::Tree as u64, tree as u64);
         self.draw(plan, &mut stream);
         self.gather(plan)?;
         self.split_all(plan, &mut stream);

@@ -58,7 +58,7 @@ mod model;
 mod node;
 mod params;
 mod path_score;
-mod random;
+mod purpose;
 #[cfg(feature = "serde")]
 mod saved;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::average_path::AveragePathTable;
 use crate::grow::{GrowPlan, Grower};
 use crate::node::{FlatTree, PATH_ONE, PathScale, Trees};
 use crate::params::{MAX_HEIGHT, MAX_WIDTH};
-use crate::random::{FloydSampler, Purpose, Stream};
+use crate::purpose::Purpose;
 use crate::threshold::score;
 use crate::walk::{Walker, block_rows, check_finite, sum_of_row};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     IsolationForestError, IsolationForestParams, MaxFeatures, Parallelism, ThresholdRows,
 };
 use dafu_core::Score;
+use dafu_core::random::{FloydSampler, Stream};
 use ndarray::{ArrayView2, Axis, Slice};
 use std::fmt;
 
@@ -454,7 +455,7 @@ impl IsolationForest {
     ) -> Result<Vec<u64>, IsolationForestError> {
         let drawn = match params.threshold_rows {
             ThresholdRows::Sample(count) if count < rows.nrows() => {
-                let mut stream = Stream::new(params.seed, Purpose::Thresholds, 0);
+                let mut stream = Stream::new(params.seed, Purpose::Thresholds as u64, 0);
                 let mut drawn = Vec::new();
                 FloydSampler::default().draw(rows.nrows(), count, &mut stream, &mut drawn);
                 drawn.sort_unstable();

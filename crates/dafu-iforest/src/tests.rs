@@ -4,11 +4,12 @@
 use crate::average_path::AveragePathTable;
 use crate::error::DamagedModel;
 use crate::node::{FlatTree, Node, PathScale, Trees};
-use crate::random::{Purpose, Stream};
+use crate::purpose::Purpose;
 use crate::{
     AveragePath, HeightLimit, IsolationForest, IsolationForestParams, MaxFeatures, Parallelism,
     average_path_length,
 };
+use dafu_core::random::Stream;
 use ndarray::{Array2, array};
 
 /// A tree as a textbook would write it.
@@ -69,7 +70,7 @@ fn boxed_trees(forest: &IsolationForest) -> Vec<Boxed> {
 }
 
 fn random_rows(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
-    let mut stream = Stream::new(seed, Purpose::Tree, u64::MAX);
+    let mut stream = Stream::new(seed, Purpose::Tree as u64, u64::MAX);
     // Some columns take few values, so that ties and constant nodes occur.
     Array2::from_shape_fn((rows, columns), |(_, column)| {
         let value = stream.unit();

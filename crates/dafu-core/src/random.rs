@@ -1,21 +1,12 @@
 //! Random streams whose bits are fixed for ever: generator, seeding and conversions are all written down here.
 
-/// What a stream is for; part of the hash that seeds it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
-    /// Rows, features and splits of one tree.
-    Tree = 1,
-    /// The rows from which thresholds are taken.
-    Thresholds = 2,
-}
-
 /// One stream of xoshiro256++.
 ///
 /// Source: Blackman, Vigna, "Scrambled Linear Pseudorandom Number Generators", ACM TOMS 47(4), 2021, section 5.
 /// Written out here, and compared with the crate `rand_xoshiro` in a test, so that no change of a dependency
 /// can change a forest.
 #[derive(Debug, Clone)]
-pub(crate) struct Stream([u64; 4]);
+pub struct Stream([u64; 4]);
 
 /// The finaliser of `SplitMix64`, a bijection of u64 with good avalanche.
 ///
@@ -28,10 +19,10 @@ fn mix(mut z: u64) -> u64 {
 }
 
 impl Stream {
-    /// The stream of (`seed`, `purpose`, `index`): every part is hashed, so that neighbouring seeds share
+    /// The stream of (`seed`, `purpose`, `index`); a purpose is a number that a crate gives to one use of its streams: every part is hashed, so that neighbouring seeds share
     /// no stream (with `seed + index` forests of adjacent seeds would share all trees but one).
-    pub(crate) fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
-        let mut state = mix(mix(mix(seed) ^ purpose as u64) ^ index);
+    pub fn new(seed: u64, purpose: u64, index: u64) -> Self {
+        let mut state = mix(mix(mix(seed) ^ purpose) ^ index);
         Self([(); 4].map(|()| {
             state = mix(state);
             state
@@ -53,7 +44,7 @@ impl Stream {
     }
 
     /// Uniform in [0, 1): the upper 53 bits times 2^-53.
-    pub(crate) fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         const SCALE: f64 = 1.0 / 9_007_199_254_740_992.0;
         (self.next() >> 11) as f64 * SCALE
     }
@@ -61,7 +52,7 @@ impl Stream {
     /// Uniform in 0..`bound`, without bias; 0 when `bound` is 0.
     ///
     /// Source: Lemire, "Fast Random Integer Generation in an Interval", ACM TOMACS 29(1), 2019, algorithm 5.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         let mut product = u128::from(self.next()) * u128::from(bound);
         if low_half(product) < bound {
             let reject = bound.wrapping_neg() % bound;
@@ -73,7 +64,7 @@ impl Stream {
     }
 
     /// As [`below`](Self::below) for indices.
-    pub(crate) fn index_below(&mut self, bound: usize) -> usize {
+    pub fn index_below(&mut self, bound: usize) -> usize {
         usize::try_from(self.below(bound as u64)).unwrap_or(0)
     }
 }
@@ -94,14 +85,14 @@ const fn high_half(product: u128) -> u64 {
 ///
 /// Source: Bentley, Floyd, "Programming Pearls: A Sample of Brilliance", CACM 30(9), 1987, algorithm F2.
 #[derive(Debug, Default)]
-pub(crate) struct FloydSampler {
+pub struct FloydSampler {
     /// Open addressing, linear probing; `usize::MAX` is empty. No index can be `usize::MAX`.
     slots: Vec<usize>,
 }
 
 impl FloydSampler {
     /// Fills `out` with `count` distinct indices below `population`; `count` at most `population`.
-    pub(crate) fn draw(
+    pub fn draw(
         &mut self,
         population: usize,
         count: usize,
@@ -149,13 +140,13 @@ impl FloydSampler {
 
 #[cfg(test)]
 mod tests {
-    use super::{FloydSampler, Purpose, Stream, low_half};
+    use super::{FloydSampler, Stream, low_half};
     use std::collections::BTreeSet;
 
     #[test]
     fn draws_each_subset_equally_often() {
         let mut sampler = FloydSampler::default();
-        let mut stream = Stream::new(7, Purpose::Tree, 0);
+        let mut stream = Stream::new(7, 1, 0);
         let mut counts = std::collections::BTreeMap::<Vec<usize>, u32>::new();
         let mut out = Vec::new();
         for _ in 0..60_000 {
@@ -176,7 +167,7 @@ mod tests {
     #[test]
     fn draws_distinct_indices_below_the_population() {
         let mut sampler = FloydSampler::default();
-        let mut stream = Stream::new(1, Purpose::Tree, 3);
+        let mut stream = Stream::new(1, 1, 3);
         let mut out = Vec::new();
         for (population, count) in [(1, 1), (2, 1), (257, 256), (1_000_000, 256), (5, 9), (0, 0)] {
             sampler.draw(population, count, &mut stream, &mut out);
@@ -189,7 +180,7 @@ mod tests {
 
     #[test]
     fn integers_below_a_bound_are_uniform() {
-        let mut stream = Stream::new(11, Purpose::Thresholds, 0);
+        let mut stream = Stream::new(11, 2, 0);
         let mut counts = [0_u32; 7];
         for _ in 0..70_000 {
             counts[stream.index_below(7)] += 1;
@@ -206,7 +197,7 @@ mod tests {
         let mut first = BTreeSet::new();
         for seed in 0..50 {
             for tree in 0..50 {
-                first.insert(Stream::new(seed, Purpose::Tree, tree).next());
+                first.insert(Stream::new(seed, 1, tree).next());
             }
         }
         assert_eq!(first.len(), 2500);
@@ -217,7 +208,7 @@ mod tests {
     fn generator_equals_the_published_crate() {
         use rand_xoshiro::Xoshiro256PlusPlus;
         use rand_xoshiro::rand_core::{RngCore, SeedableRng};
-        let mut stream = Stream::new(3, Purpose::Tree, 5);
+        let mut stream = Stream::new(3, 1, 5);
         let mut seed = [0; 32];
         for (bytes, word) in seed.chunks_exact_mut(8).zip(stream.0) {
             bytes.copy_from_slice(&word.to_le_bytes());
@@ -231,7 +222,7 @@ mod tests {
     #[test]
     fn bits_of_a_seed_are_fixed() {
         // Kept from the first version: these numbers must never change.
-        let mut stream = Stream::new(42, Purpose::Tree, 0);
+        let mut stream = Stream::new(42, 1, 0);
         let drawn: Vec<u64> = (0..4).map(|_| stream.below(1_000_000)).collect();
         assert_eq!(drawn, FIXED);
         let unit = stream.unit();

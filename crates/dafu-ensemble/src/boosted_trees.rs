@@ -1,0 +1,325 @@
+//! Boosted trees: fit and answers.
+
+use crate::bin::{BinnedRows, Bins};
+use crate::gradient::{Scale, Sums};
+use crate::grow::{Field, Workshop};
+use crate::logistic::derivatives;
+use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS};
+use crate::tree::Tree;
+use crate::{EnsembleError, Samples};
+use dafu_core::metrics::Ranking;
+use dafu_core::random::Stream;
+use ndarray::{ArrayView2, Axis};
+
+/// What random streams are for.
+const ROWS: u64 = 1;
+const COLUMNS: u64 = 2;
+
+/// Trees whose answers add up to the log odds of fraud.
+///
+/// Source: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine" (2001), algorithm 5, with the second
+/// order steps of Chen and Guestrin (2016), equations 5 to 7.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoostedTrees {
+    width: usize,
+    /// Log odds of the training rows.
+    base: f64,
+    trees: Vec<Tree>,
+}
+
+impl BoostedTreesParams {
+    /// Learns from rows.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is out of range, or there are no rows, no columns, or rows of one class only.
+    ///
+    /// # Complexity
+    ///
+    /// O(n d) for the bins, and O(n d log l) a tree, for n rows, d columns and trees of l leaves in balance.
+    pub fn fit(&self, samples: &Samples<'_>) -> Result<BoostedTrees, EnsembleError> {
+        self.check()?.fit(samples)
+    }
+
+    /// Learns from rows until others are not judged better any more, see
+    /// [`BoostedTreesParams::patience`].
+    ///
+    /// # Errors
+    ///
+    /// As [`BoostedTreesParams::fit`], and when the validation rows have another width or are of one class.
+    pub fn fit_validated(
+        &self,
+        samples: &Samples<'_>,
+        validation: &Samples<'_>,
+    ) -> Result<BoostedTrees, EnsembleError> {
+        self.check()?.fit_validated(samples, validation)
+    }
+}
+
+impl CheckedBoostedTreesParams {
+    /// As [`BoostedTreesParams::fit`].
+    ///
+    /// # Errors
+    ///
+    /// When there are no rows, no columns, or rows of one class only.
+    pub fn fit(&self, samples: &Samples<'_>) -> Result<BoostedTrees, EnsembleError> {
+        let mut boosting = Boosting::new(&self.0, samples)?;
+        for number in 0..self.0.n_estimators {
+            let tree = boosting.tree(number);
+            boosting.model.trees.push(tree);
+        }
+        Ok(boosting.model)
+    }
+
+    /// As [`BoostedTreesParams::fit_validated`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CheckedBoostedTreesParams::fit`], and when the validation rows have another width or are of one class.
+    pub fn fit_validated(
+        &self,
+        samples: &Samples<'_>,
+        validation: &Samples<'_>,
+    ) -> Result<BoostedTrees, EnsembleError> {
+        let mut boosting = Boosting::new(&self.0, samples)?;
+        let rows = validation.rows();
+        boosting.model.check_width(rows.ncols())?;
+        let mut scores = vec![boosting.model.base; rows.nrows()];
+        let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
+        for number in 0..self.0.n_estimators {
+            let tree = boosting.tree(number);
+            for (score, row) in scores.iter_mut().zip(rows.rows()) {
+                *score += tree.answer(|column| row[column]);
+            }
+            boosting.model.trees.push(tree);
+            let precision = average_precision(&scores, validation)?;
+            if precision > best {
+                (best, best_trees) = (precision, number + 1);
+            } else if number + 1 - best_trees >= self.0.patience {
+                break;
+            }
+        }
+        boosting.model.trees.truncate(best_trees);
+        Ok(boosting.model)
+    }
+}
+
+fn average_precision(scores: &[f64], validation: &Samples<'_>) -> Result<f64, EnsembleError> {
+    let ranking = Ranking::new(validation.frauds(), scores, validation.weights());
+    ranking
+        .and_then(|ranking| ranking.average_precision())
+        .map_err(EnsembleError::Validation)
+}
+
+/// A model while it learns.
+struct Boosting<'p, 'd> {
+    params: &'p BoostedTreesParams,
+    frauds: &'d [bool],
+    /// Weights of the loss.
+    weights: Vec<f64>,
+    bins: Bins,
+    binned: BinnedRows,
+    /// Log odds so far.
+    scores: Vec<f64>,
+    gradients: Vec<Sums>,
+    loss: Vec<(f64, f64)>,
+    shop: Workshop,
+    model: BoostedTrees,
+}
+
+impl<'p, 'd> Boosting<'p, 'd> {
+    fn new(params: &'p BoostedTreesParams, samples: &Samples<'d>) -> Result<Self, EnsembleError> {
+        let rows = samples.rows();
+        for (what, max, got) in [
+            ("rows", MAX_ROWS, rows.nrows()),
+            ("columns", MAX_COLUMNS, rows.ncols()),
+        ] {
+            if got > max {
+                return Err(EnsembleError::TooMany { what, max, got });
+            }
+        }
+        if rows.ncols() == 0 {
+            return Err(EnsembleError::NoColumns);
+        }
+        let frauds = samples.frauds();
+        let weights: Vec<f64> = (0..rows.nrows())
+            .map(|row| {
+                let factor = if frauds[row] {
+                    params.scale_pos_weight
+                } else {
+                    1.0
+                };
+                samples.weight(row) * factor
+            })
+            .collect();
+        let sum_of = |class: bool| -> f64 {
+            let both = frauds.iter().zip(&weights);
+            both.filter(|(fraud, _)| **fraud == class)
+                .map(|(_, weight)| weight)
+                .sum()
+        };
+        let base = match (sum_of(true), sum_of(false)) {
+            (fraud, honest) if fraud > 0.0 && honest > 0.0 => (fraud / honest).ln(),
+            (fraud, _) if fraud > 0.0 => return Err(EnsembleError::SingleClass { class: "fraud" }),
+            (_, honest) if honest > 0.0 => {
+                return Err(EnsembleError::SingleClass { class: "honest" });
+            }
+            _ => return Err(EnsembleError::NoRows),
+        };
+        let bins = Bins::cut(rows, params.max_bins);
+        let binned = bins.of(rows);
+        Ok(Self {
+            params,
+            frauds,
+            weights,
+            binned,
+            bins,
+            scores: vec![base; rows.nrows()],
+            gradients: vec![Sums::default(); rows.nrows()],
+            loss: vec![(0.0, 0.0); rows.nrows()],
+            shop: Workshop::default(),
+            model: BoostedTrees {
+                width: rows.ncols(),
+                base,
+                trees: Vec::new(),
+            },
+        })
+    }
+
+    /// Grows the next tree, and adds its answers to the scores.
+    fn tree(&mut self, number: usize) -> Tree {
+        let scale = self.find_gradients();
+        self.draw_rows(number);
+        let columns = self.draw_columns(number);
+        let field = Field {
+            bins: &self.bins,
+            binned: &self.binned,
+            params: self.params,
+        };
+        let grown = field.grow((&self.gradients, &scale), &columns, &mut self.shop);
+        for (rows, answer) in grown.leaves {
+            for row in &self.shop.rows[rows] {
+                self.scores[*row as usize] += answer;
+            }
+        }
+        grown.tree
+    }
+
+    /// The gradients of the loss at the scores so far.
+    fn find_gradients(&mut self) -> Scale {
+        let known = self.scores.iter().zip(self.frauds).zip(&self.weights);
+        let (mut gradients, mut hessians) = (0.0, 0.0);
+        for (((score, fraud), weight), loss) in known.zip(&mut self.loss) {
+            let (gradient, hessian) = derivatives(*score, *fraud);
+            let (gradient, hessian) = (gradient * weight, hessian * weight);
+            gradients += gradient.abs();
+            hessians += hessian;
+            *loss = (gradient, hessian);
+        }
+        let scale = Scale::new(gradients, hessians, self.scores.len());
+        for (sums, (gradient, hessian)) in self.gradients.iter_mut().zip(&self.loss) {
+            *sums = scale.fix(*gradient, *hessian);
+        }
+        scale
+    }
+
+    fn draw_rows(&mut self, number: usize) {
+        let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
+        let rate = self.params.row_sample;
+        let weighted = self.weights.iter().zip(0_u32..);
+        self.shop.rows.clear();
+        self.shop.rows.extend(
+            weighted
+                .filter(|(weight, _)| **weight > 0.0 && (rate >= 1.0 || stream.unit() < rate))
+                .map(|(_, row)| row),
+        );
+    }
+
+    fn draw_columns(&self, number: usize) -> Vec<usize> {
+        let (width, share) = (self.model.width, self.params.column_sample);
+        if share >= 1.0 {
+            return (0..width).collect();
+        }
+        let mut stream = Stream::new(self.params.seed, COLUMNS, number as u64);
+        let wanted = width as f64 * share;
+        let mut columns: Vec<usize> = (0..width).collect();
+        // The first steps of a shuffle.
+        let count = (1..=width)
+            .take_while(|count| *count as f64 <= wanted)
+            .count()
+            .max(1);
+        for place in 0..count {
+            let other = place + stream.index_below(width - place);
+            columns.swap(place, other);
+        }
+        columns.truncate(count);
+        columns.sort_unstable();
+        columns
+    }
+}
+
+impl BoostedTrees {
+    /// Columns of the training rows.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Trees.
+    pub fn len(&self) -> usize {
+        self.trees.len()
+    }
+
+    /// Whether there is no tree: all rows then have the log odds of the training rows.
+    pub fn is_empty(&self) -> bool {
+        self.trees.is_empty()
+    }
+
+    /// Log odds of fraud of a row.
+    ///
+    /// # Errors
+    ///
+    /// When the row has another width than the training rows.
+    pub fn log_odds_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
+        self.check_width(row.len())?;
+        Ok(self.answer(|column| row[column]))
+    }
+
+    /// Writes the log odds of fraud of each row.
+    ///
+    /// # Errors
+    ///
+    /// When rows have another width than the training rows, or `out` another length than there are rows.
+    pub fn log_odds_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), EnsembleError> {
+        self.check_width(rows.ncols())?;
+        if out.len() != rows.nrows() {
+            return Err(EnsembleError::WrongOutputLength {
+                expected: rows.nrows(),
+                got: out.len(),
+            });
+        }
+        for (out, row) in out.iter_mut().zip(rows.axis_iter(Axis(0))) {
+            *out = self.answer(|column| row[column]);
+        }
+        Ok(())
+    }
+
+    fn answer(&self, row: impl Fn(usize) -> f64 + Copy) -> f64 {
+        let answers = self.trees.iter().map(|tree| tree.answer(row));
+        self.base + answers.sum::<f64>()
+    }
+
+    const fn check_width(&self, got: usize) -> Result<(), EnsembleError> {
+        if got == self.width {
+            Ok(())
+        } else {
+            Err(EnsembleError::WrongWidth {
+                expected: self.width,
+                got,
+            })
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Supervised learners for rare fraud.
+//!
+//! ```
+//! use dafu_ensemble::{BoostedTreesParams, Samples};
+//! use ndarray::Array2;
+//!
+//! // Large amounts at night are frauds.
+//! let rows = Array2::from_shape_fn((1000, 2), |(row, column)| [row * 37 % 1000 % 24, row * 7 % 500][column] as f64);
+//! let frauds: Vec<bool> = rows.rows().into_iter().map(|row| row[0] < 6.0 && row[1] > 400.0).collect();
+//!
+//! let model = BoostedTreesParams::default().fit(&Samples::new(rows.view(), &frauds)?)?;
+//! assert!(model.log_odds_row(&[3.0, 480.0])? > 3.0);
+//! assert!(model.log_odds_row(&[12.0, 480.0])? < -3.0);
+//! # Ok::<(), dafu_ensemble::EnsembleError>(())
+//! ```
+//!
+//! **Missing values**: NaN is missing; every split learns which way it goes.
+//!
+//! **Determinism**: the same bits for any number of threads. Gradients are summed as whole numbers.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `parallel` | histograms and columns on the current rayon pool |
+//! | `serde` | [`BoostedTreesParams`] as configuration |
+//!
+//! Minimum supported Rust version: 1.89.
+
+mod bin;
+mod boosted_trees;
+mod error;
+mod gradient;
+mod grow;
+mod histogram;
+mod logistic;
+mod params;
+mod samples;
+mod split;
+mod threads;
+mod tree;
+
+pub use boosted_trees::BoostedTrees;
+pub use error::EnsembleError;
+pub use params::{
+    BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_COLUMNS, MAX_DEPTH, MAX_LEAVES,
+    MAX_ROWS, MAX_TREES,
+};
+pub use samples::Samples;

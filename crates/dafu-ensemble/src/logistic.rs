@@ -1,0 +1,97 @@
+//! The logistic function, the same bits on every machine.
+
+/// Probabilities of log odds.
+///
+/// The exponential is a polynomial on the half binade around 0, by the usual split of `x` into a multiple of ln 2 and a
+/// rest; relative error below 4e-16. Written out without branches, so that several are computed at once.
+#[inline]
+pub(crate) fn logistic(log_odds: f64) -> f64 {
+    1.0 / (1.0 + exponential(-log_odds))
+}
+
+/// First and second derivative of the logistic loss by the log odds, for a row of weight 1.
+#[inline]
+pub(crate) fn derivatives(log_odds: f64, fraud: bool) -> (f64, f64) {
+    let chance = logistic(log_odds);
+    let gradient = chance - f64::from(u8::from(fraud));
+    (gradient, chance * (1.0 - chance))
+}
+
+#[inline]
+fn exponential(x: f64) -> f64 {
+    /// Adding it leaves the nearest whole number in the lowest bits.
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    let x = x.clamp(-700.0, 700.0);
+    let shifted = x * std::f64::consts::LOG2_E + SHIFT;
+    let whole = shifted - SHIFT;
+    let rest = x - whole * LN_2_HIGH - whole * LN_2_LOW;
+    // Taylor's series to the 13th power: the next term is below 1e-17 for |rest| <= ln(2) / 2.
+    let mut sum = 1.0 / 6_227_020_800.0;
+    for divisor in [
+        479_001_600.0,
+        39_916_800.0,
+        3_628_800.0,
+        362_880.0,
+        40_320.0,
+        5_040.0,
+        720.0,
+        120.0,
+        24.0,
+        6.0,
+        2.0,
+        1.0,
+        1.0,
+    ] {
+        sum = sum * rest + 1.0 / divisor;
+    }
+    let power = shifted.to_bits().wrapping_add(1023) << 52;
+    sum * f64::from_bits(power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{derivatives, exponential, logistic};
+
+    #[test]
+    fn exponential_is_that_of_the_standard_library() {
+        for step in -7_000..=7_000 {
+            let x = f64::from(step) * 0.1 + 1e-3 * f64::from(step % 17);
+            let x = x.clamp(-700.0, 700.0);
+            let expected = x.exp();
+            let gap = (exponential(x) - expected).abs() / expected;
+            assert!(gap < 1e-15, "{x}: {gap}");
+        }
+    }
+
+    #[test]
+    fn logistic_has_its_limits() {
+        assert!((logistic(0.0) - 0.5).abs() < 1e-16);
+        assert!((logistic(1e300) - 1.0).abs() < 1e-300);
+        assert!(logistic(-1e300) < 1e-300);
+    }
+
+    #[test]
+    fn derivatives_are_those_of_the_loss() {
+        let loss = |x: f64, fraud: bool| {
+            if fraud {
+                (-x).exp().ln_1p()
+            } else {
+                x.exp().ln_1p()
+            }
+        };
+        let step = 1e-4;
+        for at in -60..=60 {
+            let x = f64::from(at) * 0.1;
+            for fraud in [false, true] {
+                let (before, now, after) =
+                    (loss(x - step, fraud), loss(x, fraud), loss(x + step, fraud));
+                let (gradient, hessian) = derivatives(x, fraud);
+                assert!((gradient - (after - before) / (2.0 * step)).abs() < 1e-8);
+                // Rounding of the loss, about 6e-16 for losses up to 6, divided by the square of the step.
+                assert!((hessian - (after - 2.0 * now + before) / (step * step)).abs() < 1e-6);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Rows to learn from.
+
+use crate::EnsembleError;
+use ndarray::ArrayView2;
+
+/// Rows with labels, and weights where given.
+///
+/// Shape: `rows x columns`; NaN is missing, infinite values are larger or smaller than all others.
+#[derive(Debug, Clone, Copy)]
+pub struct Samples<'a> {
+    rows: ArrayView2<'a, f64>,
+    frauds: &'a [bool],
+    weights: Option<&'a [f64]>,
+}
+
+impl<'a> Samples<'a> {
+    /// Rows and whether each is a fraud.
+    ///
+    /// # Errors
+    ///
+    /// When there are not as many labels as rows.
+    pub fn new(rows: ArrayView2<'a, f64>, frauds: &'a [bool]) -> Result<Self, EnsembleError> {
+        check_length("labels", rows.nrows(), frauds.len())?;
+        Ok(Self {
+            rows,
+            frauds,
+            weights: None,
+        })
+    }
+
+    /// With a weight a row; rows of weight 0 do not count.
+    ///
+    /// # Errors
+    ///
+    /// When there are not as many weights as rows, or one is negative or not finite.
+    pub fn with_weights(mut self, weights: &'a [f64]) -> Result<Self, EnsembleError> {
+        check_length("weights", self.rows.nrows(), weights.len())?;
+        let bad = |weight: &&f64| !(weight.is_finite() && **weight >= 0.0);
+        if let Some((row, got)) = weights.iter().enumerate().find(|(_, weight)| bad(weight)) {
+            return Err(EnsembleError::Weight { row, got: *got });
+        }
+        self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// The rows.
+    pub const fn rows(&self) -> ArrayView2<'a, f64> {
+        self.rows
+    }
+
+    /// Whether each row is a fraud.
+    pub const fn frauds(&self) -> &'a [bool] {
+        self.frauds
+    }
+
+    /// The weight of a row, 1 where none were given.
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights
+            .and_then(|weights| weights.get(row).copied())
+            .unwrap_or(1.0)
+    }
+
+    /// The weights, where given.
+    pub const fn weights(&self) -> Option<&'a [f64]> {
+        self.weights
+    }
+}
+
+fn check_length(what: &'static str, expected: usize, got: usize) -> Result<(), EnsembleError> {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(EnsembleError::Length {
+            what,
+            expected,
+            got,
+        })
+    }
+}

@@ -1,0 +1,339 @@
+//! Boosted trees against exact greedy search, and what holds for every data set.
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "tests; the same bits are asked for"
+)]
+
+use dafu_ensemble::{BoostedTreesParams, EnsembleError, Growth, Samples};
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use proptest::prelude::*;
+
+const ROWS: usize = 60;
+const COLUMNS: usize = 3;
+
+#[derive(Debug)]
+struct Rows {
+    values: Array2<f64>,
+    frauds: Vec<bool>,
+    weights: Vec<f64>,
+}
+
+impl Rows {
+    fn samples(&self) -> Samples<'_> {
+        let samples = Samples::new(self.values.view(), &self.frauds).unwrap();
+        samples.with_weights(&self.weights).unwrap()
+    }
+}
+
+/// Rows of few distinct values, so that every place between two of them is an edge. No two sets of them weigh the same,
+/// so that no two splits that part them differently gain the same.
+fn data() -> impl Strategy<Value = Rows> {
+    let number = (0..12_i32).prop_map(|value| f64::from(value) * 0.37);
+    let value = prop_oneof![8 => number, 1 => Just(f64::NAN)];
+    let values = prop::collection::vec(value, ROWS * COLUMNS);
+    let frauds = prop::collection::vec(prop::bool::weighted(0.3), ROWS);
+    let weights = prop::collection::vec(0.5..2.0_f64, ROWS);
+    (values, frauds, weights).prop_filter_map("one class", |(values, frauds, weights)| {
+        let both = frauds.contains(&true) && frauds.contains(&false);
+        let values = Array2::from_shape_vec((ROWS, COLUMNS), values).ok()?;
+        let rows = Rows {
+            values,
+            frauds,
+            weights,
+        };
+        both.then_some(rows)
+    })
+}
+
+fn scores(
+    params: &BoostedTreesParams,
+    samples: &Samples<'_>,
+    rows: ArrayView2<'_, f64>,
+) -> Vec<f64> {
+    let mut out = vec![0.0; rows.nrows()];
+    let model = params.fit(samples).unwrap();
+    model.log_odds_rows(rows, &mut out).unwrap();
+    out
+}
+
+fn assert_near(one: &[f64], two: &[f64]) {
+    assert_eq!(one.len(), two.len());
+    for (row, (one, two)) in one.iter().zip(two).enumerate() {
+        assert!((one - two).abs() < 1e-9, "row {row}: {one} {two}");
+    }
+}
+
+/// Exact greedy search over all places between values and both ways of what is missing.
+struct Exact<'a> {
+    rows: ArrayView2<'a, f64>,
+    gradients: Vec<(f64, f64)>,
+    l1: f64,
+    l2: f64,
+    least: usize,
+}
+
+impl Exact<'_> {
+    fn sums(&self, rows: &[usize]) -> (f64, f64) {
+        let parts = rows.iter().map(|row| self.gradients[*row]);
+        parts.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+    }
+
+    fn shrunk(&self, gradient: f64) -> f64 {
+        gradient.signum() * (gradient.abs() - self.l1).max(0.0)
+    }
+
+    fn fit(&self, rows: &[usize]) -> f64 {
+        let (gradient, hessian) = self.sums(rows);
+        self.shrunk(gradient).powi(2) / (hessian + self.l2)
+    }
+
+    fn answer(&self, rows: &[usize]) -> f64 {
+        let (gradient, hessian) = self.sums(rows);
+        -self.shrunk(gradient) / (hessian + self.l2)
+    }
+
+    /// The best split of rows, if one gains anything.
+    fn split(&self, rows: &[usize]) -> Option<(Vec<usize>, Vec<usize>)> {
+        let (mut best_gain, mut best) = (1e-12, None);
+        for column in 0..self.rows.ncols() {
+            for &at in rows {
+                // Where this is missing, it is missing values against all others.
+                let edge = self.rows[[at, column]];
+                for missing_left in [false, true] {
+                    let goes_left = |row: &usize| {
+                        let value = self.rows[[*row, column]];
+                        if value.is_nan() {
+                            missing_left
+                        } else {
+                            edge.is_nan() || value <= edge
+                        }
+                    };
+                    let (left, right): (Vec<usize>, Vec<usize>) =
+                        rows.iter().partition(|row| goes_left(row));
+                    if left.len() < self.least || right.len() < self.least {
+                        continue;
+                    }
+                    let gain = self.fit(&left) + self.fit(&right) - self.fit(rows);
+                    if gain > best_gain {
+                        (best_gain, best) = (gain, Some((left, right)));
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    fn grow(&self, rows: &[usize], depth: usize, out: &mut [f64]) {
+        if let Some((left, right)) = (depth > 0).then(|| self.split(rows)).flatten() {
+            self.grow(&left, depth - 1, out);
+            self.grow(&right, depth - 1, out);
+        } else {
+            for row in rows {
+                out[*row] += self.answer(rows);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_tree_is_that_of_exact_greedy_search(
+        rows in data(), depth in 1..5_usize, least in 1..6_usize, l1 in 0.0..0.5, l2 in 0.0..2.0,
+    ) {
+        let params = BoostedTreesParams::default()
+            .n_estimators(1).learning_rate(1.0).max_depth(depth).max_leaves(64)
+            .min_leaf_rows(least).min_leaf_hessian(0.0).l1(l1).l2(l2);
+        let both = || rows.frauds.iter().zip(&rows.weights);
+        let whole: f64 = rows.weights.iter().sum();
+        let share = both().filter(|(fraud, _)| **fraud).map(|(_, weight)| weight).sum::<f64>() / whole;
+        let exact = Exact {
+            rows: rows.values.view(),
+            gradients: both().map(|(fraud, weight)| {
+                ((share - f64::from(u8::from(*fraud))) * weight, share * (1.0 - share) * weight)
+            }).collect(),
+            l1,
+            l2,
+            least,
+        };
+        let mut expected = vec![(share / (1.0 - share)).ln(); ROWS];
+        exact.grow(&(0..ROWS).collect::<Vec<_>>(), depth, &mut expected);
+        for growth in [Growth::LeafWise, Growth::DepthWise] {
+            let params = params.clone().growth(growth);
+            assert_near(&scores(&params, &rows.samples(), rows.values.view()), &expected);
+        }
+    }
+
+    #[test]
+    fn a_weight_of_two_is_a_row_twice(rows in data(), which in 0..ROWS) {
+        let params = BoostedTreesParams::default().n_estimators(3).min_leaf_rows(1).l2(1.0);
+        let values = concatenate(
+            Axis(0), &[rows.values.view(), rows.values.select(Axis(0), &[which]).view()],
+        ).unwrap();
+        let twice = Rows {
+            values,
+            frauds: [rows.frauds.as_slice(), &[rows.frauds[which]]].concat(),
+            weights: [rows.weights.as_slice(), &[rows.weights[which]]].concat(),
+        };
+        let two = scores(&params, &twice.samples(), rows.values.view());
+        let mut once = rows;
+        once.weights[which] *= 2.0;
+        assert_near(&scores(&params, &once.samples(), once.values.view()), &two);
+    }
+
+    #[test]
+    fn rows_of_weight_zero_do_not_count(rows in data(), other in data()) {
+        let params = BoostedTreesParams::default().n_estimators(5).min_leaf_rows(3);
+        let values = concatenate(Axis(0), &[rows.values.view(), rows.values.view()]).unwrap();
+        let more = Rows {
+            values,
+            frauds: [rows.frauds.as_slice(), &other.frauds].concat(),
+            weights: [rows.weights.as_slice(), &[0.0; ROWS]].concat(),
+        };
+        assert_near(
+            &scores(&params, &more.samples(), rows.values.view()),
+            &scores(&params, &rows.samples(), rows.values.view()),
+        );
+    }
+
+    #[test]
+    fn a_rising_map_of_values_changes_nothing(rows in data()) {
+        let params = BoostedTreesParams::default().n_estimators(5).min_leaf_rows(3);
+        let before = scores(&params, &rows.samples(), rows.values.view());
+        let mut mapped = rows;
+        mapped.values.mapv_inplace(|value| value * value * value + 8.0);
+        prop_assert_eq!(before, scores(&params, &mapped.samples(), mapped.values.view()));
+    }
+
+    #[test]
+    fn one_row_is_judged_as_many(rows in data()) {
+        let params = BoostedTreesParams::default().n_estimators(5).min_leaf_rows(3);
+        let model = params.fit(&rows.samples()).unwrap();
+        let mut out = vec![0.0; ROWS];
+        model.log_odds_rows(rows.values.view(), &mut out).unwrap();
+        for (row, expected) in rows.values.rows().into_iter().zip(out) {
+            prop_assert_eq!(model.log_odds_row(row.as_slice().unwrap()).unwrap(), expected);
+        }
+    }
+}
+
+/// Rows whose label depends on three of nine columns.
+fn many(rows: usize) -> (Array2<f64>, Vec<bool>) {
+    let mut stream = dafu_core::random::Stream::new(1, 0, 0);
+    let values = Array2::from_shape_simple_fn((rows, 9), || stream.unit());
+    let frauds = values
+        .rows()
+        .into_iter()
+        .map(|row| row[0] * row[1] + 0.1 * row[2] + 0.2 * stream.unit() > 0.8)
+        .collect();
+    (values, frauds)
+}
+
+#[cfg(feature = "parallel")]
+#[test]
+fn any_number_of_threads_gives_the_same_trees() {
+    let (rows, frauds) = many(20_000);
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let params = BoostedTreesParams::default()
+        .n_estimators(10)
+        .row_sample(0.7)
+        .column_sample(0.6);
+    let fit = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| params.fit(&samples).unwrap())
+    };
+    let one = fit(1);
+    assert_eq!(one.len(), 10);
+    assert_eq!(one, fit(2));
+    assert_eq!(one, fit(5));
+}
+
+#[test]
+fn learns_where_what_is_missing_goes() {
+    let mut rows = Array2::from_shape_fn((400, 1), |(row, _)| (row % 20) as f64);
+    let mut frauds: Vec<bool> = (0..400).map(|row| row % 20 >= 15).collect();
+    for row in 0..50 {
+        rows[[row, 0]] = f64::NAN;
+        frauds[row] = true;
+    }
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let model = BoostedTreesParams::default().fit(&samples).unwrap();
+    let odds = |value: f64| model.log_odds_row(&[value]).unwrap();
+    assert!(odds(f64::NAN) > 3.0);
+    assert!(odds(f64::INFINITY) > 3.0);
+    assert!(odds(3.0) < -3.0);
+    assert!(odds(f64::NEG_INFINITY) < -3.0);
+}
+
+#[test]
+fn nothing_to_split_on_gives_the_share_of_frauds() {
+    let frauds: Vec<bool> = (0..100).map(|row| row < 20).collect();
+    for value in [1.0, f64::NAN, f64::INFINITY] {
+        let rows = Array2::from_elem((100, 2), value);
+        let samples = Samples::new(rows.view(), &frauds).unwrap();
+        let model = BoostedTreesParams::default().fit(&samples).unwrap();
+        let odds = model.log_odds_row(&[1.0, 2.0]).unwrap();
+        assert!((odds - 0.25_f64.ln()).abs() < 1e-9, "{value}: {odds}");
+    }
+}
+
+#[test]
+fn infinite_values_are_beyond_all_others() {
+    let values = [f64::NEG_INFINITY, f64::MIN, 0.0, f64::MAX, f64::INFINITY];
+    let rows = Array2::from_shape_fn((500, 1), |(row, _)| values[row % 5]);
+    // No finite number parts the two lowest.
+    let places = [0, 0, 1, 2, 3];
+    for fraud in 0..4 {
+        let frauds: Vec<bool> = (0..500).map(|row| places[row % 5] == fraud).collect();
+        let samples = Samples::new(rows.view(), &frauds).unwrap();
+        let model = BoostedTreesParams::default().fit(&samples).unwrap();
+        for (value, place) in values.into_iter().zip(places) {
+            let odds = model.log_odds_row(&[value]).unwrap();
+            assert_eq!(odds > 0.0, place == fraud, "{value}: {odds}");
+        }
+    }
+}
+
+#[test]
+fn stops_when_others_are_not_judged_better() {
+    let (rows, frauds) = many(3_000);
+    let (first, last) = rows.view().split_at(Axis(0), 2_000);
+    let samples = Samples::new(first, &frauds[..2_000]).unwrap();
+    let others = Samples::new(last, &frauds[2_000..]).unwrap();
+    let params = BoostedTreesParams::default()
+        .n_estimators(500)
+        .learning_rate(0.5)
+        .patience(5);
+    let model = params.fit_validated(&samples, &others).unwrap();
+    assert!((1..500).contains(&model.len()), "{}", model.len());
+    // The same trees, as far as they go.
+    let again = params.n_estimators(model.len()).fit(&samples).unwrap();
+    assert_eq!(model, again);
+}
+
+#[test]
+fn names_what_is_wrong() {
+    let rows = Array2::<f64>::zeros((2, 1));
+    let params = BoostedTreesParams::default();
+    let fit = |frauds: &[bool]| params.fit(&Samples::new(rows.view(), frauds)?);
+    let single = |class| Err(EnsembleError::SingleClass { class });
+    assert_eq!(fit(&[true, true]), single("fraud"));
+    assert_eq!(fit(&[false, false]), single("honest"));
+    assert!(matches!(fit(&[true]), Err(EnsembleError::Length { .. })));
+    let none = Array2::<f64>::zeros((0, 1));
+    let none = Samples::new(none.view(), &[]).unwrap();
+    assert_eq!(params.fit(&none), Err(EnsembleError::NoRows));
+    let narrow = Array2::<f64>::zeros((2, 0));
+    let narrow = Samples::new(narrow.view(), &[true, false]).unwrap();
+    assert_eq!(params.fit(&narrow), Err(EnsembleError::NoColumns));
+    let samples = Samples::new(rows.view(), &[true, false]).unwrap();
+    let negative = samples.with_weights(&[1.0, -1.0]).unwrap_err();
+    assert_eq!(negative, EnsembleError::Weight { row: 1, got: -1.0 });
+    let weightless = samples.with_weights(&[0.0, 0.0]).unwrap();
+    assert_eq!(params.fit(&weightless), Err(EnsembleError::NoRows));
+    let wide = params.fit(&samples).unwrap().log_odds_row(&[1.0, 2.0]);
+    let (expected, got) = (1, 2);
+    assert_eq!(wide, Err(EnsembleError::WrongWidth { expected, got }));
+}
