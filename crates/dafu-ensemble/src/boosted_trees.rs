@@ -6,6 +6,7 @@ use crate::grow::{Field, Workshop};
 use crate::logistic::derivatives;
 use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS};
 use crate::tree::Tree;
+use crate::walk::Walk;
 use crate::{EnsembleError, Samples};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;
@@ -14,6 +15,8 @@ use ndarray::{ArrayView2, Axis};
 /// What random streams are for.
 const ROWS: u64 = 1;
 const COLUMNS: u64 = 2;
+/// Rows that are brought together at a time, where they do not lie row after row.
+const BLOCK: usize = 256;
 
 /// Trees whose answers add up to the log odds of fraud.
 ///
@@ -25,6 +28,8 @@ pub struct BoostedTrees {
     /// Log odds of the training rows.
     base: f64,
     trees: Vec<Tree>,
+    /// The same trees, laid out for answers.
+    walk: Walk,
 }
 
 impl BoostedTreesParams {
@@ -68,7 +73,7 @@ impl CheckedBoostedTreesParams {
             let tree = boosting.tree(number);
             boosting.model.trees.push(tree);
         }
-        Ok(boosting.model)
+        Ok(boosting.model.finish())
     }
 
     /// As [`BoostedTreesParams::fit_validated`].
@@ -100,7 +105,7 @@ impl CheckedBoostedTreesParams {
             }
         }
         boosting.model.trees.truncate(best_trees);
-        Ok(boosting.model)
+        Ok(boosting.model.finish())
     }
 }
 
@@ -182,6 +187,7 @@ impl<'p, 'd> Boosting<'p, 'd> {
                 width: rows.ncols(),
                 base,
                 trees: Vec::new(),
+                walk: Walk::default(),
             },
         })
     }
@@ -281,7 +287,9 @@ impl BoostedTrees {
     /// When the row has another width than the training rows.
     pub fn log_odds_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
         self.check_width(row.len())?;
-        Ok(self.answer(|column| row[column]))
+        let mut odds = self.base;
+        self.walk.add_row(row, &mut odds);
+        Ok(odds)
     }
 
     /// Writes the log odds of fraud of each row.
@@ -301,15 +309,27 @@ impl BoostedTrees {
                 got: out.len(),
             });
         }
-        for (out, row) in out.iter_mut().zip(rows.axis_iter(Axis(0))) {
-            *out = self.answer(|column| row[column]);
+        out.fill(self.base);
+        if let Some(rows) = rows.as_slice() {
+            self.walk.add_rows(rows, self.width, out);
+            return Ok(());
+        }
+        let mut block = Vec::with_capacity(BLOCK * self.width);
+        for (rows, out) in rows
+            .axis_chunks_iter(Axis(0), BLOCK)
+            .zip(out.chunks_mut(BLOCK))
+        {
+            block.clear();
+            block.extend(rows.iter());
+            self.walk.add_rows(&block, self.width, out);
         }
         Ok(())
     }
 
-    fn answer(&self, row: impl Fn(usize) -> f64 + Copy) -> f64 {
-        let answers = self.trees.iter().map(|tree| tree.answer(row));
-        self.base + answers.sum::<f64>()
+    /// Lays the trees out for answers.
+    fn finish(mut self) -> Self {
+        self.walk = Walk::new(&self.trees);
+        self
     }
 
     const fn check_width(&self, got: usize) -> Result<(), EnsembleError> {

@@ -65,7 +65,7 @@ impl Scale {
     )]
     pub(crate) fn fix(&self, gradient: f64, hessian: f64) -> Sums {
         Sums {
-            gradient: (gradient * self.gradient).round_ties_even() as i64,
+            gradient: (gradient * self.gradient) as i64,
             hessian_rows: ((hessian * self.hessian) as i64) << self.row_bits | 1,
         }
     }

@@ -37,6 +37,7 @@ mod samples;
 mod split;
 mod threads;
 mod tree;
+mod walk;
 
 pub use boosted_trees::BoostedTrees;
 pub use error::EnsembleError;

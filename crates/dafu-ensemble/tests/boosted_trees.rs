@@ -209,10 +209,15 @@ proptest! {
 
     #[test]
     fn one_row_is_judged_as_many(rows in data()) {
-        let params = BoostedTreesParams::default().n_estimators(5).min_leaf_rows(3);
+        // More trees than are walked side by side, and some left over.
+        let params = BoostedTreesParams::default().n_estimators(13).min_leaf_rows(3);
         let model = params.fit(&rows.samples()).unwrap();
         let mut out = vec![0.0; ROWS];
         model.log_odds_rows(rows.values.view(), &mut out).unwrap();
+        let mut turned = vec![0.0; ROWS];
+        let by_column = rows.values.t().as_standard_layout().into_owned();
+        model.log_odds_rows(by_column.t(), &mut turned).unwrap();
+        prop_assert_eq!(&out, &turned);
         for (row, expected) in rows.values.rows().into_iter().zip(out) {
             prop_assert_eq!(model.log_odds_row(row.as_slice().unwrap()).unwrap(), expected);
         }

@@ -1,0 +1,175 @@
+//! Trees laid out for answers: several ways through them are walked side by side.
+//!
+//! A single way waits for each node before it knows the next. Of eight rows in one tree, or of one row in eight trees, the
+//! waits fall together, and no step depends on a branch.
+
+use crate::tree::Tree;
+
+/// Ways side by side.
+const SIDE: usize = 8;
+/// In [`Step::column`]: what is missing goes left.
+const MISSING_LEFT: u32 = 1 << 31;
+
+/// A node. A leaf leads to itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Step {
+    threshold: f64,
+    column: u32,
+    left: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Root {
+    at: u32,
+    /// Levels above the shallowest and the deepest leaf.
+    least: u32,
+    most: u32,
+}
+
+/// All trees of a model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Walk {
+    steps: Vec<Step>,
+    /// Answers of the leaves, in the places of the steps.
+    answers: Vec<f64>,
+    roots: Vec<Root>,
+}
+
+impl Walk {
+    pub(crate) fn new<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> Self {
+        let mut walk = Self::default();
+        for tree in trees {
+            let start = u32::try_from(walk.steps.len()).unwrap_or(u32::MAX);
+            let mut depths = vec![0; tree.nodes.len()];
+            let (mut least, mut most) = (u32::MAX, 0);
+            for (place, (node, at)) in tree.nodes.iter().zip(start..).enumerate() {
+                let depth = depths[place];
+                let step = if node.left == 0 {
+                    (least, most) = (least.min(depth), most.max(depth));
+                    // Nothing is above it, and what is missing goes left: so to itself.
+                    Step {
+                        threshold: f64::INFINITY,
+                        column: MISSING_LEFT,
+                        left: at,
+                    }
+                } else {
+                    let left = node.left as usize;
+                    depths[left..=left + 1].fill(depth + 1);
+                    let missing = if node.missing_left { MISSING_LEFT } else { 0 };
+                    Step {
+                        threshold: node.threshold,
+                        column: node.column | missing,
+                        left: start + node.left,
+                    }
+                };
+                walk.steps.push(step);
+                walk.answers.push(node.value);
+            }
+            walk.roots.push(Root {
+                at: start,
+                least: least.min(most),
+                most,
+            });
+        }
+        walk
+    }
+
+    /// The node after one.
+    #[inline]
+    fn next<const MISSING: bool>(&self, at: u32, row: &[f64]) -> u32 {
+        let step = self.steps[at as usize];
+        let value = row[(step.column & !MISSING_LEFT) as usize];
+        let right = if MISSING {
+            let missing_right = step.column & MISSING_LEFT == 0;
+            (value > step.threshold) | (value.is_nan() & missing_right)
+        } else {
+            value > step.threshold
+        };
+        step.left + u32::from(right)
+    }
+
+    /// Walks from nodes down to leaves.
+    #[inline]
+    fn descend<'r, const MISSING: bool>(
+        &self,
+        at: &mut [u32; SIDE],
+        (least, most): (u32, u32),
+        row: impl Fn(usize) -> &'r [f64],
+    ) {
+        for _ in 0..least {
+            for (side, at) in at.iter_mut().enumerate() {
+                *at = self.next::<MISSING>(*at, row(side));
+            }
+        }
+        for _ in least..most {
+            let mut moved = 0;
+            for (side, at) in at.iter_mut().enumerate() {
+                let next = self.next::<MISSING>(*at, row(side));
+                moved |= next ^ *at;
+                *at = next;
+            }
+            if moved == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Adds the answers for one row.
+    pub(crate) fn add_row(&self, row: &[f64], out: &mut f64) {
+        if row.iter().any(|value| value.is_nan()) {
+            self.add_row_of::<true>(row, out);
+        } else {
+            self.add_row_of::<false>(row, out);
+        }
+    }
+
+    fn add_row_of<const MISSING: bool>(&self, row: &[f64], out: &mut f64) {
+        let (groups, rest) = self.roots.as_chunks::<SIDE>();
+        for roots in groups {
+            let mut at = roots.map(|root| root.at);
+            let (mut least, mut most) = (u32::MAX, 0);
+            for root in roots {
+                (least, most) = (least.min(root.least), most.max(root.most));
+            }
+            self.descend::<MISSING>(&mut at, (least, most), |_| row);
+            for at in at {
+                *out += self.answers[at as usize];
+            }
+        }
+        for root in rest {
+            let mut at = root.at;
+            for _ in 0..root.most {
+                at = self.next::<MISSING>(at, row);
+            }
+            *out += self.answers[at as usize];
+        }
+    }
+
+    /// Adds the answers for rows that follow each other in one slice.
+    pub(crate) fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
+        let (groups, rest) = out.as_chunks_mut::<SIDE>();
+        let of_group = width * SIDE;
+        for (rows, out) in rows.chunks_exact(of_group).zip(groups) {
+            if rows.iter().any(|value| value.is_nan()) {
+                self.add_group::<true>(rows, width, out);
+            } else {
+                self.add_group::<false>(rows, width, out);
+            }
+        }
+        let done = rows.len() / of_group * of_group;
+        for (row, out) in rows[done..].chunks_exact(width).zip(rest) {
+            self.add_row(row, out);
+        }
+    }
+
+    fn add_group<const MISSING: bool>(&self, rows: &[f64], width: usize, out: &mut [f64; SIDE]) {
+        let sides: [&[f64]; SIDE] = std::array::from_fn(|side| &rows[side * width..][..width]);
+        for root in &self.roots {
+            let mut at = [root.at; SIDE];
+            self.descend::<MISSING>(&mut at, (root.least, root.most), |side| sides[side]);
+            for (out, at) in out.iter_mut().zip(at) {
+                *out += self.answers[at as usize];
+            }
+        }
+    }
+}
