@@ -2,7 +2,7 @@
 # Compares one area of dafu with its peers and prints one line a figure:
 #   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short
 #
-# usage: benches/peers/run.sh AREA        (AREA: iforest, features)
+# usage: benches/peers/run.sh AREA        (AREA: iforest, features, ensemble)
 #
 # Sets up a Python virtual environment beside this script once; all areas share it, so a package that several of them
 # pin has the same version in all. With DAFU_DATA set to the data folder the figures on public data sets are measured as

@@ -7,6 +7,8 @@ use crate::tree::Tree;
 
 /// Ways side by side.
 const SIDE: usize = 8;
+/// Steps between two looks whether all ways have come to leaves.
+const ASK: u32 = 2;
 /// In [`Step::column`]: what is missing goes left.
 const MISSING_LEFT: u32 = 1 << 31;
 
@@ -101,16 +103,20 @@ impl Walk {
                 *at = self.next::<MISSING>(*at, row(side));
             }
         }
-        for _ in least..most {
-            let mut moved = 0;
-            for (side, at) in at.iter_mut().enumerate() {
-                let next = self.next::<MISSING>(*at, row(side));
-                moved |= next ^ *at;
-                *at = next;
+        let mut left = most - least;
+        while left > 0 {
+            // Whether all have arrived is asked now and then: a step on a leaf costs less than the question.
+            let steps = left.min(ASK);
+            let before = *at;
+            for _ in 0..steps {
+                for (side, at) in at.iter_mut().enumerate() {
+                    *at = self.next::<MISSING>(*at, row(side));
+                }
             }
-            if moved == 0 {
+            if before == *at {
                 break;
             }
+            left -= steps;
         }
     }
 
