@@ -3,7 +3,7 @@
 use crate::bin::{BinnedRows, Bins};
 use crate::gradient::{Scale, Sums};
 use crate::grow::{Field, Workshop};
-use crate::logistic::derivatives;
+use crate::logistic::{LANES, derivatives, each};
 use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS};
 use crate::tree::Tree;
 use crate::walk::Walk;
@@ -117,9 +117,12 @@ fn average_precision(scores: &[f64], validation: &Samples<'_>) -> Result<f64, En
 }
 
 /// A model while it learns.
-struct Boosting<'p, 'd> {
+struct Boosting<'p> {
     params: &'p BoostedTreesParams,
-    frauds: &'d [bool],
+    /// Rows to learn from, those of weight 0 left out.
+    active: Vec<u32>,
+    /// 1 for frauds, else 0. Here and below: filled up to full lanes with rows of weight 0.
+    targets: Vec<f64>,
     /// Weights of the loss.
     weights: Vec<f64>,
     bins: Bins,
@@ -127,13 +130,15 @@ struct Boosting<'p, 'd> {
     /// Log odds so far.
     scores: Vec<f64>,
     gradients: Vec<Sums>,
-    loss: Vec<(f64, f64)>,
+    /// First and second derivatives of the loss.
+    first: Vec<f64>,
+    second: Vec<f64>,
     shop: Workshop,
     model: BoostedTrees,
 }
 
-impl<'p, 'd> Boosting<'p, 'd> {
-    fn new(params: &'p BoostedTreesParams, samples: &Samples<'d>) -> Result<Self, EnsembleError> {
+impl<'p> Boosting<'p> {
+    fn new(params: &'p BoostedTreesParams, samples: &Samples<'_>) -> Result<Self, EnsembleError> {
         let rows = samples.rows();
         for (what, max, got) in [
             ("rows", MAX_ROWS, rows.nrows()),
@@ -173,15 +178,26 @@ impl<'p, 'd> Boosting<'p, 'd> {
         };
         let bins = Bins::cut(rows, params.max_bins);
         let binned = bins.of(rows);
+        let mut weights = weights;
+        let active = weights.iter().zip(0..);
+        let active = active.filter(|(weight, _)| **weight > 0.0);
+        let active: Vec<u32> = active.map(|(_, row)| row).collect();
+        let targets = frauds.iter().map(|fraud| f64::from(u8::from(*fraud)));
+        let mut targets: Vec<f64> = targets.collect();
+        let full = rows.nrows().next_multiple_of(LANES);
+        weights.resize(full, 0.0);
+        targets.resize(full, 0.0);
         Ok(Self {
             params,
-            frauds,
+            active,
+            targets,
             weights,
             binned,
             bins,
-            scores: vec![base; rows.nrows()],
-            gradients: vec![Sums::default(); rows.nrows()],
-            loss: vec![(0.0, 0.0); rows.nrows()],
+            scores: vec![base; full],
+            gradients: vec![Sums::default(); full],
+            first: vec![0.0; full],
+            second: vec![0.0; full],
             shop: Workshop::default(),
             model: BoostedTrees {
                 width: rows.ncols(),
@@ -213,32 +229,39 @@ impl<'p, 'd> Boosting<'p, 'd> {
 
     /// The gradients of the loss at the scores so far.
     fn find_gradients(&mut self) -> Scale {
-        let known = self.scores.iter().zip(self.frauds).zip(&self.weights);
-        let (mut gradients, mut hessians) = (0.0, 0.0);
-        for (((score, fraud), weight), loss) in known.zip(&mut self.loss) {
-            let (gradient, hessian) = derivatives(*score, *fraud);
-            let (gradient, hessian) = (gradient * weight, hessian * weight);
-            gradients += gradient.abs();
-            hessians += hessian;
-            *loss = (gradient, hessian);
+        let (mut gradients, mut hessians) = ([0.0; LANES], [0.0; LANES]);
+        // In lanes, so that several rows are computed at once; the sums have a fixed order all the same.
+        let rows = self.scores.as_chunks::<LANES>().0.iter();
+        let rows = rows.zip(self.targets.as_chunks::<LANES>().0);
+        let rows = rows.zip(self.weights.as_chunks::<LANES>().0);
+        let out = self.first.as_chunks_mut::<LANES>().0.iter_mut();
+        let out = out.zip(self.second.as_chunks_mut::<LANES>().0);
+        for (((scores, targets), weights), (first, second)) in rows.zip(out) {
+            let (gradient, hessian) = derivatives(*scores, *targets);
+            *first = each(gradient, *weights, |gradient, weight| gradient * weight);
+            *second = each(hessian, *weights, |hessian, weight| hessian * weight);
+            gradients = each(gradients, *first, |sum, gradient| sum + gradient.abs());
+            hessians = each(hessians, *second, |sum, hessian| sum + hessian);
         }
-        let scale = Scale::new(gradients, hessians, self.scores.len());
-        for (sums, (gradient, hessian)) in self.gradients.iter_mut().zip(&self.loss) {
+        let (gradients, hessians) = (gradients.iter().sum(), hessians.iter().sum());
+        let scale = Scale::new(gradients, hessians, self.active.len());
+        let both = self.first.iter().zip(&self.second);
+        for (sums, (gradient, hessian)) in self.gradients.iter_mut().zip(both) {
             *sums = scale.fix(*gradient, *hessian);
         }
         scale
     }
 
     fn draw_rows(&mut self, number: usize) {
-        let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
         let rate = self.params.row_sample;
-        let weighted = self.weights.iter().zip(0_u32..);
         self.shop.rows.clear();
-        self.shop.rows.extend(
-            weighted
-                .filter(|(weight, _)| **weight > 0.0 && (rate >= 1.0 || stream.unit() < rate))
-                .map(|(_, row)| row),
-        );
+        if rate >= 1.0 {
+            self.shop.rows.extend_from_slice(&self.active);
+            return;
+        }
+        let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
+        let drawn = self.active.iter().filter(|_| stream.unit() < rate);
+        self.shop.rows.extend(drawn);
     }
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {

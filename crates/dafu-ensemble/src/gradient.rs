@@ -42,31 +42,37 @@ pub(crate) struct Scale {
     row_bits: u32,
 }
 
-/// Bits of a sum, with room for rounding.
-const SUM_BITS: i32 = 61;
+/// Bits of a sum of gradients: whole numbers below 2^51 are the last bits of a double to which [`SHIFT`] is added.
+const GRADIENT_BITS: i32 = 50;
+/// Bits of a sum of hessians and of a number of rows together, with room for rounding.
+const PACKED_BITS: i32 = 61;
+/// Adding it to a number leaves the nearest whole number in the last bits.
+const SHIFT: f64 = 6_755_399_441_055_744.0;
+
+/// The nearest whole number, below 2^51. As a conversion it would ask for a branch a number.
+#[inline]
+const fn whole(number: f64) -> i64 {
+    (number + SHIFT).to_bits().cast_signed() - SHIFT.to_bits().cast_signed()
+}
 
 impl Scale {
     /// For sums of absolute gradients and of hessians over so many rows.
     pub(crate) fn new(gradients: f64, hessians: f64, rows: usize) -> Self {
         let row_bits = usize::BITS - rows.leading_zeros();
-        let hessian_bits = SUM_BITS - i32::try_from(row_bits).unwrap_or(SUM_BITS);
+        let free = PACKED_BITS - i32::try_from(row_bits).unwrap_or(PACKED_BITS);
         Self {
-            gradient: power_below(gradients, SUM_BITS),
-            hessian: power_below(hessians, hessian_bits),
+            gradient: power_below(gradients, GRADIENT_BITS),
+            hessian: power_below(hessians, free.min(GRADIENT_BITS)),
             row_bits,
         }
     }
 
     /// One row.
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "within 61 bits by the scale"
-    )]
     pub(crate) fn fix(&self, gradient: f64, hessian: f64) -> Sums {
         Sums {
-            gradient: (gradient * self.gradient) as i64,
-            hessian_rows: ((hessian * self.hessian) as i64) << self.row_bits | 1,
+            gradient: whole(gradient * self.gradient),
+            hessian_rows: whole(hessian * self.hessian) << self.row_bits | 1,
         }
     }
 

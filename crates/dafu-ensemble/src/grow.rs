@@ -1,6 +1,6 @@
 //! Growth of one tree.
 
-use crate::bin::{BinnedRows, Bins, LANES, MOST_BINS};
+use crate::bin::{BinnedRows, Bins, ColumnBins, LANES, MOST_BINS};
 use crate::gradient::{Scale, Sums};
 use crate::histogram::Histogram;
 use crate::params::{BoostedTreesParams, Growth};
@@ -90,26 +90,33 @@ impl Field<'_> {
 
 impl Grower<'_> {
     fn plant(&mut self) {
+        let rows = 0..self.shop.rows.len();
         let mut all = Sums::default();
-        for row in &self.shop.rows {
-            all.add(self.gradients[*row as usize]);
+        let wide = rows.len() as u64 >= 2 * u64::from(self.rules.min_rows);
+        let histogram = wide.then(|| self.histogram(&rows));
+        if let Some(histogram) = &histogram {
+            let bins = self.field.bins.columns.first().map_or(0, ColumnBins::len);
+            for sums in &histogram.column(0)[..bins] {
+                all.add(*sums);
+            }
+        } else {
+            for row in &self.shop.rows {
+                all.add(self.gradients[*row as usize]);
+            }
         }
         let sums = NodeSums::new(all, self.scale);
         self.tree.nodes.push(Node::leaf(0.0, sums.values.1));
-        let mut root = Leaf {
+        let split = histogram
+            .as_ref()
+            .and_then(|histogram| self.search(&sums, histogram));
+        self.leaves.push(Leaf {
             node: 0,
-            rows: 0..self.shop.rows.len(),
+            rows,
             sums,
             depth: 0,
-            histogram: None,
-            split: None,
-        };
-        if self.may_split(&root) {
-            let histogram = self.histogram(&root.rows);
-            root.split = self.search(&root.sums, &histogram);
-            root.histogram = Some(histogram);
-        }
-        self.leaves.push(root);
+            histogram,
+            split,
+        });
     }
 
     fn may_split(&self, leaf: &Leaf) -> bool {
