@@ -47,6 +47,7 @@
 //! | root, [`metrics`], [`evaluation`], [`model`] | `dafu-core` | records, scores, tables, metrics, saved models |
 //! | [`pipeline`] | `dafu-pipeline` | the [`Detector`]: roles, features, stages, thresholds, assessments |
 //! | [`features`] | `dafu-features` | imputation, encoding, scaling; windows over past events, in batch and stream |
+//! | `ensemble` | `dafu-ensemble` | boosted trees for labelled data |
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
 //! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
@@ -54,6 +55,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `ensemble` (default) | boosted trees |
 //! | `iforest` (default) | the isolation forest |
 //! | `ingest` (default) | reading CSV files |
 //! | `parquet` | reading Parquet files |
@@ -65,6 +67,9 @@
 
 #[doc(inline)]
 pub use dafu_core::*;
+#[cfg(feature = "ensemble")]
+#[doc(inline)]
+pub use dafu_ensemble as ensemble;
 #[doc(inline)]
 pub use dafu_features as features;
 #[doc(inline)]
