@@ -12,6 +12,9 @@ use crate::set::EventFeature;
 use dafu_core::Timestamp;
 use std::f64::consts::TAU;
 
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_HOUR: f64 = 3.6e9;
+
 fn flag(holds: bool) -> f64 {
     f64::from(u8::from(holds))
 }
@@ -24,7 +27,11 @@ impl EventPlan {
         };
         let amount = |value: &dyn Fn(i64) -> f64| number().map_or(f64::NAN, value);
         let at = Timestamp::from_micros(event.head.time).unwrap_or(Timestamp::EPOCH);
-        let hour = || f64::from(calendar.second_of_day(at)) / 3600.0;
+        // To the microsecond, as all times are.
+        let hour = || {
+            let micro = at.as_micros().rem_euclid(MICROS_PER_SECOND);
+            f64::from(calendar.second_of_day(at)) / 3600.0 + micro as f64 / MICROS_PER_HOUR
+        };
         match &self.feature {
             EventFeature::Value(_) => amount(&|number| number as f64 / FIXED),
             EventFeature::LogAmount => amount(&amount::log_amount),

@@ -10,7 +10,7 @@ pub(crate) const fn field_group(field: &Field) -> FeatureGroup {
     match field {
         Field::User | Field::Card | Field::Email | Field::Action => FeatureGroup::UserBehavior,
         Field::Merchant | Field::Category => FeatureGroup::Merchant,
-        Field::Device | Field::UserAgent => FeatureGroup::Device,
+        Field::Device | Field::UserAgent | Field::Browser | Field::System => FeatureGroup::Device,
         Field::Ip | Field::IpPrefix | Field::EmailDomain => FeatureGroup::Network,
         Field::Country | Field::Location => FeatureGroup::Location,
         Field::Currency => FeatureGroup::Amount,

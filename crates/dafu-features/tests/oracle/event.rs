@@ -3,10 +3,11 @@
 use super::measure::Answer;
 use dafu_core::{Currency, EntityId, Timestamp, Transaction, Value};
 use dafu_features::measure::{
-    Calendar, DeviceType, FIXED_PER_MAJOR, IpClass, UNIT, UserAgent, cents_part, ip_class,
-    ip_prefix, is_round, just_below, log_amount, trailing_zeros, unit_vector,
+    Calendar, DeviceType, FIXED_PER_MAJOR, IpClass, UserAgent, cents_part, ip_class, ip_prefix,
+    is_round, just_below, log_amount, trailing_zeros,
 };
 use dafu_features::{Derived, EventFeature, Field, Filter, Quantity, haversine_km};
+use std::f64::consts::TAU;
 
 /// The text of a field.
 pub fn text(tx: &Transaction, field: &Field) -> Option<String> {
@@ -85,8 +86,11 @@ pub fn passes(tx: &Transaction, filter: Option<&Filter>, calendar: &Calendar) ->
 pub fn fact(fact: &EventFeature, tx: &Transaction, calendar: &Calendar) -> Answer {
     let at: Timestamp = tx.timestamp;
     let amount = fixed(tx, &Quantity::Amount).unwrap();
-    let direction = || unit_vector(calendar.second_of_day(at));
-    let ratio = |part: i64| part as f64 / UNIT as f64;
+    // Part of the local day that has passed.
+    let turn = || {
+        let local = at.as_micros() + i64::from(calendar.offset_minutes) * 60_000_000;
+        local.rem_euclid(86_400_000_000) as f64 / 86_400e6
+    };
     let agent = || tx.user_agent.as_deref().map(UserAgent::parse);
     match fact {
         EventFeature::Value(quantity) => Answer::maybe(fixed(tx, quantity).map(major)),
@@ -100,12 +104,9 @@ pub fn fact(fact: &EventFeature, tx: &Transaction, calendar: &Calendar) -> Answe
             let limits: Vec<i64> = limits.iter().map(fixed).collect();
             Answer::near(just_below(amount, &limits, *share).unwrap_or(0.0))
         }
-        EventFeature::Hour => {
-            let local = at.as_micros() + i64::from(calendar.offset_minutes) * 60_000_000;
-            Answer::near(local.rem_euclid(86_400_000_000) as f64 / 3.6e9)
-        }
-        EventFeature::HourSin => Answer::within(ratio(direction().1), 1e-9),
-        EventFeature::HourCos => Answer::within(ratio(direction().0), 1e-9),
+        EventFeature::Hour => Answer::within(24.0 * turn(), 1e-12),
+        EventFeature::HourSin => Answer::within((turn() * TAU).sin(), 1e-12),
+        EventFeature::HourCos => Answer::within((turn() * TAU).cos(), 1e-12),
         EventFeature::Weekday => Answer::exact(f64::from(calendar.weekday(at))),
         EventFeature::Weekend => Answer::flag(calendar.is_weekend(at)),
         EventFeature::Night => Answer::flag(calendar.is_night(at)),
@@ -134,26 +135,42 @@ pub fn fact(fact: &EventFeature, tx: &Transaction, calendar: &Calendar) -> Answe
     }
 }
 
-/// A combination of other features.
+/// A combination of other features, as near as these are known.
 pub fn derived(derived: &Derived, feature: impl Fn(&str) -> Answer) -> Answer {
-    let value = |name: &String| feature(name).value;
     match derived {
-        Derived::Ratio { of, over } if value(over).abs() > 0.0 => {
-            Answer::near(value(of) / value(over))
+        Derived::Ratio { of, over } => {
+            let (of, over) = (feature(of), feature(over));
+            let ratio = of.value / over.value;
+            if over.value.abs() > over.tolerance {
+                let error = (of.tolerance + ratio.abs() * over.tolerance) / over.value.abs();
+                // The error of the divisor as a share of it counts twice where it is large.
+                Answer::within(ratio, 2.0 * error + Answer::near(ratio).tolerance)
+            } else if over.tolerance > 0.0 {
+                Answer::ANY
+            } else {
+                Answer::MISSING
+            }
         }
-        Derived::Ratio { .. } => Answer::MISSING,
         Derived::Difference { of, less } => {
-            let scale = value(of).abs().max(value(less).abs());
-            Answer::scaled(value(of) - value(less), scale)
+            let (of, less) = (feature(of), feature(less));
+            let scale = of.value.abs().max(less.value.abs());
+            let rounding = Answer::scaled(0.0, scale).tolerance;
+            Answer::within(
+                of.value - less.value,
+                of.tolerance + less.tolerance + rounding,
+            )
         }
         Derived::Distance { of } => {
-            let known: Vec<f64> = of
-                .iter()
-                .map(value)
-                .filter(|value| !value.is_nan())
-                .collect();
-            let square: f64 = known.iter().map(|value| value.max(0.0).powi(2)).sum();
-            Answer::maybe((!known.is_empty()).then(|| square.sqrt())).loose()
+            let known = of.iter().map(|name| feature(name));
+            let known: Vec<Answer> = known.filter(|answer| !answer.value.is_nan()).collect();
+            if known.is_empty() {
+                return Answer::MISSING;
+            }
+            let square: f64 = known.iter().map(|one| one.value.max(0.0).powi(2)).sum();
+            // A root of squares moves by no more than the sum of what the numbers do.
+            let error: f64 = known.iter().map(|one| one.tolerance).sum();
+            let distance = square.sqrt();
+            Answer::within(distance, error + Answer::near(distance).tolerance)
         }
         other => panic!("no oracle for {other:?}"),
     }

@@ -1,10 +1,10 @@
 //! Random sets of features, and random things that happen to an engine.
 
 use dafu_core::{Label, Transaction, TransactionStatus};
-use dafu_features::measure::Calendar;
+use dafu_features::measure::{Calendar, Date};
 use dafu_features::{
-    Definition, Feature, FeatureSet, Field, Filter, Key, Labels, LatePolicy, Measure, Quantity,
-    RecordKind, Span, StateLimits, Window,
+    Definition, Derived, EventFeature, Feature, FeatureSet, Field, Filter, Key, Labels, LatePolicy,
+    Measure, Quantity, RecordKind, Span, StateLimits, Window,
 };
 use dafu_testkit::strategy;
 use proptest::collection::vec;
@@ -354,6 +354,73 @@ pub fn sets_of_sums() -> BoxedStrategy<Drawn> {
         .boxed()
 }
 
+/// With two holidays among the days of the events.
+fn calendar(offset: i32) -> Calendar {
+    let day = strategy::START / 86_400_000_000;
+    let holidays = [day + 2, day + 40].map(|day| Date::new(day).unwrap());
+    let calendar = Calendar::default().offset_minutes(offset);
+    holidays.into_iter().fold(calendar, Calendar::holiday)
+}
+
+/// Facts of the event itself, and features made from them.
+fn facts() -> BoxedStrategy<Vec<Feature>> {
+    let all = vec![
+        EventFeature::Value(Quantity::Amount),
+        EventFeature::LogAmount,
+        EventFeature::Cents,
+        EventFeature::RoundAmount { step: 10 },
+        EventFeature::TrailingZeros,
+        EventFeature::JustBelow {
+            limits: vec![10.0, 100.0, 1000.0],
+            share: 0.2,
+        },
+        EventFeature::Hour,
+        EventFeature::HourSin,
+        EventFeature::HourCos,
+        EventFeature::Weekday,
+        EventFeature::Weekend,
+        EventFeature::Night,
+        EventFeature::Holiday,
+        EventFeature::DaysToHoliday,
+        EventFeature::DayOfMonth,
+        EventFeature::HomeDistance,
+        EventFeature::IpNotPublic,
+        EventFeature::Bot,
+        EventFeature::Mobile,
+        EventFeature::Known(Field::Device),
+        EventFeature::Known(Field::Ip),
+    ];
+    let facts = vec(select(all), 0..=4);
+    (facts, any::<[Index; 3]>())
+        .prop_map(|(facts, picks)| {
+            let count = facts.len();
+            let fact = |(place, fact)| Feature::from(fact).named(format!("fact{place}"));
+            let mut features: Vec<Feature> = (0..).zip(facts).map(fact).collect();
+            if count > 0 {
+                let [one, two, three] = picks.map(|pick| format!("fact{}", pick.index(count)));
+                let made = [
+                    Derived::Ratio {
+                        of: one.clone(),
+                        over: two.clone(),
+                    },
+                    Derived::Difference {
+                        of: two.clone(),
+                        less: three.clone(),
+                    },
+                    Derived::Distance {
+                        of: vec![one, two, three],
+                    },
+                ];
+                let made = (0..).zip(made);
+                features.extend(
+                    made.map(|(place, made)| Feature::from(made).named(format!("made{place}"))),
+                );
+            }
+            features
+        })
+        .boxed()
+}
+
 fn sets_of(measures: BoxedStrategy<Measure>, labels: Labels) -> BoxedStrategy<Drawn> {
     let known_after = match labels {
         Labels::AfterDelay(delay) => Some(delay),
@@ -375,13 +442,13 @@ fn sets_of(measures: BoxedStrategy<Measure>, labels: Labels) -> BoxedStrategy<Dr
             .prop_map(Some),
     ];
     (
-        vec(windows(measures, known_after), 1..=8),
+        (vec(windows(measures, known_after), 1..=8), facts()),
         lateness,
         (cap, ttl),
         (select(vec![0, 0, -90, 600]), any::<u64>()),
     )
         .prop_map(
-            move |(windows, (bound, policy), (cap, ttl), (offset, key))| {
+            move |((windows, facts), (bound, policy), (cap, ttl), (offset, key))| {
                 let named = |(place, window)| Feature::from(window).named(format!("f{place}"));
                 let set = FeatureSet::new(RecordKind::Transaction)
                     .labels(labels)
@@ -392,9 +459,10 @@ fn sets_of(measures: BoxedStrategy<Measure>, labels: Labels) -> BoxedStrategy<Dr
                         ttl,
                         ..StateLimits::default()
                     })
-                    .calendar(Calendar::default().offset_minutes(offset))
+                    .calendar(calendar(offset))
                     .key(key)
-                    .features((0..).zip(windows).map(named).collect::<Vec<Feature>>());
+                    .features((0..).zip(windows).map(named).collect::<Vec<Feature>>())
+                    .features(facts);
                 Drawn(set)
             },
         )
