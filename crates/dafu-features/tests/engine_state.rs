@@ -314,6 +314,27 @@ fn memory_stays_near_its_budget_for_an_endless_stream_of_new_entities() {
 }
 
 #[test]
+fn what_a_batch_drops_for_the_budget_is_counted() {
+    let budget = 1 << 22;
+    let mut engine = FeatureEngine::new(&with_budget(budget)).unwrap();
+    let events: Vec<Transaction> = (0..60_000_u32)
+        .map(|number| {
+            let at = i64::from(number) * SECOND;
+            tx(number, &format!("u-{number}"), "shop", at)
+        })
+        .collect();
+    for some in events.chunks(5_000) {
+        engine.observe_all(some).unwrap();
+    }
+    engine.sweep();
+    assert!(engine.memory_bytes() as u64 <= budget);
+    // Each event made a user and a pair, and the first the merchant.
+    let gone = engine.stats().evicted_entities;
+    assert!(gone > 0);
+    assert_eq!(gone + engine.entities() as u64, 120_001);
+}
+
+#[test]
 fn entities_in_use_are_never_the_ones_evicted() {
     let mut small = FeatureEngine::new(&with_budget(1 << 19)).unwrap();
     let mut large = FeatureEngine::new(&with_budget(1 << 30)).unwrap();
