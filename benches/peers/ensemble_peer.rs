@@ -5,9 +5,9 @@
 //! are those of the parameters.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
+use dafu_benches::cpu_seconds;
 use dafu_ensemble::{BoostedTreesParams, Growth, Samples};
 use ndarray::Array2;
-use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
@@ -23,11 +23,6 @@ fn main() -> Outcome<()> {
         }
         _ => Err("usage: ensemble_peer boosted FOLDER COLUMNS [NAME=VALUE ...]".into()),
     }
-}
-
-fn cpu_seconds() -> f64 {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
 }
 
 fn read(path: &Path, columns: usize) -> Outcome<Array2<f64>> {

@@ -1,15 +1,10 @@
 //! Our side of `peers/run.sh features`: CPU seconds, features, and bytes for one task each.
 
+use dafu_benches::cpu_seconds;
 use dafu_core::{Currency, Money, Timestamp, Transaction};
 use dafu_features::{FeatureEngine, FeatureSet, Field, Labels, Measure, RecordKind, Span, Window};
-use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::io::{BufWriter, Read, Write};
-
-fn cpu_seconds() -> f64 {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
-}
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

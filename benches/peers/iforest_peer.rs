@@ -6,10 +6,10 @@
 //!   column `label`) for every seed, as CSV; seed number i is i times STEP.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
+use dafu_benches::cpu_seconds;
 use dafu_iforest::{AveragePath, FiniteCheck, IsolationForest, IsolationForestParams, Parallelism};
 use flate2::read::MultiGzDecoder;
 use ndarray::{Array2, ArrayView2};
-use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
@@ -43,12 +43,6 @@ fn main() -> Outcome<()> {
                 .into(),
         ),
     }
-}
-
-/// CPU seconds of this process.
-fn cpu_seconds() -> f64 {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
 }
 
 /// CPU seconds of one call, the mean over so many calls that they take 20 ms or more.

@@ -37,7 +37,7 @@ impl BoostedTreesParams {
     ///
     /// # Errors
     ///
-    /// When a parameter is out of range, or there are no rows, no columns, or rows of one class only.
+    /// When a parameter or the sum of weights is out of range, or there are no rows, no columns, or rows of one class only.
     ///
     /// # Complexity
     ///
@@ -66,7 +66,7 @@ impl CheckedBoostedTreesParams {
     ///
     /// # Errors
     ///
-    /// When there are no rows, no columns, or rows of one class only.
+    /// When the sum of weights is out of range, or there are no rows, no columns, or rows of one class only.
     pub fn fit(&self, samples: &Samples<'_>) -> Result<BoostedTrees, EnsembleError> {
         let mut boosting = Boosting::new(&self.0, samples)?;
         for number in 0..self.0.n_estimators {
@@ -152,7 +152,7 @@ impl<'p> Boosting<'p> {
             return Err(EnsembleError::NoColumns);
         }
         let frauds = samples.frauds();
-        let weights: Vec<f64> = (0..rows.nrows())
+        let mut weights: Vec<f64> = (0..rows.nrows())
             .map(|row| {
                 let factor = if frauds[row] {
                     params.scale_pos_weight
@@ -169,6 +169,13 @@ impl<'p> Boosting<'p> {
                 .sum()
         };
         let base = match (sum_of(true), sum_of(false)) {
+            (fraud, honest) if !(fraud + honest).is_finite() => {
+                return Err(EnsembleError::NumberOutOfRange {
+                    name: "sum of weights",
+                    expected: "finite",
+                    got: fraud + honest,
+                });
+            }
             (fraud, honest) if fraud > 0.0 && honest > 0.0 => (fraud / honest).ln(),
             (fraud, _) if fraud > 0.0 => return Err(EnsembleError::SingleClass { class: "fraud" }),
             (_, honest) if honest > 0.0 => {
@@ -178,7 +185,6 @@ impl<'p> Boosting<'p> {
         };
         let bins = Bins::cut(rows, params.max_bins);
         let binned = bins.of(rows);
-        let mut weights = weights;
         let active = weights.iter().zip(0..);
         let active = active.filter(|(weight, _)| **weight > 0.0);
         let active: Vec<u32> = active.map(|(_, row)| row).collect();
@@ -301,6 +307,21 @@ impl BoostedTrees {
     /// Whether there is no tree: all rows then have the log odds of the training rows.
     pub fn is_empty(&self) -> bool {
         self.trees.is_empty()
+    }
+
+    /// How much the splits on each column gained, as a share of all gains; zeros where nothing was split.
+    pub fn importances(&self) -> Vec<f64> {
+        let mut gains = vec![0.0; self.width];
+        for node in self.trees.iter().flat_map(|tree| &tree.nodes) {
+            gains[node.column as usize] += node.gain;
+        }
+        let all: f64 = gains.iter().sum();
+        if all > 0.0 {
+            for gain in &mut gains {
+                *gain /= all;
+            }
+        }
+        gains
     }
 
     /// Log odds of fraud of a row.

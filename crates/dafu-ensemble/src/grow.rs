@@ -1,6 +1,6 @@
 //! Growth of one tree.
 
-use crate::bin::{BinnedRows, Bins, ColumnBins, LANES, MOST_BINS};
+use crate::bin::{BinnedRows, Bins, LANES, MOST_BINS};
 use crate::gradient::{Scale, Sums};
 use crate::histogram::Histogram;
 use crate::params::{BoostedTreesParams, Growth};
@@ -95,8 +95,10 @@ impl Grower<'_> {
         let wide = rows.len() as u64 >= 2 * u64::from(self.rules.min_rows);
         let histogram = wide.then(|| self.histogram(&rows));
         if let Some(histogram) = &histogram {
-            let bins = self.field.bins.columns.first().map_or(0, ColumnBins::len);
-            for sums in &histogram.column(0)[..bins] {
+            // Every column holds all rows.
+            let column = self.columns.first().copied().unwrap_or_default();
+            let bins = self.field.bins.columns[column].len();
+            for sums in &histogram.column(column)[..bins] {
                 all.add(*sums);
             }
         } else {
@@ -105,7 +107,7 @@ impl Grower<'_> {
             }
         }
         let sums = NodeSums::new(all, self.scale);
-        self.tree.nodes.push(Node::leaf(0.0, sums.values.1));
+        self.tree.nodes.push(Node::LEAF);
         let split = histogram
             .as_ref()
             .and_then(|histogram| self.search(&sums, histogram));
@@ -150,7 +152,12 @@ impl Grower<'_> {
         shop.ordered.clear();
         shop.ordered
             .extend(rows.iter().map(|row| self.gradients[*row as usize]));
-        histogram.fill(field.bins, field.binned, rows, &shop.ordered);
+        histogram.fill(
+            field.bins,
+            field.binned,
+            self.columns,
+            (rows, &shop.ordered),
+        );
         histogram
     }
 
@@ -161,23 +168,13 @@ impl Grower<'_> {
             node: *node,
         };
         let bins = &self.field.bins.columns;
-        let of = |column: usize, least: f64| {
-            search.column((column, &bins[column]), histogram.column(column), least)
-        };
-        if threads::count() == 1 {
-            let mut best: Option<Split> = None;
-            for &column in self.columns {
-                let least = best.as_ref().map_or(0.0, |split| split.gain);
-                best = of(column, least).or(best);
-            }
-            return best;
-        }
-        let found = threads::map(self.columns.len(), |at| of(self.columns[at], 0.0));
-        found.into_iter().flatten().reduce(
-            |best, split| {
-                if split.gain > best.gain { split } else { best }
-            },
-        )
+        // Each column by itself, so that it does not matter which others were looked at before.
+        let found = threads::map(self.columns.len(), |at| {
+            let column = self.columns[at];
+            search.column((column, &bins[column]), histogram.column(column))
+        });
+        let better = |best: Split, split: Split| if split.fit > best.fit { split } else { best };
+        found.into_iter().flatten().reduce(better)
     }
 
     /// Splits a leaf; its place is taken by its left child.
@@ -199,14 +196,12 @@ impl Grower<'_> {
         };
         let mut left = child(first, rows.start..middle, split.left);
         let mut right = child(first + 1, middle..rows.end, sums.sums.less(split.left));
-        for child in [&left, &right] {
-            self.tree.nodes.push(Node::leaf(0.0, child.sums.values.1));
-        }
+        self.tree.nodes.extend([Node::LEAF; 2]);
         let edge = self.field.bins.columns[split.column].edge(usize::from(split.bin));
         let node = &mut self.tree.nodes[node];
         node.left = u32::try_from(first).unwrap_or_default();
         node.column = u32::try_from(split.column).unwrap_or_default();
-        node.threshold = edge.unwrap_or(f64::MAX);
+        node.threshold = edge.unwrap_or(f64::INFINITY);
         node.missing_left = split.missing_left;
         node.gain = split.gain;
         if let Some(histogram) = histogram {
@@ -231,7 +226,7 @@ impl Grower<'_> {
         }
         let of_small = self.histogram(&small.rows);
         if two {
-            histogram.subtract(self.field.bins, &of_small);
+            histogram.subtract(self.field.bins, self.columns, &of_small);
             large.split = self.search(&large.sums, &histogram);
         }
         if one {

@@ -25,16 +25,18 @@ impl Histogram {
         &self.lanes[column]
     }
 
-    /// Sums of the rows listed; `gradients` in the order of the list.
+    /// Sums of the rows listed, with their gradients in the same order, for some columns and those in a group with them.
     pub(crate) fn fill(
         &mut self,
         bins: &Bins,
         binned: &BinnedRows,
-        rows: &[u32],
-        gradients: &[Sums],
+        wanted: &[usize],
+        (rows, gradients): (&[u32], &[Sums]),
     ) {
         let (groups, _) = self.lanes.as_chunks_mut::<LANES>();
-        for (group, (lanes, words)) in groups.iter_mut().zip(&binned.groups).enumerate() {
+        for of_group in wanted.chunk_by(|one, next| one / LANES == next / LANES) {
+            let group = of_group.first().map_or(0, |column| column / LANES);
+            let (lanes, words) = (&mut groups[group], &binned.groups[group]);
             let columns = &bins.columns[group * LANES..];
             let used = columns.len().min(LANES);
             for (lane, column) in lanes.iter_mut().zip(columns) {
@@ -54,10 +56,11 @@ impl Histogram {
     }
 
     /// Turns the sums of a node into those of one child, by those of the other.
-    pub(crate) fn subtract(&mut self, bins: &Bins, other: &Self) {
-        let lanes = self.lanes.iter_mut().zip(&other.lanes);
-        for ((lane, other), column) in lanes.zip(&bins.columns) {
-            for (sums, other) in lane.iter_mut().zip(other).take(column.len()) {
+    pub(crate) fn subtract(&mut self, bins: &Bins, wanted: &[usize], other: &Self) {
+        for &column in wanted {
+            let used = bins.columns[column].len();
+            let lanes = self.lanes[column].iter_mut().zip(&other.lanes[column]);
+            for (sums, other) in lanes.take(used) {
                 *sums = sums.less(*other);
             }
         }

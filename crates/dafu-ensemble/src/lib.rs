@@ -43,6 +43,6 @@ pub use boosted_trees::BoostedTrees;
 pub use error::EnsembleError;
 pub use params::{
     BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_COLUMNS, MAX_DEPTH, MAX_LEAVES,
-    MAX_ROWS, MAX_TREES,
+    MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,
 };
 pub use samples::Samples;

@@ -6,6 +6,8 @@ use crate::EnsembleError;
 pub const MAX_TREES: usize = 100_000;
 /// Most leaves of a tree.
 pub const MAX_LEAVES: usize = 1 << 16;
+/// Most leaves of a model: `n_estimators` times `max_leaves`.
+pub const MAX_LEAVES_OF_MODEL: usize = 1 << 30;
 /// Most levels of a tree.
 pub const MAX_DEPTH: usize = 64;
 /// Most rows to learn from.
@@ -138,6 +140,8 @@ impl BoostedTreesParams {
     pub fn check(&self) -> Result<CheckedBoostedTreesParams, EnsembleError> {
         count("n_estimators", self.n_estimators, 1, MAX_TREES)?;
         count("max_leaves", self.max_leaves, 2, MAX_LEAVES)?;
+        let leaves = self.n_estimators.saturating_mul(self.max_leaves);
+        count("n_estimators * max_leaves", leaves, 2, MAX_LEAVES_OF_MODEL)?;
         count("max_depth", self.max_depth, 1, MAX_DEPTH)?;
         count("min_leaf_rows", self.min_leaf_rows, 1, MAX_ROWS)?;
         count("max_bins", self.max_bins, 2, 255)?;

@@ -59,6 +59,9 @@ impl SplitRules {
 /// A split of a node in two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Split {
+    /// How well the two parts fit.
+    pub(crate) fit: f64,
+    /// How much better that is than the whole.
     pub(crate) gain: f64,
     pub(crate) column: usize,
     /// Last bin that goes left.
@@ -108,20 +111,19 @@ struct Best {
 }
 
 impl Search<'_> {
-    /// The best split on a column, if one gains more than `least`.
+    /// The best split on a column, if one gains anything.
     ///
     /// Source: Chen and Guestrin (2016), algorithms 1 and 3, and equation 7 for the gain.
     pub(crate) fn column(
         &self,
         (column, bins): (usize, &ColumnBins),
         sums: &[Sums],
-        least: f64,
     ) -> Option<Split> {
         let whole = self.rules.fit(self.node.values);
         let missing = sums.first().copied().unwrap_or_default();
         let numbers = sums.get(1..bins.len()).unwrap_or_default();
         let mut best = Best {
-            fit: whole + least.max(self.rules.min_gain).max(whole * ROUNDING),
+            fit: whole + self.rules.min_gain.max(whole * ROUNDING),
             bin: 0,
             left: Sums::default(),
             missing_left: false,
@@ -136,6 +138,7 @@ impl Search<'_> {
             best.missing_left = self.scale.rows(best.left) * 2 >= self.node.rows;
         }
         (best.bin > 0).then(|| Split {
+            fit: best.fit,
             gain: best.fit - whole,
             column,
             bin: u8::try_from(best.bin).unwrap_or(u8::MAX),

@@ -13,22 +13,18 @@ pub(crate) struct Node {
     pub(crate) value: f64,
     /// What the split gained.
     pub(crate) gain: f64,
-    /// Sum of hessians of the training rows.
-    pub(crate) cover: f64,
 }
 
 impl Node {
-    pub(crate) const fn leaf(value: f64, cover: f64) -> Self {
-        Self {
-            left: 0,
-            column: 0,
-            threshold: 0.0,
-            missing_left: false,
-            value,
-            gain: 0.0,
-            cover,
-        }
-    }
+    /// A leaf without an answer.
+    pub(crate) const LEAF: Self = Self {
+        left: 0,
+        column: 0,
+        threshold: 0.0,
+        missing_left: false,
+        value: 0.0,
+        gain: 0.0,
+    };
 }
 
 /// A tree; its root is the first node.

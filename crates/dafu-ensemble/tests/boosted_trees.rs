@@ -240,6 +240,9 @@ fn many(rows: usize) -> (Array2<f64>, Vec<bool>) {
 #[test]
 fn any_number_of_threads_gives_the_same_trees() {
     let (rows, frauds) = many(20_000);
+    // Columns that stand twice, or differ in little, gain the same.
+    let rough = rows.mapv(|value| (value * 8.0).floor());
+    let rows = concatenate(Axis(1), &[rows.view(), rough.view(), rows.view()]).unwrap();
     let samples = Samples::new(rows.view(), &frauds).unwrap();
     let params = BoostedTreesParams::default()
         .n_estimators(10)
@@ -302,6 +305,82 @@ fn infinite_values_are_beyond_all_others() {
 }
 
 #[test]
+fn an_infinite_value_goes_with_the_others_where_only_what_is_missing_leaves() {
+    let rows = Array2::from_shape_fn((400, 1), |(row, _)| {
+        if row % 4 == 0 {
+            f64::NAN
+        } else {
+            f64::INFINITY
+        }
+    });
+    let frauds: Vec<bool> = (0..400).map(|row| row % 4 == 0).collect();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let model = BoostedTreesParams::default().fit(&samples).unwrap();
+    assert!(model.log_odds_row(&[f64::NAN]).unwrap() > 3.0);
+    assert!(model.log_odds_row(&[f64::INFINITY]).unwrap() < -3.0);
+}
+
+#[test]
+fn importances_name_the_columns_that_matter() {
+    let (rows, frauds) = many(5_000);
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let importances = BoostedTreesParams::default()
+        .max_leaves(4)
+        .fit(&samples)
+        .unwrap()
+        .importances();
+    assert_eq!(importances.len(), 9);
+    assert!((importances.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    let most = importances[3..].iter().copied().fold(0.0, f64::max);
+    assert!(importances[0] > 10.0 * most && importances[1] > 10.0 * most);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn parameters_are_read_from_a_configuration() {
+    let text =
+        r#"{"n_estimators": 200, "max_depth": 6, "learning_rate": 0.05, "growth": "depth_wise"}"#;
+    let params: BoostedTreesParams = serde_json::from_str(text).unwrap();
+    let expected = BoostedTreesParams::default()
+        .n_estimators(200)
+        .max_depth(6)
+        .learning_rate(0.05);
+    assert_eq!(params, expected.growth(Growth::DepthWise));
+    assert!(serde_json::from_str::<BoostedTreesParams>(r#"{"trees": 3}"#).is_err());
+}
+
+#[test]
+fn parameters_out_of_range_are_named() {
+    let params = BoostedTreesParams::default;
+    for (wrong, name) in [
+        (params().n_estimators(0), "n_estimators"),
+        (params().max_leaves(1), "max_leaves"),
+        (
+            params().n_estimators(100_000).max_leaves(65_536),
+            "n_estimators * max_leaves",
+        ),
+        (params().max_depth(0), "max_depth"),
+        (params().min_leaf_rows(0), "min_leaf_rows"),
+        (params().max_bins(256), "max_bins"),
+        (params().patience(0), "patience"),
+        (params().learning_rate(f64::NAN), "learning_rate"),
+        (params().row_sample(1.1), "row_sample"),
+        (params().column_sample(0.0), "column_sample"),
+        (params().min_leaf_hessian(-1.0), "min_leaf_hessian"),
+        (params().min_gain(f64::INFINITY), "min_gain"),
+        (params().l1(-0.1), "l1"),
+        (params().l2(f64::NAN), "l2"),
+        (params().scale_pos_weight(0.0), "scale_pos_weight"),
+    ] {
+        let message = wrong.check().unwrap_err().to_string();
+        assert!(
+            message.starts_with(&format!("`{name}` must be")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn stops_when_others_are_not_judged_better() {
     let (rows, frauds) = many(3_000);
     let (first, last) = rows.view().split_at(Axis(0), 2_000);
@@ -338,6 +417,14 @@ fn names_what_is_wrong() {
     assert_eq!(negative, EnsembleError::Weight { row: 1, got: -1.0 });
     let weightless = samples.with_weights(&[0.0, 0.0]).unwrap();
     assert_eq!(params.fit(&weightless), Err(EnsembleError::NoRows));
+    let heavy = params.fit(&samples.with_weights(&[f64::MAX, f64::MAX]).unwrap());
+    assert!(matches!(
+        heavy,
+        Err(EnsembleError::NumberOutOfRange {
+            name: "sum of weights",
+            ..
+        })
+    ));
     let wide = params.fit(&samples).unwrap().log_odds_row(&[1.0, 2.0]);
     let (expected, got) = (1, 2);
     assert_eq!(wide, Err(EnsembleError::WrongWidth { expected, got }));
