@@ -3,6 +3,7 @@
 use crate::bin::{BinnedRows, Bins};
 use crate::gradient::{Scale, Sums};
 use crate::grow::{Field, Workshop};
+use crate::learner::{Classifier, Learner, check_shapes};
 use crate::logistic::{LANES, derivatives, each};
 use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS};
 use crate::tree::Tree;
@@ -346,13 +347,7 @@ impl BoostedTrees {
         rows: ArrayView2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), EnsembleError> {
-        self.check_width(rows.ncols())?;
-        if out.len() != rows.nrows() {
-            return Err(EnsembleError::WrongOutputLength {
-                expected: rows.nrows(),
-                got: out.len(),
-            });
-        }
+        check_shapes(self.width, rows, out)?;
         out.fill(self.base);
         if let Some(rows) = rows.as_slice() {
             self.walk.add_rows(rows, self.width, out);
@@ -385,5 +380,25 @@ impl BoostedTrees {
                 got,
             })
         }
+    }
+}
+
+impl Learner for BoostedTreesParams {
+    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
+        Ok(Box::new(self.fit(samples)?))
+    }
+}
+
+impl Classifier for BoostedTrees {
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn log_odds_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), EnsembleError> {
+        Self::log_odds_rows(self, rows, out)
     }
 }

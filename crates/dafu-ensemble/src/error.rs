@@ -85,4 +85,10 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
+    /// The model has no format to be saved in.
+    #[cfg(feature = "serde")]
+    #[error(
+        "this model cannot be saved: it comes from another library, keep it by that library's means"
+    )]
+    NotSaved,
 }

@@ -31,6 +31,7 @@ mod error;
 mod gradient;
 mod grow;
 mod histogram;
+mod learner;
 mod logistic;
 mod params;
 mod samples;
@@ -41,6 +42,7 @@ mod walk;
 
 pub use boosted_trees::BoostedTrees;
 pub use error::EnsembleError;
+pub use learner::{Classifier, Learner};
 pub use params::{
     BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_COLUMNS, MAX_DEPTH, MAX_LEAVES,
     MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,

@@ -1,0 +1,64 @@
+//! What every learner offers, whatever it is inside.
+
+use crate::{EnsembleError, Samples};
+use ndarray::ArrayView2;
+use std::fmt;
+
+/// Parameters that learn a [`Classifier`]: what searches, validations and combinations work with.
+pub trait Learner: fmt::Debug + Send + Sync {
+    /// Learns from rows.
+    ///
+    /// # Errors
+    ///
+    /// When parameters or rows do not allow it; the error names which and where.
+    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError>;
+}
+
+/// A model of two classes.
+pub trait Classifier: fmt::Debug + Send + Sync {
+    /// Columns of the rows it takes.
+    fn width(&self) -> usize;
+
+    /// Writes the log odds of fraud of each row, as the model sees them: finite, higher is more suspicious, calibrated only
+    /// where a model says so.
+    ///
+    /// # Errors
+    ///
+    /// When rows have another width than the training rows, or `out` another length than there are rows.
+    fn log_odds_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), EnsembleError>;
+
+    /// The model as bytes in the envelope of saved models.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::NotSaved`] for a model that has no format.
+    #[cfg(feature = "serde")]
+    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
+        Err(EnsembleError::NotSaved)
+    }
+}
+
+/// Checks the shapes of [`Classifier::log_odds_rows`].
+pub(crate) fn check_shapes(
+    width: usize,
+    rows: ArrayView2<'_, f64>,
+    out: &[f64],
+) -> Result<(), EnsembleError> {
+    if rows.ncols() != width {
+        return Err(EnsembleError::WrongWidth {
+            expected: width,
+            got: rows.ncols(),
+        });
+    }
+    if out.len() != rows.nrows() {
+        return Err(EnsembleError::WrongOutputLength {
+            expected: rows.nrows(),
+            got: out.len(),
+        });
+    }
+    Ok(())
+}
