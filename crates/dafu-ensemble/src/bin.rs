@@ -1,8 +1,11 @@
 //! Values of columns cut into bins.
 //!
 //! Bin 0 holds what is missing. A number is in the first bin whose upper edge it does not exceed, so that a split
-//! between two bins is the same as a comparison with an edge.
+//! between two bins is the same as a comparison with an edge. In a column of categories, each has a bin.
 
+use crate::EnsembleError;
+use crate::params::MAX_CATEGORIES;
+use crate::threads;
 use ndarray::{ArrayView1, ArrayView2};
 use std::cmp::Ordering;
 
@@ -15,9 +18,11 @@ const SAMPLE: usize = 200_000;
 
 /// The bins of one column.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ColumnBins {
+pub(crate) enum ColumnBins {
     /// Upper edges, rising; the last bin has none.
-    edges: Vec<f64>,
+    Numbers(Vec<f64>),
+    /// Codes of the categories, the most common first. Others are together with what is missing.
+    Categories(Vec<u32>),
 }
 
 impl ColumnBins {
@@ -53,17 +58,42 @@ impl ColumnBins {
                 size = left.div_ceil(bins_left.max(1)).max(1);
             }
         }
-        Self { edges }
+        Self::Numbers(edges)
+    }
+
+    /// A bin for each of the most common categories.
+    fn categories(codes: &mut [u32], most: usize) -> Self {
+        codes.sort_unstable();
+        let mut runs: Vec<(u32, usize)> = codes
+            .chunk_by(|one, next| one == next)
+            .filter_map(|run| Some((*run.first()?, run.len())))
+            .collect();
+        runs.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
+        Self::Categories(runs.iter().take(most).map(|(code, _)| *code).collect())
     }
 
     /// Bins, that of the missing values included.
     pub(crate) fn len(&self) -> usize {
-        self.edges.len() + 2
+        match self {
+            Self::Numbers(edges) => edges.len() + 2,
+            Self::Categories(codes) => codes.len() + 1,
+        }
     }
 
     /// Upper edge of a bin, if it has one.
     pub(crate) fn edge(&self, bin: usize) -> Option<f64> {
-        self.edges.get(bin.checked_sub(1)?).copied()
+        match self {
+            Self::Numbers(edges) => edges.get(bin.checked_sub(1)?).copied(),
+            Self::Categories(_) => None,
+        }
+    }
+
+    /// Category of a bin.
+    pub(crate) fn code(&self, bin: usize) -> Option<u32> {
+        match self {
+            Self::Numbers(_) => None,
+            Self::Categories(codes) => codes.get(bin.checked_sub(1)?).copied(),
+        }
     }
 }
 
@@ -85,9 +115,9 @@ fn between(below: f64, above: f64) -> f64 {
 struct EdgeTable([f64; MOST_BINS]);
 
 impl EdgeTable {
-    fn new(column: &ColumnBins) -> Self {
+    fn new(edges: &[f64]) -> Self {
         let mut table = [f64::INFINITY; MOST_BINS];
-        for (place, edge) in table.iter_mut().zip(&column.edges) {
+        for (place, edge) in table.iter_mut().zip(edges) {
             *place = *edge;
         }
         Self(table)
@@ -116,37 +146,97 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
-    /// Cuts each column by its values in rows spread evenly over all of them.
-    pub(crate) fn cut(rows: ArrayView2<'_, f64>, most: usize) -> Self {
+    /// Cuts each column by its values in rows spread evenly over all of them; columns of categories, by all rows.
+    pub(crate) fn cut(
+        rows: ArrayView2<'_, f64>,
+        most: usize,
+        categorical: &[usize],
+    ) -> Result<Self, EnsembleError> {
         let step = rows.nrows().div_ceil(SAMPLE).max(1);
-        let cut = |column: ArrayView1<'_, f64>| {
+        let cut = |(number, column): (usize, ArrayView1<'_, f64>)| {
+            if categorical.contains(&number) {
+                let mut codes = codes_of(number, column)?;
+                return Ok(ColumnBins::categories(&mut codes, most));
+            }
             let known = column.iter().step_by(step).copied();
             let mut values: Vec<f64> = known.filter(|value| !value.is_nan()).collect();
-            ColumnBins::cut(&mut values, most)
+            Ok(ColumnBins::cut(&mut values, most))
         };
-        Self {
-            columns: super::threads::map(rows.ncols(), |column| cut(rows.column(column))),
-        }
+        let columns = threads::map(rows.ncols(), |column| cut((column, rows.column(column))));
+        Ok(Self {
+            columns: columns.into_iter().collect::<Result<_, _>>()?,
+        })
     }
 
     /// The bins of rows.
     pub(crate) fn of(&self, rows: ArrayView2<'_, f64>) -> BinnedRows {
-        let groups = super::threads::map(self.columns.len().div_ceil(LANES), |group| {
+        let groups = threads::map(self.columns.len().div_ceil(LANES), |group| {
             let mut words = vec![[0; LANES]; rows.nrows()];
             for lane in 0..LANES {
                 let column = group * LANES + lane;
                 let Some(bins) = self.columns.get(column) else {
                     break;
                 };
-                let table = EdgeTable::new(bins);
-                for (word, value) in words.iter_mut().zip(rows.column(column)) {
-                    word[lane] = table.bin(*value);
+                let both = words.iter_mut().zip(rows.column(column));
+                match bins {
+                    ColumnBins::Numbers(edges) => {
+                        let table = EdgeTable::new(edges);
+                        for (word, value) in both {
+                            word[lane] = table.bin(*value);
+                        }
+                    }
+                    ColumnBins::Categories(codes) => {
+                        let bin_of = bins_by_code(codes);
+                        for (word, value) in both {
+                            let code = category(*value).unwrap_or_default();
+                            let bin = code.and_then(|code| bin_of.get(code as usize));
+                            word[lane] = bin.copied().unwrap_or_default();
+                        }
+                    }
                 }
             }
             words
         });
         BinnedRows { groups }
     }
+}
+
+/// The category of a value: none for a missing one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole numbers within the interval"
+)]
+fn category(value: f64) -> Result<Option<u32>, ()> {
+    if value.is_nan() {
+        Ok(None)
+    } else if value.fract() == 0.0 && value >= 0.0 && value < f64::from(MAX_CATEGORIES) {
+        Ok(Some(value as u32))
+    } else {
+        Err(())
+    }
+}
+
+fn codes_of(number: usize, column: ArrayView1<'_, f64>) -> Result<Vec<u32>, EnsembleError> {
+    let mut codes = Vec::new();
+    for (row, value) in column.iter().enumerate() {
+        let code = category(*value).map_err(|()| EnsembleError::Category {
+            row,
+            column: number,
+            got: *value,
+        })?;
+        codes.extend(code);
+    }
+    Ok(codes)
+}
+
+fn bins_by_code(codes: &[u32]) -> Vec<u8> {
+    let most = codes.iter().copied().max().unwrap_or_default();
+    let mut bins = vec![0; most as usize + 1];
+    for (code, bin) in codes.iter().zip(1..=u8::MAX) {
+        bins[*code as usize] = bin;
+    }
+    bins
 }
 
 /// Rows as bins. Columns lie in groups of [`LANES`]; in a group, rows follow each other.

@@ -1,23 +1,24 @@
 //! Boosted trees: fit and answers.
 
 use crate::bin::{BinnedRows, Bins};
+use crate::constraint::{Constraints, check_column};
 use crate::gradient::{Scale, Sums};
 use crate::grow::{Field, Workshop};
 use crate::learner::{Classifier, Learner, check_shapes};
-use crate::logistic::{LANES, derivatives, each};
-use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS};
-use crate::tree::Tree;
+use crate::logistic::{LANES, derivatives, each, focal_derivatives};
+use crate::params::{
+    BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS, MAX_TREES, count,
+};
+use crate::tree::{Tree, importances};
 use crate::walk::Walk;
 use crate::{EnsembleError, Samples};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 
 /// What random streams are for.
 const ROWS: u64 = 1;
 const COLUMNS: u64 = 2;
-/// Rows that are brought together at a time, where they do not lie row after row.
-const BLOCK: usize = 256;
 
 /// Trees whose answers add up to the log odds of fraud.
 ///
@@ -60,6 +61,21 @@ impl BoostedTreesParams {
     ) -> Result<BoostedTrees, EnsembleError> {
         self.check()?.fit_validated(samples, validation)
     }
+
+    /// Goes on from a model: adds `n_estimators` trees to it, or as many as validation rows ask for. On the rows it was
+    /// learned from, with the same parameters, this is the model that as many trees at once would have been.
+    ///
+    /// # Errors
+    ///
+    /// As [`BoostedTreesParams::fit_validated`], and when the rows have another width than the model.
+    pub fn fit_more(
+        &self,
+        start: &BoostedTrees,
+        samples: &Samples<'_>,
+        validation: Option<&Samples<'_>>,
+    ) -> Result<BoostedTrees, EnsembleError> {
+        self.check()?.fit_more(start, samples, validation)
+    }
 }
 
 impl CheckedBoostedTreesParams {
@@ -69,12 +85,7 @@ impl CheckedBoostedTreesParams {
     ///
     /// When the sum of weights is out of range, or there are no rows, no columns, or rows of one class only.
     pub fn fit(&self, samples: &Samples<'_>) -> Result<BoostedTrees, EnsembleError> {
-        let mut boosting = Boosting::new(&self.0, samples)?;
-        for number in 0..self.0.n_estimators {
-            let tree = boosting.tree(number);
-            boosting.model.trees.push(tree);
-        }
-        Ok(boosting.model.finish())
+        self.boost(Boosting::new(&self.0, samples)?, None)
     }
 
     /// As [`BoostedTreesParams::fit_validated`].
@@ -87,12 +98,53 @@ impl CheckedBoostedTreesParams {
         samples: &Samples<'_>,
         validation: &Samples<'_>,
     ) -> Result<BoostedTrees, EnsembleError> {
+        self.boost(Boosting::new(&self.0, samples)?, Some(validation))
+    }
+
+    /// As [`BoostedTreesParams::fit_more`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CheckedBoostedTreesParams::fit_validated`], and when the rows have another width than the model.
+    pub fn fit_more(
+        &self,
+        start: &BoostedTrees,
+        samples: &Samples<'_>,
+        validation: Option<&Samples<'_>>,
+    ) -> Result<BoostedTrees, EnsembleError> {
+        let trees = start.trees.len() + self.0.n_estimators;
+        count("trees of both models", trees, 1, MAX_TREES)?;
+        start.check_width(samples.rows().ncols())?;
         let mut boosting = Boosting::new(&self.0, samples)?;
+        let rows = samples.rows().nrows();
+        start.log_odds_rows(samples.rows(), &mut boosting.scores[..rows])?;
+        boosting.model = start.clone();
+        self.boost(boosting, validation)
+    }
+
+    fn boost(
+        &self,
+        mut boosting: Boosting<'_, '_>,
+        validation: Option<&Samples<'_>>,
+    ) -> Result<BoostedTrees, EnsembleError> {
+        let first = boosting.model.trees.len();
+        let last = first + self.0.n_estimators;
+        let Some(validation) = validation else {
+            for number in first..last {
+                let tree = boosting.tree(number);
+                boosting.model.trees.push(tree);
+            }
+            return Ok(boosting.model.finish());
+        };
         let rows = validation.rows();
         boosting.model.check_width(rows.ncols())?;
-        let mut scores = vec![boosting.model.base; rows.nrows()];
-        let (mut best, mut best_trees) = (f64::NEG_INFINITY, 0);
-        for number in 0..self.0.n_estimators {
+        let mut scores = vec![0.0; rows.nrows()];
+        boosting.model.log_odds_rows(rows, &mut scores)?;
+        let (mut best, mut best_trees) = (f64::NEG_INFINITY, first);
+        if first > 0 {
+            best = average_precision(&scores, validation)?;
+        }
+        for number in first..last {
             let tree = boosting.tree(number);
             for (score, row) in scores.iter_mut().zip(rows.rows()) {
                 *score += tree.answer(|column| row[column]);
@@ -118,14 +170,18 @@ fn average_precision(scores: &[f64], validation: &Samples<'_>) -> Result<f64, En
 }
 
 /// A model while it learns.
-struct Boosting<'p> {
+struct Boosting<'p, 'r> {
     params: &'p BoostedTreesParams,
+    rows: ArrayView2<'r, f64>,
     /// Rows to learn from, those of weight 0 left out.
     active: Vec<u32>,
+    /// Those of them that the last tree was not grown on.
+    left_out: Vec<u32>,
     /// 1 for frauds, else 0. Here and below: filled up to full lanes with rows of weight 0.
     targets: Vec<f64>,
     /// Weights of the loss.
     weights: Vec<f64>,
+    constraints: Constraints,
     bins: Bins,
     binned: BinnedRows,
     /// Log odds so far.
@@ -138,20 +194,10 @@ struct Boosting<'p> {
     model: BoostedTrees,
 }
 
-impl<'p> Boosting<'p> {
-    fn new(params: &'p BoostedTreesParams, samples: &Samples<'_>) -> Result<Self, EnsembleError> {
+impl<'p, 'r> Boosting<'p, 'r> {
+    fn new(params: &'p BoostedTreesParams, samples: &Samples<'r>) -> Result<Self, EnsembleError> {
         let rows = samples.rows();
-        for (what, max, got) in [
-            ("rows", MAX_ROWS, rows.nrows()),
-            ("columns", MAX_COLUMNS, rows.ncols()),
-        ] {
-            if got > max {
-                return Err(EnsembleError::TooMany { what, max, got });
-            }
-        }
-        if rows.ncols() == 0 {
-            return Err(EnsembleError::NoColumns);
-        }
+        samples.check_size(MAX_ROWS, MAX_COLUMNS)?;
         let frauds = samples.frauds();
         let mut weights: Vec<f64> = (0..rows.nrows())
             .map(|row| {
@@ -163,28 +209,13 @@ impl<'p> Boosting<'p> {
                 samples.weight(row) * factor
             })
             .collect();
-        let sum_of = |class: bool| -> f64 {
-            let both = frauds.iter().zip(&weights);
-            both.filter(|(fraud, _)| **fraud == class)
-                .map(|(_, weight)| weight)
-                .sum()
-        };
-        let base = match (sum_of(true), sum_of(false)) {
-            (fraud, honest) if !(fraud + honest).is_finite() => {
-                return Err(EnsembleError::NumberOutOfRange {
-                    name: "sum of weights",
-                    expected: "finite",
-                    got: fraud + honest,
-                });
-            }
-            (fraud, honest) if fraud > 0.0 && honest > 0.0 => (fraud / honest).ln(),
-            (fraud, _) if fraud > 0.0 => return Err(EnsembleError::SingleClass { class: "fraud" }),
-            (_, honest) if honest > 0.0 => {
-                return Err(EnsembleError::SingleClass { class: "honest" });
-            }
-            _ => return Err(EnsembleError::NoRows),
-        };
-        let bins = Bins::cut(rows, params.max_bins);
+        let [honest, fraud] = samples.class_weights(params.scale_pos_weight)?;
+        let base = (fraud / honest).ln();
+        for column in &params.categorical {
+            check_column("categorical", *column, rows.ncols())?;
+        }
+        let constraints = Constraints::new(params, rows.ncols())?;
+        let bins = Bins::cut(rows, params.max_bins, &params.categorical)?;
         let binned = bins.of(rows);
         let active = weights.iter().zip(0..);
         let active = active.filter(|(weight, _)| **weight > 0.0);
@@ -196,9 +227,12 @@ impl<'p> Boosting<'p> {
         targets.resize(full, 0.0);
         Ok(Self {
             params,
+            rows,
             active,
+            left_out: Vec::new(),
             targets,
             weights,
+            constraints,
             binned,
             bins,
             scores: vec![base; full],
@@ -224,6 +258,7 @@ impl<'p> Boosting<'p> {
             bins: &self.bins,
             binned: &self.binned,
             params: self.params,
+            constraints: &self.constraints,
         };
         let grown = field.grow((&self.gradients, &scale), &columns, &mut self.shop);
         for (rows, answer) in grown.leaves {
@@ -231,11 +266,16 @@ impl<'p> Boosting<'p> {
                 self.scores[*row as usize] += answer;
             }
         }
+        for row in &self.left_out {
+            let row = *row as usize;
+            self.scores[row] += grown.tree.answer(|column| self.rows[[row, column]]);
+        }
         grown.tree
     }
 
     /// The gradients of the loss at the scores so far.
     fn find_gradients(&mut self) -> Scale {
+        let gamma = self.params.focal_gamma;
         let (mut gradients, mut hessians) = ([0.0; LANES], [0.0; LANES]);
         // In lanes, so that several rows are computed at once; the sums have a fixed order all the same.
         let rows = self.scores.as_chunks::<LANES>().0.iter();
@@ -244,7 +284,11 @@ impl<'p> Boosting<'p> {
         let out = self.first.as_chunks_mut::<LANES>().0.iter_mut();
         let out = out.zip(self.second.as_chunks_mut::<LANES>().0);
         for (((scores, targets), weights), (first, second)) in rows.zip(out) {
-            let (gradient, hessian) = derivatives(*scores, *targets);
+            let (gradient, hessian) = if gamma > 0.0 {
+                focal_derivatives(*scores, *targets, gamma)
+            } else {
+                derivatives(*scores, *targets)
+            };
             *first = each(gradient, *weights, |gradient, weight| gradient * weight);
             *second = each(hessian, *weights, |hessian, weight| hessian * weight);
             gradients = each(gradients, *first, |sum, gradient| sum + gradient.abs());
@@ -267,8 +311,14 @@ impl<'p> Boosting<'p> {
             return;
         }
         let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
-        let drawn = self.active.iter().filter(|_| stream.unit() < rate);
-        self.shop.rows.extend(drawn);
+        self.left_out.clear();
+        for row in &self.active {
+            if stream.unit() < rate {
+                self.shop.rows.push(*row);
+            } else {
+                self.left_out.push(*row);
+            }
+        }
     }
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {
@@ -312,17 +362,7 @@ impl BoostedTrees {
 
     /// How much the splits on each column gained, as a share of all gains; zeros where nothing was split.
     pub fn importances(&self) -> Vec<f64> {
-        let mut gains = vec![0.0; self.width];
-        for node in self.trees.iter().flat_map(|tree| &tree.nodes) {
-            gains[node.column as usize] += node.gain;
-        }
-        let all: f64 = gains.iter().sum();
-        if all > 0.0 {
-            for gain in &mut gains {
-                *gain /= all;
-            }
-        }
-        gains
+        importances(&self.trees, self.width)
     }
 
     /// Log odds of fraud of a row.
@@ -349,19 +389,7 @@ impl BoostedTrees {
     ) -> Result<(), EnsembleError> {
         check_shapes(self.width, rows, out)?;
         out.fill(self.base);
-        if let Some(rows) = rows.as_slice() {
-            self.walk.add_rows(rows, self.width, out);
-            return Ok(());
-        }
-        let mut block = Vec::with_capacity(BLOCK * self.width);
-        for (rows, out) in rows
-            .axis_chunks_iter(Axis(0), BLOCK)
-            .zip(out.chunks_mut(BLOCK))
-        {
-            block.clear();
-            block.extend(rows.iter());
-            self.walk.add_rows(&block, self.width, out);
-        }
+        self.walk.add_view(rows, out);
         Ok(())
     }
 

@@ -66,6 +66,37 @@ pub enum EnsembleError {
         /// The weight.
         got: f64,
     },
+    /// A parameter names a column that the training rows do not have.
+    #[error("`{name}` names column {column}, but the rows have {width} columns, counted from 0")]
+    NoSuchColumn {
+        /// Name of the parameter.
+        name: &'static str,
+        /// The column named.
+        column: usize,
+        /// Columns of the rows.
+        width: usize,
+    },
+    /// A column of categories cannot be monotone.
+    #[error(
+        "column {column} is categorical and has no order: take it out of `monotone` or of `categorical`"
+    )]
+    MonotoneCategories {
+        /// The column.
+        column: usize,
+    },
+    /// A value in a column of categories is no code of one.
+    #[error(
+        "row {row}, column {column}: a category must be a whole number from 0 to {}, or missing (NaN), got {got}",
+        crate::MAX_CATEGORIES - 1
+    )]
+    Category {
+        /// Row, from 0.
+        row: usize,
+        /// Column, from 0.
+        column: usize,
+        /// The value.
+        got: f64,
+    },
     /// Rows have another number of columns than the training data.
     #[error("rows must have {expected} columns as in training, got {got}")]
     WrongWidth {

@@ -19,6 +19,16 @@ impl Sums {
         self.hessian_rows = self.hessian_rows.wrapping_add(other.hessian_rows);
     }
 
+    /// A row that counts several times, but is one row.
+    #[inline]
+    pub(crate) const fn times(self, count: u32) -> Self {
+        let count = count as i64;
+        Self {
+            gradient: self.gradient * count,
+            hessian_rows: (self.hessian_rows - 1) * count + 1,
+        }
+    }
+
     #[inline]
     pub(crate) const fn less(self, other: Self) -> Self {
         Self {

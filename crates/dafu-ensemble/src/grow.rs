@@ -1,13 +1,20 @@
 //! Growth of one tree.
 
-use crate::bin::{BinnedRows, Bins, LANES, MOST_BINS};
+use crate::bin::{BinnedRows, Bins};
+use crate::constraint::{Bounds, Constraints};
 use crate::gradient::{Scale, Sums};
 use crate::histogram::Histogram;
 use crate::params::{BoostedTreesParams, Growth};
-use crate::split::{NodeSums, Search, Split, SplitRules};
+use crate::partition::partition;
+use crate::split::{Candidate, NodeSums, Search, Split, SplitRules};
 use crate::threads;
 use crate::tree::{Node, Tree};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::ops::Range;
+
+/// What histograms of open leaves may take; those of further leaves are summed anew when they are split.
+const HISTOGRAM_BYTES: usize = 1 << 30;
 
 /// What all trees of a model are grown from.
 #[derive(Debug)]
@@ -15,6 +22,7 @@ pub(crate) struct Field<'a> {
     pub(crate) bins: &'a Bins,
     pub(crate) binned: &'a BinnedRows,
     pub(crate) params: &'a BoostedTreesParams,
+    pub(crate) constraints: &'a Constraints,
 }
 
 /// A leaf that may be split.
@@ -24,8 +32,38 @@ struct Leaf {
     rows: Range<usize>,
     sums: NodeSums,
     depth: usize,
+    bounds: Bounds,
+    /// Columns on the way here, where interactions are limited.
+    used: Vec<usize>,
     histogram: Option<Histogram>,
     split: Option<Split>,
+}
+
+/// A leaf with a split, in the order in which leaves are split.
+#[derive(Debug, PartialEq)]
+struct Open {
+    gain: f64,
+    depth: Reverse<usize>,
+    /// Of equal ones, the older node.
+    node: Reverse<usize>,
+    /// Place among the leaves.
+    at: usize,
+}
+
+impl Eq for Open {}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let gain = self.gain.total_cmp(&other.gain);
+        gain.then(self.depth.cmp(&other.depth))
+            .then(self.node.cmp(&other.node))
+    }
 }
 
 /// Room that is used again for every tree.
@@ -57,6 +95,9 @@ struct Grower<'a> {
     shop: &'a mut Workshop,
     tree: Tree,
     leaves: Vec<Leaf>,
+    open: BinaryHeap<Open>,
+    /// Histograms that may still be kept.
+    room: usize,
 }
 
 impl Field<'_> {
@@ -67,6 +108,7 @@ impl Field<'_> {
         columns: &[usize],
         shop: &mut Workshop,
     ) -> Grown {
+        let bytes = Histogram::bytes(self.bins.columns.len());
         let mut grower = Grower {
             field: self,
             rules: SplitRules::new(self.params),
@@ -76,13 +118,15 @@ impl Field<'_> {
             shop,
             tree: Tree::default(),
             leaves: Vec::new(),
+            open: BinaryHeap::new(),
+            room: HISTOGRAM_BYTES / bytes,
         };
         grower.plant();
         while grower.leaves.len() < self.params.max_leaves {
-            let Some(next) = grower.next() else {
+            let Some(next) = grower.open.pop() else {
                 break;
             };
-            grower.split(next);
+            grower.split(next.at);
         }
         grower.finish()
     }
@@ -106,40 +150,45 @@ impl Grower<'_> {
                 all.add(self.gradients[*row as usize]);
             }
         }
-        let sums = NodeSums::new(all, self.scale);
         self.tree.nodes.push(Node::LEAF);
-        let split = histogram
-            .as_ref()
-            .and_then(|histogram| self.search(&sums, histogram));
-        self.leaves.push(Leaf {
+        let mut root = Leaf {
             node: 0,
             rows,
-            sums,
+            sums: NodeSums::new(all, self.scale),
             depth: 0,
-            histogram,
-            split,
+            bounds: Bounds::OPEN,
+            used: Vec::new(),
+            histogram: None,
+            split: None,
+        };
+        if let Some(histogram) = histogram {
+            self.search(&mut root, histogram);
+        }
+        self.leaves.push(root);
+        self.open(0);
+    }
+
+    /// Notes that a leaf can be split, if it can.
+    fn open(&mut self, at: usize) {
+        let leaf = &self.leaves[at];
+        let Some(split) = &leaf.split else {
+            return;
+        };
+        let (gain, depth) = match self.field.params.growth {
+            Growth::LeafWise => (split.gain, 0),
+            Growth::DepthWise => (0.0, leaf.depth),
+        };
+        self.open.push(Open {
+            gain,
+            depth: Reverse(depth),
+            node: Reverse(leaf.node),
+            at,
         });
     }
 
     fn may_split(&self, leaf: &Leaf) -> bool {
         leaf.depth < self.field.params.max_depth
             && u64::from(leaf.sums.rows) >= 2 * u64::from(self.rules.min_rows)
-    }
-
-    /// The leaf to split next.
-    fn next(&self) -> Option<usize> {
-        let open = self.leaves.iter().enumerate().filter_map(|(at, leaf)| {
-            let split = leaf.split.as_ref()?;
-            Some((at, leaf, split.gain))
-        });
-        let found = match self.field.params.growth {
-            // Of equal gains, the older node.
-            Growth::LeafWise => {
-                open.max_by(|one, two| one.2.total_cmp(&two.2).then(two.1.node.cmp(&one.1.node)))
-            }
-            Growth::DepthWise => open.min_by_key(|(_, leaf, _)| (leaf.depth, leaf.node)),
-        };
-        found.map(|(at, ..)| at)
     }
 
     fn histogram(&mut self, rows: &Range<usize>) -> Histogram {
@@ -161,20 +210,35 @@ impl Grower<'_> {
         histogram
     }
 
-    fn search(&self, node: &NodeSums, histogram: &Histogram) -> Option<Split> {
-        let search = Search {
-            rules: &self.rules,
-            scale: self.scale,
-            node: *node,
+    /// Looks for the best split of a leaf, and keeps its histogram where there is one and room.
+    fn search(&mut self, leaf: &mut Leaf, histogram: Histogram) {
+        let search = Search::new(&self.rules, self.scale, leaf.sums, leaf.bounds);
+        let constraints = self.field.constraints;
+        let allowed;
+        let columns = if constraints.limits_interactions() {
+            allowed = constraints.allowed(self.columns, &leaf.used);
+            &allowed
+        } else {
+            self.columns
         };
-        let bins = &self.field.bins.columns;
         // Each column by itself, so that it does not matter which others were looked at before.
-        let found = threads::map(self.columns.len(), |at| {
-            let column = self.columns[at];
-            search.column((column, &bins[column]), histogram.column(column))
+        let found = threads::map(columns.len(), |at| {
+            let column = columns[at];
+            let candidate = Candidate {
+                column,
+                bins: &self.field.bins.columns[column],
+                monotone: constraints.monotone(column),
+            };
+            search.column(candidate, histogram.column(column))
         });
         let better = |best: Split, split: Split| if split.fit > best.fit { split } else { best };
-        found.into_iter().flatten().reduce(better)
+        leaf.split = found.into_iter().flatten().reduce(better);
+        if leaf.split.is_some() && self.room > 0 {
+            self.room -= 1;
+            leaf.histogram = Some(histogram);
+        } else {
+            self.shop.spare.push(histogram);
+        }
     }
 
     /// Splits a leaf; its place is taken by its left child.
@@ -183,36 +247,52 @@ impl Grower<'_> {
         let (Some(split), histogram) = (leaf.split.take(), leaf.histogram.take()) else {
             return;
         };
+        self.room += usize::from(histogram.is_some());
         let (rows, depth, node, sums) = (leaf.rows.clone(), leaf.depth + 1, leaf.node, leaf.sums);
-        let middle = self.partition(&rows, &split);
-        let first = self.tree.nodes.len();
-        let child = |node, rows, sums| Leaf {
-            node,
-            rows,
-            sums: NodeSums::new(sums, self.scale),
+        let bounds = leaf.bounds;
+        let mut used = std::mem::take(&mut leaf.used);
+        if self.field.constraints.limits_interactions() {
+            used.push(split.column);
+        }
+        let part = &mut self.shop.rows[rows.clone()];
+        let lefts = partition(part, &mut self.shop.right, self.field.binned, &split);
+        let middle = rows.start + lefts;
+        let first = self.tree.split(node, &split, self.field.bins);
+        let [of_left, of_right] =
+            [split.left, sums.sums.less(split.left)].map(|sums| NodeSums::new(sums, self.scale));
+        let answers =
+            [&of_left, &of_right].map(|sums| bounds.clamp(self.rules.answer(sums.values)));
+        let monotone = self.field.constraints.monotone(split.column);
+        let (bounds_left, bounds_right) = bounds.of_children(monotone, answers.into());
+        let mut left = Leaf {
+            node: first,
+            rows: rows.start..middle,
+            sums: of_left,
             depth,
+            bounds: bounds_left,
+            used: used.clone(),
             histogram: None,
             split: None,
         };
-        let mut left = child(first, rows.start..middle, split.left);
-        let mut right = child(first + 1, middle..rows.end, sums.sums.less(split.left));
-        self.tree.nodes.extend([Node::LEAF; 2]);
-        let edge = self.field.bins.columns[split.column].edge(usize::from(split.bin));
-        let node = &mut self.tree.nodes[node];
-        node.left = u32::try_from(first).unwrap_or_default();
-        node.column = u32::try_from(split.column).unwrap_or_default();
-        node.threshold = edge.unwrap_or(f64::INFINITY);
-        node.missing_left = split.missing_left;
-        node.gain = split.gain;
-        if let Some(histogram) = histogram {
-            self.look(&mut left, &mut right, histogram);
-        }
+        let mut right = Leaf {
+            node: first + 1,
+            rows: middle..rows.end,
+            sums: of_right,
+            depth,
+            bounds: bounds_right,
+            used,
+            histogram: None,
+            split: None,
+        };
+        self.look(&mut left, &mut right, histogram);
         self.leaves[at] = left;
         self.leaves.push(right);
+        self.open(at);
+        self.open(self.leaves.len() - 1);
     }
 
-    /// Looks for the splits of two children.
-    fn look(&mut self, left: &mut Leaf, right: &mut Leaf, mut histogram: Histogram) {
+    /// Looks for the splits of two children, by the histogram of the node above where it was kept.
+    fn look(&mut self, left: &mut Leaf, right: &mut Leaf, above: Option<Histogram>) {
         let (small, large) = if left.rows.len() <= right.rows.len() {
             (left, right)
         } else {
@@ -221,50 +301,30 @@ impl Grower<'_> {
         let full = self.leaves.len() + 1 >= self.field.params.max_leaves;
         let (one, two) = (self.may_split(small), self.may_split(large));
         if full || !(one || two) {
-            self.shop.spare.push(histogram);
+            self.shop.spare.extend(above);
             return;
         }
+        let Some(mut of_large) = above else {
+            for leaf in [small, large] {
+                if self.may_split(leaf) {
+                    let histogram = self.histogram(&leaf.rows);
+                    self.search(leaf, histogram);
+                }
+            }
+            return;
+        };
         let of_small = self.histogram(&small.rows);
         if two {
-            histogram.subtract(self.field.bins, self.columns, &of_small);
-            large.split = self.search(&large.sums, &histogram);
+            of_large.subtract(self.field.bins, self.columns, &of_small);
+            self.search(large, of_large);
+        } else {
+            self.shop.spare.push(of_large);
         }
         if one {
-            small.split = self.search(&small.sums, &of_small);
+            self.search(small, of_small);
+        } else {
+            self.shop.spare.push(of_small);
         }
-        for (leaf, histogram) in [(small, of_small), (large, histogram)] {
-            if leaf.split.is_some() {
-                leaf.histogram = Some(histogram);
-            } else {
-                self.shop.spare.push(histogram);
-            }
-        }
-    }
-
-    /// Puts the rows that go left before the others, each in their order; returns where the others begin.
-    fn partition(&mut self, rows: &Range<usize>, split: &Split) -> usize {
-        let mut goes_left = [false; MOST_BINS];
-        goes_left[0] = split.missing_left;
-        goes_left[1..=usize::from(split.bin)].fill(true);
-        let words = &self.field.binned.groups[split.column / LANES];
-        let lane = split.column % LANES;
-        let Workshop {
-            rows: all, right, ..
-        } = &mut *self.shop;
-        let part = &mut all[rows.clone()];
-        right.resize(right.len().max(part.len()), 0);
-        let (mut lefts, mut rights) = (0, 0);
-        for at in 0..part.len() {
-            let row = part[at];
-            let left = goes_left[usize::from(words[row as usize][lane])];
-            // Both places are written, so that nothing depends on a branch.
-            part[lefts] = row;
-            right[rights] = row;
-            lefts += usize::from(left);
-            rights += usize::from(!left);
-        }
-        part[lefts..].copy_from_slice(&right[..rights]);
-        rows.start + lefts
     }
 
     fn finish(mut self) -> Grown {
@@ -272,10 +332,12 @@ impl Grower<'_> {
         let mut leaves = Vec::with_capacity(self.leaves.len());
         for leaf in self.leaves {
             self.shop.spare.extend(leaf.histogram);
-            let answer = rate * self.rules.answer(leaf.sums.values);
-            self.tree.nodes[leaf.node].value = answer;
+            let answer = rate * leaf.bounds.clamp(self.rules.answer(leaf.sums.values));
+            let node = &mut self.tree.nodes[leaf.node];
+            (node.value, node.cover) = (answer, f64::from(leaf.sums.rows));
             leaves.push((leaf.rows, answer));
         }
+        self.tree.sum_covers();
         Grown {
             tree: self.tree,
             leaves,

@@ -20,6 +20,11 @@ impl Histogram {
         }
     }
 
+    /// What one of so many columns takes.
+    pub(crate) const fn bytes(columns: usize) -> usize {
+        (columns.next_multiple_of(LANES) * size_of::<Lane>()).saturating_add(1)
+    }
+
     #[inline]
     pub(crate) fn column(&self, column: usize) -> &Lane {
         &self.lanes[column]

@@ -27,13 +27,18 @@
 
 mod bin;
 mod boosted_trees;
+mod constraint;
 mod error;
+mod forest_grow;
+mod forest_params;
 mod gradient;
 mod grow;
 mod histogram;
 mod learner;
 mod logistic;
 mod params;
+mod partition;
+mod random_forest;
 mod samples;
 mod split;
 mod threads;
@@ -41,10 +46,15 @@ mod tree;
 mod walk;
 
 pub use boosted_trees::BoostedTrees;
+pub use constraint::Monotone;
 pub use error::EnsembleError;
+pub use forest_params::{
+    Bootstrap, CheckedRandomForestParams, ClassWeight, MaxFeatures, RandomForestParams, SplitPlaces,
+};
 pub use learner::{Classifier, Learner};
 pub use params::{
-    BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_COLUMNS, MAX_DEPTH, MAX_LEAVES,
-    MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,
+    BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_CATEGORIES, MAX_COLUMNS, MAX_DEPTH,
+    MAX_LEAVES, MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,
 };
+pub use random_forest::{OutOfBag, RandomForest};
 pub use samples::Samples;

@@ -64,6 +64,49 @@ impl<'a> Samples<'a> {
     pub const fn weights(&self) -> Option<&'a [f64]> {
         self.weights
     }
+
+    pub(crate) fn check_size(
+        &self,
+        most_rows: usize,
+        most_columns: usize,
+    ) -> Result<(), EnsembleError> {
+        for (what, max, got) in [
+            ("rows", most_rows, self.rows.nrows()),
+            ("columns", most_columns, self.rows.ncols()),
+        ] {
+            if got > max {
+                return Err(EnsembleError::TooMany { what, max, got });
+            }
+        }
+        if self.rows.ncols() == 0 {
+            return Err(EnsembleError::NoColumns);
+        }
+        Ok(())
+    }
+
+    /// Sums of the weights of honest rows, and of frauds times a factor: an error where one is 0 or too large.
+    pub(crate) fn class_weights(&self, fraud_factor: f64) -> Result<[f64; 2], EnsembleError> {
+        let sum_of = |class: bool| -> f64 {
+            let rows = self.frauds.iter().enumerate();
+            rows.filter(|(_, fraud)| **fraud == class)
+                .map(|(row, _)| self.weight(row))
+                .sum()
+        };
+        let (honest, fraud) = (sum_of(false), sum_of(true) * fraud_factor);
+        if !(fraud + honest).is_finite() {
+            return Err(EnsembleError::NumberOutOfRange {
+                name: "sum of weights",
+                expected: "finite",
+                got: fraud + honest,
+            });
+        }
+        match (fraud > 0.0, honest > 0.0) {
+            (true, true) => Ok([honest, fraud]),
+            (true, false) => Err(EnsembleError::SingleClass { class: "fraud" }),
+            (false, true) => Err(EnsembleError::SingleClass { class: "honest" }),
+            (false, false) => Err(EnsembleError::NoRows),
+        }
+    }
 }
 
 fn check_length(what: &'static str, expected: usize, got: usize) -> Result<(), EnsembleError> {

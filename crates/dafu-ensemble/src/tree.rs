@@ -8,11 +8,15 @@ pub(crate) struct Node {
     pub(crate) column: u32,
     /// Numbers up to this go left.
     pub(crate) threshold: f64,
+    /// For a split by categories 1 + the place of those that go left in [`Tree::sets`], else 0.
+    pub(crate) set: u32,
     pub(crate) missing_left: bool,
     /// Answer of a leaf.
     pub(crate) value: f64,
     /// What the split gained.
     pub(crate) gain: f64,
+    /// How much of the training rows came here.
+    pub(crate) cover: f64,
 }
 
 impl Node {
@@ -21,19 +25,87 @@ impl Node {
         left: 0,
         column: 0,
         threshold: 0.0,
+        set: 0,
         missing_left: false,
         value: 0.0,
         gain: 0.0,
+        cover: 0.0,
     };
+
+    pub(crate) const fn is_leaf(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// Categories, a bit each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct CategorySet {
+    pub(crate) words: Vec<u64>,
+}
+
+impl CategorySet {
+    pub(crate) fn insert(&mut self, code: u32) {
+        let word = code as usize / 64;
+        self.words.resize(self.words.len().max(word + 1), 0);
+        self.words[word] |= 1 << (code % 64);
+    }
+}
+
+/// Whether a value is one of the categories. A number that is not whole counts as the whole one below.
+#[inline]
+pub(crate) fn contains(words: &[u64], value: f64) -> bool {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "NaN is made 0, and what is too large is in no word"
+    )]
+    let code = value as u64;
+    let word = usize::try_from(code / 64).unwrap_or(usize::MAX);
+    value >= 0.0
+        && words
+            .get(word)
+            .is_some_and(|word| (word >> (code % 64)) & 1 == 1)
 }
 
 /// A tree; its root is the first node.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
+    pub(crate) sets: Vec<CategorySet>,
 }
 
 impl Tree {
+    /// The categories that go left at a node that splits by them.
+    #[inline]
+    pub(crate) fn set(&self, node: &Node) -> Option<&[u64]> {
+        let place = node.set.checked_sub(1)?;
+        self.sets
+            .get(place as usize)
+            .map(|set| set.words.as_slice())
+    }
+
+    /// Whether a value goes left at a node.
+    #[inline]
+    pub(crate) fn goes_left(&self, node: &Node, value: f64) -> bool {
+        let inside = match self.set(node) {
+            None => value <= node.threshold,
+            Some(words) => contains(words, value),
+        };
+        inside || (value.is_nan() && node.missing_left)
+    }
+
+    /// Gives each node above leaves the cover of those below.
+    pub(crate) fn sum_covers(&mut self) {
+        for at in (0..self.nodes.len()).rev() {
+            let left = self.nodes[at].left as usize;
+            if let [one, two] = self.nodes.get(left..left + 2).unwrap_or_default()
+                && left > 0
+            {
+                self.nodes[at].cover = one.cover + two.cover;
+            }
+        }
+    }
+
     /// Answer for a row.
     #[inline]
     pub(crate) fn answer(&self, row: impl Fn(usize) -> f64) -> f64 {
@@ -42,12 +114,26 @@ impl Tree {
             let Some(node) = self.nodes.get(at) else {
                 return 0.0;
             };
-            if node.left == 0 {
+            if node.is_leaf() {
                 return node.value;
             }
-            let value = row(node.column as usize);
-            let left = value <= node.threshold || (value.is_nan() && node.missing_left);
+            let left = self.goes_left(node, row(node.column as usize));
             at = node.left as usize + usize::from(!left);
         }
     }
+}
+
+/// How much the splits on each column gained, as a share of all gains; zeros where nothing was split.
+pub(crate) fn importances(trees: &[Tree], width: usize) -> Vec<f64> {
+    let mut gains = vec![0.0; width];
+    for node in trees.iter().flat_map(|tree| &tree.nodes) {
+        gains[node.column as usize] += node.gain;
+    }
+    let all: f64 = gains.iter().sum();
+    if all > 0.0 {
+        for gain in &mut gains {
+            *gain /= all;
+        }
+    }
+    gains
 }

@@ -3,18 +3,28 @@
 //! A single way waits for each node before it knows the next. Of eight rows in one tree, or of one row in eight trees, the
 //! waits fall together, and no step depends on a branch.
 
-use crate::tree::Tree;
+use crate::threads;
+use crate::tree::{Tree, contains};
+use ndarray::{ArrayView2, Axis};
 
 /// Ways side by side.
 const SIDE: usize = 8;
 /// Steps between two looks whether all ways have come to leaves.
 const ASK: u32 = 2;
+/// Rows that a thread takes at a time.
+const CHUNK: usize = 4096;
+/// Rows that are brought together at a time, where they do not lie row after row.
+const BLOCK: usize = 256;
 /// In [`Step::column`]: what is missing goes left.
 const MISSING_LEFT: u32 = 1 << 31;
+/// In [`Step::column`]: categories are split.
+const CATEGORIES: u32 = 1 << 30;
+const COLUMN: u32 = CATEGORIES - 1;
 
 /// A node. A leaf leads to itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Step {
+    /// For categories the place of their words, in the bits: the first in the upper half, their number in the lower one.
     threshold: f64,
     column: u32,
     left: u32,
@@ -35,6 +45,8 @@ pub(crate) struct Walk {
     /// Answers of the leaves, in the places of the steps.
     answers: Vec<f64>,
     roots: Vec<Root>,
+    /// The categories that go left, of all steps.
+    words: Vec<u64>,
 }
 
 impl Walk {
@@ -58,9 +70,17 @@ impl Walk {
                     let left = node.left as usize;
                     depths[left..=left + 1].fill(depth + 1);
                     let missing = if node.missing_left { MISSING_LEFT } else { 0 };
+                    let (threshold, categories) = match tree.set(node) {
+                        None => (node.threshold, 0),
+                        Some(set) => {
+                            let place = (walk.words.len() as u64) << 32 | set.len() as u64;
+                            walk.words.extend(set);
+                            (f64::from_bits(place), CATEGORIES)
+                        }
+                    };
                     Step {
-                        threshold: node.threshold,
-                        column: node.column | missing,
+                        threshold,
+                        column: node.column | missing | categories,
                         left: start + node.left,
                     }
                 };
@@ -78,10 +98,13 @@ impl Walk {
 
     /// The node after one.
     #[inline]
-    fn next<const MISSING: bool>(&self, at: u32, row: &[f64]) -> u32 {
+    fn next<const SPECIAL: bool>(&self, at: u32, row: &[f64]) -> u32 {
         let step = self.steps[at as usize];
-        let value = row[(step.column & !MISSING_LEFT) as usize];
-        let right = if MISSING {
+        let value = row[(step.column & COLUMN) as usize];
+        let right = if SPECIAL {
+            if step.column & CATEGORIES != 0 {
+                return step.left + u32::from(!self.categories_left(step, value));
+            }
             let missing_right = step.column & MISSING_LEFT == 0;
             (value > step.threshold) | (value.is_nan() & missing_right)
         } else {
@@ -90,9 +113,26 @@ impl Walk {
         step.left + u32::from(right)
     }
 
+    /// Whether a value goes left at a split by categories.
+    fn categories_left(&self, step: Step, value: f64) -> bool {
+        let place = step.threshold.to_bits();
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are 32 bits")]
+        let (start, len) = (
+            (place >> 32) as usize,
+            (place & u64::from(u32::MAX)) as usize,
+        );
+        let words = self.words.get(start..start + len).unwrap_or_default();
+        contains(words, value) || (value.is_nan() && step.column & MISSING_LEFT != 0)
+    }
+
+    /// Whether a way through needs more than comparisons.
+    fn special(&self, values: &[f64]) -> bool {
+        !self.words.is_empty() || values.iter().any(|value| value.is_nan())
+    }
+
     /// Walks from nodes down to leaves.
     #[inline]
-    fn descend<'r, const MISSING: bool>(
+    fn descend<'r, const SPECIAL: bool>(
         &self,
         at: &mut [u32; SIDE],
         (least, most): (u32, u32),
@@ -100,7 +140,7 @@ impl Walk {
     ) {
         for _ in 0..least {
             for (side, at) in at.iter_mut().enumerate() {
-                *at = self.next::<MISSING>(*at, row(side));
+                *at = self.next::<SPECIAL>(*at, row(side));
             }
         }
         let mut left = most - least;
@@ -110,7 +150,7 @@ impl Walk {
             let before = *at;
             for _ in 0..steps {
                 for (side, at) in at.iter_mut().enumerate() {
-                    *at = self.next::<MISSING>(*at, row(side));
+                    *at = self.next::<SPECIAL>(*at, row(side));
                 }
             }
             if before == *at {
@@ -122,14 +162,14 @@ impl Walk {
 
     /// Adds the answers for one row.
     pub(crate) fn add_row(&self, row: &[f64], out: &mut f64) {
-        if row.iter().any(|value| value.is_nan()) {
+        if self.special(row) {
             self.add_row_of::<true>(row, out);
         } else {
             self.add_row_of::<false>(row, out);
         }
     }
 
-    fn add_row_of<const MISSING: bool>(&self, row: &[f64], out: &mut f64) {
+    fn add_row_of<const SPECIAL: bool>(&self, row: &[f64], out: &mut f64) {
         let (groups, rest) = self.roots.as_chunks::<SIDE>();
         for roots in groups {
             let mut at = roots.map(|root| root.at);
@@ -137,7 +177,7 @@ impl Walk {
             for root in roots {
                 (least, most) = (least.min(root.least), most.max(root.most));
             }
-            self.descend::<MISSING>(&mut at, (least, most), |_| row);
+            self.descend::<SPECIAL>(&mut at, (least, most), |_| row);
             for at in at {
                 *out += self.answers[at as usize];
             }
@@ -145,18 +185,37 @@ impl Walk {
         for root in rest {
             let mut at = root.at;
             for _ in 0..root.most {
-                at = self.next::<MISSING>(at, row);
+                at = self.next::<SPECIAL>(at, row);
             }
             *out += self.answers[at as usize];
         }
     }
 
+    /// Adds the answers for rows.
+    pub(crate) fn add_view(&self, rows: ArrayView2<'_, f64>, out: &mut [f64]) {
+        let width = rows.ncols();
+        if let Some(rows) = rows.as_slice() {
+            threads::each_chunk(out, CHUNK, |number, out| {
+                let rows = rows.get(number * CHUNK * width..).unwrap_or_default();
+                self.add_rows(&rows[..out.len() * width], width, out);
+            });
+            return;
+        }
+        let mut block = Vec::with_capacity(BLOCK * width);
+        let blocks = rows.axis_chunks_iter(Axis(0), BLOCK);
+        for (rows, out) in blocks.zip(out.chunks_mut(BLOCK)) {
+            block.clear();
+            block.extend(rows.iter());
+            self.add_rows(&block, width, out);
+        }
+    }
+
     /// Adds the answers for rows that follow each other in one slice.
-    pub(crate) fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
+    fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
         let (groups, rest) = out.as_chunks_mut::<SIDE>();
         let of_group = width * SIDE;
         for (rows, out) in rows.chunks_exact(of_group).zip(groups) {
-            if rows.iter().any(|value| value.is_nan()) {
+            if self.special(rows) {
                 self.add_group::<true>(rows, width, out);
             } else {
                 self.add_group::<false>(rows, width, out);
@@ -168,11 +227,11 @@ impl Walk {
         }
     }
 
-    fn add_group<const MISSING: bool>(&self, rows: &[f64], width: usize, out: &mut [f64; SIDE]) {
+    fn add_group<const SPECIAL: bool>(&self, rows: &[f64], width: usize, out: &mut [f64; SIDE]) {
         let sides: [&[f64]; SIDE] = std::array::from_fn(|side| &rows[side * width..][..width]);
         for root in &self.roots {
             let mut at = [root.at; SIDE];
-            self.descend::<MISSING>(&mut at, (root.least, root.most), |side| sides[side]);
+            self.descend::<SPECIAL>(&mut at, (root.least, root.most), |side| sides[side]);
             for (out, at) in out.iter_mut().zip(at) {
                 *out += self.answers[at as usize];
             }
