@@ -26,10 +26,10 @@ const COLUMNS: u64 = 2;
 /// order steps of Chen and Guestrin (2016), equations 5 to 7.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoostedTrees {
-    width: usize,
+    pub(crate) width: usize,
     /// Log odds of the training rows.
-    base: f64,
-    trees: Vec<Tree>,
+    pub(crate) base: f64,
+    pub(crate) trees: Vec<Tree>,
     /// The same trees, laid out for answers.
     walk: Walk,
 }
@@ -393,6 +393,17 @@ impl BoostedTrees {
         Ok(())
     }
 
+    /// A model of trees, laid out for answers.
+    #[cfg(any(feature = "serde", feature = "import"))]
+    pub(crate) fn new(width: usize, base: f64, trees: Vec<Tree>) -> Self {
+        Self {
+            width,
+            base,
+            walk: Walk::new(&trees),
+            trees,
+        }
+    }
+
     /// Lays the trees out for answers.
     fn finish(mut self) -> Self {
         self.walk = Walk::new(&self.trees);
@@ -428,5 +439,10 @@ impl Classifier for BoostedTrees {
         out: &mut [f64],
     ) -> Result<(), EnsembleError> {
         Self::log_odds_rows(self, rows, out)
+    }
+
+    #[cfg(feature = "serde")]
+    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
+        Self::to_bytes(self)
     }
 }

@@ -122,4 +122,15 @@ pub enum EnsembleError {
         "this model cannot be saved: it comes from another library, keep it by that library's means"
     )]
     NotSaved,
+    /// Bytes are no intact envelope of such a model within the limits.
+    #[cfg(feature = "serde")]
+    #[error("the saved model cannot be read")]
+    Envelope(#[source] dafu_core::model::ModelError),
+    /// A saved model is not sound.
+    #[cfg(feature = "serde")]
+    #[error("the saved model is damaged: {what}; fit it again or take another copy")]
+    Damaged {
+        /// What does not hold.
+        what: &'static str,
+    },
 }

@@ -89,8 +89,7 @@ impl Wood<'_> {
                 node.cover = f64::from(task.sums.rows);
             }
         }
-        grower.tree.sum_covers();
-        grower.tree
+        grower.tree.level_by_level()
     }
 }
 

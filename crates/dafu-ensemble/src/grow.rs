@@ -337,9 +337,8 @@ impl Grower<'_> {
             (node.value, node.cover) = (answer, f64::from(leaf.sums.rows));
             leaves.push((leaf.rows, answer));
         }
-        self.tree.sum_covers();
         Grown {
-            tree: self.tree,
+            tree: self.tree.level_by_level(),
             leaves,
         }
     }

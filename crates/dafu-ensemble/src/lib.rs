@@ -21,7 +21,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `parallel` | histograms and columns on the current rayon pool |
-//! | `serde` | [`BoostedTreesParams`] as configuration |
+//! | `serde` | parameters as configuration, models saved and loaded |
 //!
 //! Minimum supported Rust version: 1.89.
 
@@ -40,6 +40,9 @@ mod params;
 mod partition;
 mod random_forest;
 mod samples;
+#[cfg(feature = "serde")]
+mod saved;
+mod shap;
 mod split;
 mod threads;
 mod tree;
@@ -58,3 +61,4 @@ pub use params::{
 };
 pub use random_forest::{OutOfBag, RandomForest};
 pub use samples::Samples;
+pub use shap::TreeExplainer;

@@ -371,4 +371,9 @@ impl Classifier for RandomForest {
         }
         Ok(())
     }
+
+    #[cfg(feature = "serde")]
+    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
+        Self::to_bytes(self)
+    }
 }

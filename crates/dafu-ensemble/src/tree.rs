@@ -1,5 +1,8 @@
 //! Trees as they are grown, and as they answer.
 
+/// Levels of a tree at most, where it was not grown here.
+pub(crate) const MAX_LEVELS: usize = 1024;
+
 /// A node of a tree. The children of a node follow each other, and lie behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Node {
@@ -94,8 +97,48 @@ impl Tree {
         inside || (value.is_nan() && node.missing_left)
     }
 
+    /// Levels above the deepest leaf. Children lie behind their node.
+    pub(crate) fn levels(&self) -> usize {
+        let mut depths = vec![0; self.nodes.len()];
+        let mut most = 0;
+        for (at, node) in self.nodes.iter().enumerate() {
+            let depth = depths[at];
+            most = most.max(depth);
+            let left = node.left as usize;
+            if !node.is_leaf()
+                && let Some(children) = depths.get_mut(left..left + 2)
+            {
+                children.fill(depth + 1);
+            }
+        }
+        most
+    }
+
+    /// The tree with its nodes level by level, so that the children of the first node that is no leaf come first, and so on.
+    /// Nodes that nothing leads to are left out.
+    pub(crate) fn level_by_level(&self) -> Self {
+        let mut ordered = Self::default();
+        ordered.nodes.extend(self.nodes.first());
+        let mut at = 0;
+        while let Some(node) = ordered.nodes.get(at).copied() {
+            if !node.is_leaf() {
+                let left = node.left as usize;
+                let children = self.nodes.get(left..left + 2).unwrap_or_default();
+                ordered.nodes[at].left = u32::try_from(ordered.nodes.len()).unwrap_or_default();
+                ordered.nodes.extend(children);
+                if let Some(set) = node.set.checked_sub(1) {
+                    ordered.sets.extend(self.sets.get(set as usize).cloned());
+                    ordered.nodes[at].set = u32::try_from(ordered.sets.len()).unwrap_or_default();
+                }
+            }
+            at += 1;
+        }
+        ordered.sum_covers();
+        ordered
+    }
+
     /// Gives each node above leaves the cover of those below.
-    pub(crate) fn sum_covers(&mut self) {
+    fn sum_covers(&mut self) {
         for at in (0..self.nodes.len()).rev() {
             let left = self.nodes[at].left as usize;
             if let [one, two] = self.nodes.get(left..left + 2).unwrap_or_default()
