@@ -10,6 +10,7 @@ pub use tables::engine_table;
 use dafu_core::model::{Envelope, Limits};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, EntityId, Money, SchemaHash, Timestamp, Transaction, TransactionId};
+use dafu_ensemble::{BoostedTrees, RandomForest};
 use dafu_features::Preprocessor;
 use dafu_iforest::IsolationForest;
 use dafu_ingest::{FileSource, IngestParams, Policies, Policy};
@@ -102,10 +103,55 @@ fn load(bytes: &[u8], limits: &Limits) {
             .expect("a row of its width");
         assert!((0.0..=1.0).contains(&score.get()));
     }
+    if let Ok(model) = BoostedTrees::from_bytes_within(bytes, limits) {
+        answer(&model);
+    }
+    if let Ok(forest) = RandomForest::from_bytes_within(bytes, limits)
+        && forest.width() < 10_000
+    {
+        let share = forest
+            .share_row(&vec![0.5; forest.width()])
+            .expect("a row of its width");
+        assert!((0.0..=1.0).contains(&share));
+    }
     let _ = Preprocessor::from_bytes_within(bytes, limits);
     if let Ok(mut detector) = Detector::load(bytes, &stage_registry(*limits)) {
         // An error where a name or a role has changed.
         let _ = detector.score(&transaction());
+    }
+}
+
+/// A sound model answers any row with a number.
+fn answer(model: &BoostedTrees) {
+    for value in [0.5, -1e300, f64::NAN] {
+        if model.width() < 10_000 {
+            let odds = model
+                .log_odds_row(&vec![value; model.width()])
+                .expect("a row of its width");
+            assert!(odds.is_finite());
+        }
+    }
+}
+
+/// Any text is a model of another library, or an error; a model is saved as it was read.
+pub fn model_import(data: &[u8]) {
+    let Some((library, text)) = data.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
+    let read = if library % 2 == 0 {
+        BoostedTrees::from_lightgbm_text(text)
+    } else {
+        BoostedTrees::from_xgboost_json(text)
+    };
+    if let Ok(model) = read {
+        answer(&model);
+        let bytes = model.to_bytes().expect("a sound model");
+        if let Ok(loaded) = BoostedTrees::from_bytes(&bytes) {
+            assert_eq!(loaded, model);
+        }
     }
 }
 

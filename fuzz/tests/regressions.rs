@@ -51,3 +51,8 @@ fn feature_set_holds() {
 fn engine_table_holds() {
     replay("engine_table", dafu_fuzz::engine_table);
 }
+
+#[test]
+fn model_import_holds() {
+    replay("model_import", dafu_fuzz::model_import);
+}

@@ -133,4 +133,13 @@ pub enum EnsembleError {
         /// What does not hold.
         what: &'static str,
     },
+    /// A model file of another library cannot be read.
+    #[cfg(feature = "import")]
+    #[error("cannot import the {library} model: {problem}")]
+    Import {
+        /// The library.
+        library: &'static str,
+        /// What is wrong.
+        problem: crate::ImportProblem,
+    },
 }

@@ -20,6 +20,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `import` | models of `XGBoost` (JSON) and `LightGBM` (text) |
 //! | `parallel` | histograms and columns on the current rayon pool |
 //! | `serde` | parameters as configuration, models saved and loaded |
 //!
@@ -34,6 +35,8 @@ mod forest_params;
 mod gradient;
 mod grow;
 mod histogram;
+#[cfg(feature = "import")]
+mod import;
 mod learner;
 mod logistic;
 mod params;
@@ -54,6 +57,8 @@ pub use error::EnsembleError;
 pub use forest_params::{
     Bootstrap, CheckedRandomForestParams, ClassWeight, MaxFeatures, RandomForestParams, SplitPlaces,
 };
+#[cfg(feature = "import")]
+pub use import::ImportProblem;
 pub use learner::{Classifier, Learner};
 pub use params::{
     BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_CATEGORIES, MAX_COLUMNS, MAX_DEPTH,
