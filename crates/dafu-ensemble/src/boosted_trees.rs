@@ -11,7 +11,7 @@ use crate::params::{
 };
 use crate::tree::{Tree, importances};
 use crate::walk::Walk;
-use crate::{EnsembleError, Samples};
+use crate::{EnsembleError, Samples, threads};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
@@ -19,6 +19,8 @@ use ndarray::ArrayView2;
 /// What random streams are for.
 const ROWS: u64 = 1;
 const COLUMNS: u64 = 2;
+/// Lanes that a thread takes at a time.
+const CHUNK: usize = 1 << 12;
 
 /// Trees whose answers add up to the log odds of fraud.
 ///
@@ -188,8 +190,7 @@ struct Boosting<'p, 'r> {
     scores: Vec<f64>,
     gradients: Vec<Sums>,
     /// First and second derivatives of the loss.
-    first: Vec<f64>,
-    second: Vec<f64>,
+    derivatives: Vec<[[f64; LANES]; 2]>,
     shop: Workshop,
     model: BoostedTrees,
 }
@@ -237,8 +238,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             bins,
             scores: vec![base; full],
             gradients: vec![Sums::default(); full],
-            first: vec![0.0; full],
-            second: vec![0.0; full],
+            derivatives: vec![[[0.0; LANES]; 2]; full / LANES],
             shop: Workshop::default(),
             model: BoostedTrees {
                 width: rows.ncols(),
@@ -276,30 +276,38 @@ impl<'p, 'r> Boosting<'p, 'r> {
     /// The gradients of the loss at the scores so far.
     fn find_gradients(&mut self) -> Scale {
         let gamma = self.params.focal_gamma;
-        let (mut gradients, mut hessians) = ([0.0; LANES], [0.0; LANES]);
-        // In lanes, so that several rows are computed at once; the sums have a fixed order all the same.
-        let rows = self.scores.as_chunks::<LANES>().0.iter();
-        let rows = rows.zip(self.targets.as_chunks::<LANES>().0);
-        let rows = rows.zip(self.weights.as_chunks::<LANES>().0);
-        let out = self.first.as_chunks_mut::<LANES>().0.iter_mut();
-        let out = out.zip(self.second.as_chunks_mut::<LANES>().0);
-        for (((scores, targets), weights), (first, second)) in rows.zip(out) {
-            let (gradient, hessian) = if gamma > 0.0 {
-                focal_derivatives(*scores, *targets, gamma)
-            } else {
-                derivatives(*scores, *targets)
-            };
-            *first = each(gradient, *weights, |gradient, weight| gradient * weight);
-            *second = each(hessian, *weights, |hessian, weight| hessian * weight);
-            gradients = each(gradients, *first, |sum, gradient| sum + gradient.abs());
-            hessians = each(hessians, *second, |sum, hessian| sum + hessian);
-        }
-        let (gradients, hessians) = (gradients.iter().sum(), hessians.iter().sum());
+        // In lanes, so that several rows are computed at once, and in chunks; the sums have a fixed order all the same.
+        let scores = self.scores.as_chunks::<LANES>().0;
+        let targets = self.targets.as_chunks::<LANES>().0;
+        let weights = self.weights.as_chunks::<LANES>().0;
+        let sums = threads::each_chunk(&mut self.derivatives, CHUNK, |number, out| {
+            let (mut gradients, mut hessians) = ([0.0; LANES], [0.0; LANES]);
+            for (at, out) in (number * CHUNK..).zip(out) {
+                let (gradient, hessian) = if gamma > 0.0 {
+                    focal_derivatives(scores[at], targets[at], gamma)
+                } else {
+                    derivatives(scores[at], targets[at])
+                };
+                let [first, second] = out;
+                *first = each(gradient, weights[at], |gradient, weight| gradient * weight);
+                *second = each(hessian, weights[at], |hessian, weight| hessian * weight);
+                gradients = each(gradients, *first, |sum, gradient| sum + gradient.abs());
+                hessians = each(hessians, *second, |sum, hessian| sum + hessian);
+            }
+            (gradients.iter().sum::<f64>(), hessians.iter().sum::<f64>())
+        });
+        let gradients = sums.iter().map(|sums| sums.0).sum();
+        let hessians = sums.iter().map(|sums| sums.1).sum();
         let scale = Scale::new(gradients, hessians, self.active.len());
-        let both = self.first.iter().zip(&self.second);
-        for (sums, (gradient, hessian)) in self.gradients.iter_mut().zip(both) {
-            *sums = scale.fix(*gradient, *hessian);
-        }
+        let derivatives = &self.derivatives;
+        threads::each_chunk(&mut self.gradients, CHUNK * LANES, |number, out| {
+            let lanes = derivatives.iter().skip(number * CHUNK);
+            for (out, [first, second]) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(lanes) {
+                for lane in 0..LANES {
+                    out[lane] = scale.fix(first[lane], second[lane]);
+                }
+            }
+        });
         scale
     }
 

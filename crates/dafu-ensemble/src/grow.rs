@@ -13,6 +13,8 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
+/// Rows of a part of a histogram at least.
+const CHUNK: usize = 1 << 14;
 /// What histograms of open leaves may take; those of further leaves are summed anew when they are split.
 const HISTOGRAM_BYTES: usize = 1 << 30;
 
@@ -193,21 +195,37 @@ impl Grower<'_> {
 
     fn histogram(&mut self, rows: &Range<usize>) -> Histogram {
         let Self { field, shop, .. } = self;
-        let mut histogram = shop
-            .spare
-            .pop()
-            .unwrap_or_else(|| Histogram::new(field.bins.columns.len()));
         let rows = &shop.rows[rows.clone()];
-        shop.ordered.clear();
-        shop.ordered
-            .extend(rows.iter().map(|row| self.gradients[*row as usize]));
-        histogram.fill(
-            field.bins,
-            field.binned,
-            self.columns,
-            (rows, &shop.ordered),
-        );
-        histogram
+        let parts = threads::count().min(rows.len() / CHUNK).max(1);
+        let size = rows.len().div_ceil(parts).max(1);
+        shop.ordered.resize(rows.len(), Sums::default());
+        let of_part = rows.chunks(size).zip(shop.ordered.chunks_mut(size));
+        let mut jobs: Vec<_> = of_part
+            .map(|(rows, ordered)| {
+                let spare = shop.spare.pop();
+                let new = || Histogram::new(field.bins.columns.len());
+                (spare.unwrap_or_else(new), rows, ordered)
+            })
+            .collect();
+        threads::each_chunk(&mut jobs, 1, |_, job| {
+            for (histogram, rows, ordered) in job {
+                for (sums, row) in ordered.iter_mut().zip(*rows) {
+                    *sums = self.gradients[*row as usize];
+                }
+                histogram.fill(field.bins, field.binned, self.columns, (rows, ordered));
+            }
+        });
+        let mut histograms = jobs.into_iter().map(|(histogram, ..)| histogram);
+        let mut whole = histograms.next().unwrap_or_else(|| {
+            let mut empty = Histogram::new(field.bins.columns.len());
+            empty.fill(field.bins, field.binned, self.columns, (&[], &[]));
+            empty
+        });
+        for part in histograms {
+            whole.add(field.bins, self.columns, &part);
+            shop.spare.push(part);
+        }
+        whole
     }
 
     /// Looks for the best split of a leaf, and keeps its histogram where there is one and room.

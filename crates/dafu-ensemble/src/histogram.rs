@@ -60,6 +60,17 @@ impl Histogram {
         }
     }
 
+    /// Adds the sums of other rows.
+    pub(crate) fn add(&mut self, bins: &Bins, wanted: &[usize], other: &Self) {
+        for &column in wanted {
+            let used = bins.columns[column].len();
+            let lanes = self.lanes[column].iter_mut().zip(&other.lanes[column]);
+            for (sums, other) in lanes.take(used) {
+                sums.add(*other);
+            }
+        }
+    }
+
     /// Turns the sums of a node into those of one child, by those of the other.
     pub(crate) fn subtract(&mut self, bins: &Bins, wanted: &[usize], other: &Self) {
         for &column in wanted {

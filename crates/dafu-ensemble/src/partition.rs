@@ -2,7 +2,11 @@
 
 use crate::bin::{BinnedRows, Bins, LANES};
 use crate::split::{Split, Way};
+use crate::threads;
 use crate::tree::{CategorySet, Node, Tree};
+
+/// Rows that a thread takes at a time.
+const CHUNK: usize = 1 << 15;
 
 /// Puts the rows that go left before the others, each in their order; returns how many do.
 ///
@@ -17,18 +21,44 @@ pub(crate) fn partition(
     let words = &binned.groups[split.column / LANES];
     let lane = split.column % LANES;
     spare.resize(spare.len().max(part.len()), 0);
-    let (mut lefts, mut rights) = (0, 0);
-    for at in 0..part.len() {
-        let row = part[at];
-        let left = goes_left[usize::from(words[row as usize][lane])];
-        // Both places are written, so that nothing depends on a branch.
-        part[lefts] = row;
-        spare[rights] = row;
-        lefts += usize::from(left);
-        rights += usize::from(!left);
+    let size = if threads::count() > 1 {
+        CHUNK
+    } else {
+        part.len().max(1)
+    };
+    let chunks = part.chunks_mut(size).zip(spare.chunks_mut(size));
+    let mut chunks: Vec<(&mut [u32], &mut [u32])> = chunks.collect();
+    let lefts = threads::each_chunk(&mut chunks, 1, |_, chunk| {
+        let Some((part, spare)) = chunk.first_mut() else {
+            return 0;
+        };
+        let (mut lefts, mut rights) = (0, 0);
+        for at in 0..part.len() {
+            let row = part[at];
+            let left = goes_left[usize::from(words[row as usize][lane])];
+            // Both places are written, so that nothing depends on a branch.
+            part[lefts] = row;
+            spare[rights] = row;
+            lefts += usize::from(left);
+            rights += usize::from(!left);
+        }
+        lefts
+    });
+    // Each chunk has its lefts in front, and its rights in the spare room.
+    let mut end = 0;
+    for (number, lefts) in lefts.iter().enumerate() {
+        let start = number * size;
+        part.copy_within(start..start + lefts, end);
+        end += lefts;
     }
-    part[lefts..].copy_from_slice(&spare[..rights]);
-    lefts
+    let all_lefts = end;
+    for (number, lefts) in lefts.iter().enumerate() {
+        let start = number * size;
+        let rights = size.min(part.len() - start) - lefts;
+        part[end..end + rights].copy_from_slice(&spare[start..start + rights]);
+        end += rights;
+    }
+    all_lefts
 }
 
 impl Tree {

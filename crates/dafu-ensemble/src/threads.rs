@@ -1,16 +1,22 @@
 //! Work on the current rayon pool, or one after the other without the feature `parallel`.
 
-/// Whether there is more than one thread to work on.
+/// Threads to work on.
 #[cfg(feature = "parallel")]
-pub(crate) fn several() -> bool {
-    rayon::current_num_threads() > 1
+pub(crate) fn count() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Threads to work on.
+#[cfg(not(feature = "parallel"))]
+pub(crate) const fn count() -> usize {
+    1
 }
 
 /// Results of 0..`count`, in order.
 #[cfg(feature = "parallel")]
 pub(crate) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     use rayon::iter::{IntoParallelIterator, ParallelIterator};
-    if several() {
+    if self::count() > 1 {
         (0..count).into_par_iter().map(work).collect()
     } else {
         (0..count).map(work).collect()
@@ -23,34 +29,31 @@ pub(crate) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync + Send
     (0..count).map(work).collect()
 }
 
-/// Works on chunks of a slice, each with its number.
+/// Results of chunks of a slice, each with its number, in order.
 #[cfg(feature = "parallel")]
-pub(crate) fn each_chunk<T: Send>(
+pub(crate) fn each_chunk<T: Send, R: Send>(
     all: &mut [T],
     size: usize,
-    work: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
+    work: impl Fn(usize, &mut [T]) -> R + Sync + Send,
+) -> Vec<R> {
     use rayon::iter::{IndexedParallelIterator, ParallelIterator};
     use rayon::slice::ParallelSliceMut;
-    if several() && all.len() > size {
-        all.par_chunks_mut(size)
-            .enumerate()
-            .for_each(|(number, chunk)| work(number, chunk));
+    if count() > 1 && all.len() > size {
+        let chunks = all.par_chunks_mut(size).enumerate();
+        chunks.map(|(number, chunk)| work(number, chunk)).collect()
     } else {
-        for (number, chunk) in all.chunks_mut(size).enumerate() {
-            work(number, chunk);
-        }
+        let chunks = all.chunks_mut(size).enumerate();
+        chunks.map(|(number, chunk)| work(number, chunk)).collect()
     }
 }
 
-/// Works on chunks of a slice, each with its number.
+/// Results of chunks of a slice, each with its number, in order.
 #[cfg(not(feature = "parallel"))]
-pub(crate) fn each_chunk<T: Send>(
+pub(crate) fn each_chunk<T: Send, R: Send>(
     all: &mut [T],
     size: usize,
-    work: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
-    for (number, chunk) in all.chunks_mut(size).enumerate() {
-        work(number, chunk);
-    }
+    work: impl Fn(usize, &mut [T]) -> R + Sync + Send,
+) -> Vec<R> {
+    let chunks = all.chunks_mut(size).enumerate();
+    chunks.map(|(number, chunk)| work(number, chunk)).collect()
 }

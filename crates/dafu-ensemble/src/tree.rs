@@ -1,6 +1,7 @@
 //! Trees as they are grown, and as they answer.
 
 /// Levels of a tree at most, where it was not grown here.
+#[cfg(any(feature = "serde", feature = "import"))]
 pub(crate) const MAX_LEVELS: usize = 1024;
 
 /// A node of a tree. The children of a node follow each other, and lie behind it.
@@ -98,6 +99,7 @@ impl Tree {
     }
 
     /// Levels above the deepest leaf. Children lie behind their node.
+    #[cfg(any(feature = "serde", feature = "import"))]
     pub(crate) fn levels(&self) -> usize {
         let mut depths = vec![0; self.nodes.len()];
         let mut most = 0;

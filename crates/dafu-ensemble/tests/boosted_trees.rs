@@ -239,7 +239,7 @@ fn many(rows: usize) -> (Array2<f64>, Vec<bool>) {
 #[cfg(feature = "parallel")]
 #[test]
 fn any_number_of_threads_gives_the_same_trees() {
-    let (rows, frauds) = many(20_000);
+    let (rows, frauds) = many(100_000);
     // Columns that stand twice, or differ in little, gain the same.
     let rough = rows.mapv(|value| (value * 8.0).floor());
     let rows = concatenate(Axis(1), &[rows.view(), rough.view(), rows.view()]).unwrap();

@@ -19,7 +19,9 @@ fn data(rows: usize, seed: usize) -> (Array2<f64>, Vec<bool>) {
             value => value as f64,
         }
     });
-    let frauds = (0..rows).map(|row| (row * row + row / 3 + seed) % 5 < 2).collect();
+    let frauds = (0..rows)
+        .map(|row| (row * row + row / 3 + seed) % 5 < 2)
+        .collect();
     (table, frauds)
 }
 
