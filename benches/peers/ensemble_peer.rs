@@ -1,28 +1,40 @@
 //! Our side of `peers/run.sh ensemble`: reads what the Python side wrote, learns, judges, prints CPU seconds.
 //!
-//! `ensemble_peer boosted FOLDER COLUMNS [NAME=VALUE ...]`: FOLDER holds `train.f64` and `test.f64` (little-endian f64
-//! values, row after row) and `train.u8` (labels); the log odds of the test rows are written to `ours.f64` there. Names
-//! are those of the parameters.
+//! `ensemble_peer MODEL FOLDER COLUMNS THREADS [PARAMETERS]`: MODEL is `boosted` or `forest`, with PARAMETERS as JSON, or
+//! `lightgbm`, which reads `model.txt`. FOLDER holds `train.f64` and `test.f64` (little-endian f64 values, row after row)
+//! and `train.u8` (labels). The scores of the test rows are written to `ours.f64` there (log odds, of a forest the share
+//! of frauds), the Shapley values of the first of them to `ours_shap.f64`, each row followed by the baseline.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
 use dafu_benches::cpu_seconds;
-use dafu_ensemble::{BoostedTreesParams, Growth, Samples};
-use ndarray::Array2;
+use dafu_ensemble::{
+    BoostedTrees, BoostedTreesParams, EnsembleError, RandomForest, RandomForestParams, Samples,
+    TreeExplainer,
+};
+use ndarray::{Array2, ArrayView2, Axis};
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Instant;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Rows that are judged one by one, and rows that are explained.
+const ONE_BY_ONE: usize = 20_000;
+const EXPLAINED: usize = 2_000;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["boosted", folder, columns, ref settings @ ..] => {
-            boosted(Path::new(folder), columns.parse()?, settings)
-        }
-        _ => Err("usage: ensemble_peer boosted FOLDER COLUMNS [NAME=VALUE ...]".into()),
-    }
+    let [model, folder, columns, threads, ref params @ ..] = arguments[..] else {
+        return Err("usage: ensemble_peer MODEL FOLDER COLUMNS THREADS [PARAMETERS]".into());
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.parse()?)
+        .build()?;
+    let params = params.first().copied().unwrap_or("{}");
+    let columns = columns.parse()?;
+    pool.install(|| run(model, Path::new(folder), columns, params))
 }
 
 fn read(path: &Path, columns: usize) -> Outcome<Array2<f64>> {
@@ -37,57 +49,97 @@ fn read(path: &Path, columns: usize) -> Outcome<Array2<f64>> {
     )?)
 }
 
-fn params(settings: &[&str]) -> Outcome<BoostedTreesParams> {
-    let mut params = BoostedTreesParams::default();
-    for setting in settings {
-        let (name, value) = setting.split_once('=').ok_or("settings are NAME=VALUE")?;
-        match name {
-            "n_estimators" => params.n_estimators = value.parse()?,
-            "learning_rate" => params.learning_rate = value.parse()?,
-            "max_leaves" => params.max_leaves = value.parse()?,
-            "max_depth" => params.max_depth = value.parse()?,
-            "min_leaf_rows" => params.min_leaf_rows = value.parse()?,
-            "min_leaf_hessian" => params.min_leaf_hessian = value.parse()?,
-            "l1" => params.l1 = value.parse()?,
-            "l2" => params.l2 = value.parse()?,
-            "row_sample" => params.row_sample = value.parse()?,
-            "column_sample" => params.column_sample = value.parse()?,
-            "seed" => params.seed = value.parse()?,
-            "depth_wise" => params.growth = Growth::DepthWise,
-            _ => return Err(format!("no setting {name}").into()),
-        }
-    }
-    Ok(params)
+fn write(path: &Path, values: &[f64]) -> Outcome<()> {
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    Ok(std::fs::write(path, bytes)?)
 }
 
-fn boosted(folder: &Path, columns: usize, settings: &[&str]) -> Outcome<()> {
-    let params = params(settings)?;
+enum Model {
+    Boosted(BoostedTrees),
+    Forest(RandomForest),
+}
+
+impl Model {
+    fn rows(&self, rows: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<(), EnsembleError> {
+        match self {
+            Self::Boosted(model) => model.log_odds_rows(rows, out),
+            Self::Forest(model) => model.share_rows(rows, out),
+        }
+    }
+
+    fn row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
+        match self {
+            Self::Boosted(model) => model.log_odds_row(row),
+            Self::Forest(model) => model.share_row(row),
+        }
+    }
+
+    fn explainer(&self) -> TreeExplainer {
+        match self {
+            Self::Boosted(model) => model.explainer(),
+            Self::Forest(model) => model.explainer(),
+        }
+    }
+}
+
+fn run(kind: &str, folder: &Path, columns: usize, params: &str) -> Outcome<()> {
     let train = read(&folder.join("train.f64"), columns)?;
     let test = read(&folder.join("test.f64"), columns)?;
     let labels = std::fs::read(folder.join("train.u8"))?;
     let frauds: Vec<bool> = labels.iter().map(|label| *label != 0).collect();
+    let samples = Samples::new(train.view(), &frauds)?;
 
-    let start = cpu_seconds();
-    let model = params.fit(&Samples::new(train.view(), &frauds)?)?;
-    let fitted = cpu_seconds() - start;
+    let (start, clock) = (cpu_seconds(), Instant::now());
+    let model = match kind {
+        "boosted" => {
+            let params: BoostedTreesParams = serde_json::from_str(params)?;
+            Model::Boosted(params.fit(&samples)?)
+        }
+        "forest" => {
+            let params: RandomForestParams = serde_json::from_str(params)?;
+            Model::Forest(params.fit(&samples)?)
+        }
+        "lightgbm" => {
+            let text = std::fs::read_to_string(folder.join("model.txt"))?;
+            Model::Boosted(BoostedTrees::from_lightgbm_text(&text)?)
+        }
+        _ => return Err(format!("no model {kind}").into()),
+    };
+    print!(
+        "train={} wall={} ",
+        cpu_seconds() - start,
+        clock.elapsed().as_secs_f64()
+    );
 
     let mut scores = vec![0.0; test.nrows()];
     let start = cpu_seconds();
-    model.log_odds_rows(test.view(), &mut scores)?;
-    let judged = cpu_seconds() - start;
+    model.rows(test.view(), &mut scores)?;
+    print!("predict={} ", cpu_seconds() - start);
+    write(&folder.join("ours.f64"), &scores)?;
 
-    let some = test.nrows().min(20_000);
+    let some = test.nrows().min(ONE_BY_ONE);
     let start = cpu_seconds();
     for row in test.rows().into_iter().take(some) {
         let row = row.to_slice().ok_or("rows are not row after row")?;
-        black_box(model.log_odds_row(black_box(row))?);
+        black_box(model.row(black_box(row))?);
     }
-    let one = (cpu_seconds() - start) / some as f64;
-    println!("train={fitted} predict={judged} one_row={one}");
-    let bytes: Vec<u8> = scores
-        .iter()
-        .flat_map(|score| score.to_le_bytes())
+    print!("one_row={} ", (cpu_seconds() - start) / some as f64);
+
+    let start = cpu_seconds();
+    let explainer = model.explainer();
+    print!("explainer={} ", cpu_seconds() - start);
+    let some = test.nrows().min(EXPLAINED);
+    let (some, _) = test.view().split_at(Axis(0), some);
+    let mut values = vec![0.0; some.len()];
+    let start = cpu_seconds();
+    explainer.explain_rows(some, &mut values)?;
+    println!("explain={}", cpu_seconds() - start);
+    let with_baseline: Vec<f64> = values
+        .chunks_exact(columns)
+        .flat_map(|values| values.iter().copied().chain([explainer.baseline()]))
         .collect();
-    std::fs::write(folder.join("ours.f64"), bytes)?;
-    Ok(())
+    write(&folder.join("ours_shap.f64"), &with_baseline)
 }

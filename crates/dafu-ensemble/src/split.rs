@@ -274,12 +274,17 @@ impl<'a> Search<'a> {
             // Nothing is known about what is missing: it goes where most rows go.
             best.missing_left = self.scale.rows(best.left) * 2 >= self.node.rows;
         }
+        // In the middle of a gap: rows to come may lie there.
+        let empty = values.iter().skip(best.passed);
+        let gap = empty.take_while(|sums| sums.is_empty()).count();
+        let inside = best.passed + gap < values.len();
+        let bin = best.passed + if inside { gap / 2 } else { 0 };
         (best.passed > 0).then(|| Split {
             fit: best.fit,
             gain: best.fit - self.whole,
             column: candidate.column,
             way: Way::Numbers {
-                bin: u8::try_from(best.passed).unwrap_or(u8::MAX),
+                bin: u8::try_from(bin).unwrap_or(u8::MAX),
                 missing_left: best.missing_left,
             },
             left: best.left,
