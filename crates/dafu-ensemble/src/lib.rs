@@ -21,12 +21,13 @@
 //! | feature | adds |
 //! |---|---|
 //! | `parallel` | histograms and columns on the current rayon pool |
-//! | `serde` | [`BoostedTreesParams`] as configuration |
+//! | `serde` | [`BoostedTreesParams`] as configuration, calibrators and thresholds to be kept |
 //!
 //! Minimum supported Rust version: 1.89.
 
 mod bin;
 mod boosted_trees;
+mod calibrate;
 mod error;
 mod gradient;
 mod grow;
@@ -37,10 +38,12 @@ mod params;
 mod samples;
 mod split;
 mod threads;
+mod threshold;
 mod tree;
 mod walk;
 
 pub use boosted_trees::BoostedTrees;
+pub use calibrate::{CalibrationMethod, Calibrator};
 pub use error::EnsembleError;
 pub use learner::{Classifier, Learner};
 pub use params::{
@@ -48,3 +51,4 @@ pub use params::{
     MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,
 };
 pub use samples::Samples;
+pub use threshold::{ChosenThreshold, CostPolicy, Reach, ThresholdRows, ThresholdRule};
