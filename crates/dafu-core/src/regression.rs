@@ -56,8 +56,9 @@ pub struct LogisticFit<const K: usize> {
 impl<const K: usize> LogisticRows<'_, K> {
     /// The coefficients with the lowest log loss.
     ///
-    /// `None` when the steps do not come to an end: numbers beyond `f64`, or no lowest loss, as where targets of 0 and 1
-    /// are separable. Rows beyond the shortest slice are not read.
+    /// `None` when the steps come to no end, as where numbers go beyond `f64`. Targets of 0 and 1 that are separable have no
+    /// lowest loss: the answer is then a large one out of many, so look for that before. Rows beyond the shortest slice are
+    /// not read.
     ///
     /// # Complexity
     ///

@@ -14,6 +14,8 @@
 //! # Ok::<(), dafu_ensemble::EnsembleError>(())
 //! ```
 //!
+//! **Probabilities**: log odds become probabilities by a [`Calibrator`], and alerts by [`ThresholdRows`] or a [`CostPolicy`].
+//!
 //! **Missing values**: NaN is missing; every split learns which way it goes.
 //!
 //! **Determinism**: the same bits for any number of threads. Gradients are summed as whole numbers.

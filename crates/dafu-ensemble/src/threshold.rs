@@ -185,6 +185,7 @@ impl<'a> ThresholdRows<'a> {
     ///
     /// As [`ThresholdRows::judge_alerts`].
     pub fn judge(&self, threshold: f64, bootstrap: &Bootstrap) -> Result<Reach, EnsembleError> {
+        // For its checks.
         Confusion::at_threshold(self.frauds, self.scores, threshold, self.weights)
             .map_err(EnsembleError::Metrics)?;
         let alerts: Vec<bool> = self

@@ -175,9 +175,10 @@ impl Bootstrap {
     /// highest. Without any drawn the interval is the value alone.
     pub fn interval(&self, value: f64, mut drawn: Vec<f64>) -> Interval {
         drawn.sort_unstable_by(f64::total_cmp);
-        let outside = (1.0 - self.level) / 2.0;
-        let skipped = (0..drawn.len())
-            .take_while(|&rank| ((rank + 1) as f64) <= outside * drawn.len() as f64)
+        // So that the rounding of levels like 0.9 does not move an end by a rank.
+        let outside = (1.0 - self.level) / 2.0 * drawn.len() as f64 + 1e-6;
+        let skipped = (1..=drawn.len())
+            .take_while(|rank| *rank as f64 <= outside)
             .count();
         Interval {
             value,

@@ -72,29 +72,29 @@ pub fn brier_decomposition(
     let total: f64 = bins.iter().map(|bin| bin.weight).sum();
     let frauds: f64 = bins.iter().map(|bin| bin.weight * bin.observed).sum();
     let share = frauds / total;
-    let mean_over_bins = |part: &dyn Fn(f64, f64) -> f64| -> f64 {
-        let parts = bins
-            .iter()
-            .map(|bin| bin.weight / total * part(bin.mean_predicted, bin.observed).powi(2));
-        parts.sum()
+    let mut parts = BrierDecomposition {
+        reliability: 0.0,
+        resolution: 0.0,
+        uncertainty: share * (1.0 - share),
+        within_bin_variance: 0.0,
+        within_bin_covariance: 0.0,
     };
-    let (mut variance, mut covariance) = (0.0, 0.0);
+    for bin in &bins {
+        let weight = bin.weight / total;
+        parts.reliability += weight * (bin.mean_predicted - bin.observed).powi(2);
+        parts.resolution += weight * (bin.observed - share).powi(2);
+    }
     for (row, (&label, &probability)) in labels.iter().zip(probabilities).enumerate() {
         let weight = weight_of(weights, row) / total;
         // Each row of weight above 0 is in one of these; the others add nothing wherever they are.
         let bin = bins.partition_point(|bin| bin.upper < probability);
         let bin = bins[bin.min(bins.len() - 1)];
         let away = probability - bin.mean_predicted;
-        variance += weight * away * away;
-        covariance += 2.0 * weight * away * (f64::from(u8::from(label)) - bin.observed);
+        let label = f64::from(u8::from(label));
+        parts.within_bin_variance += weight * away * away;
+        parts.within_bin_covariance += 2.0 * weight * away * (label - bin.observed);
     }
-    Ok(BrierDecomposition {
-        reliability: mean_over_bins(&|predicted, observed| predicted - observed),
-        resolution: mean_over_bins(&|_, observed| observed - share),
-        uncertainty: share * (1.0 - share),
-        within_bin_variance: variance,
-        within_bin_covariance: covariance,
-    })
+    Ok(parts)
 }
 
 /// Brier skill score: 1 for a perfect prediction, 0 for one as good as always saying `prior`, below 0 for a worse one.

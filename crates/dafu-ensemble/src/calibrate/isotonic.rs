@@ -59,7 +59,7 @@ impl Isotonic {
         if let (Some(share), Some(block)) = (inside.first_mut(), blocks.first())
             && *share <= 0.0
         {
-            *share = (0.5 / (block.weight + 1.0)).min(next);
+            *share = (0.5 / (block.weight + 1.0)).min(next / 2.0);
         }
         let before = blocks
             .len()
@@ -68,7 +68,8 @@ impl Isotonic {
         if let (Some(share), Some(block)) = (inside.last_mut(), blocks.last())
             && *share >= 1.0
         {
-            *share = (1.0 - 0.5 / (block.weight + 1.0)).max(before.unwrap_or(0.0));
+            let before = before.unwrap_or(0.0);
+            *share = (1.0 - 0.5 / (block.weight + 1.0)).max(f64::midpoint(before, 1.0));
         }
         let (mut scores, mut shares) = (Vec::new(), Vec::new());
         for (block, share) in blocks.iter().zip(inside) {
