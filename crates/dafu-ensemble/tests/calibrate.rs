@@ -398,6 +398,7 @@ fn scores_of_any_size_have_an_answer() {
         let frauds: Vec<bool> = (0..60).map(|row| row * 7 % 60 < row).collect();
         for method in METHODS {
             let calibrator = method.fit(&scores, &frauds, None).unwrap();
+            assert!(!calibrator.is_constant());
             let here = probabilities(&calibrator, &[f64::MIN, 0.0, f64::MAX]);
             assert!(
                 here.is_sorted() && here[0] > 0.0 && here[2] < 1.0,

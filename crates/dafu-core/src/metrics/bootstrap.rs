@@ -24,7 +24,7 @@ pub enum ResampledUnit {
     Days,
 }
 
-/// Parameters of percentile bootstrap intervals.
+/// Parameters of percentile bootstrap intervals. Rows or days have equal chances to be drawn; weights come along with them.
 ///
 /// # Examples
 ///

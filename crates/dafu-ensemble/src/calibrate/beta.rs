@@ -18,24 +18,28 @@ pub(super) struct Beta {
 
 impl Beta {
     pub(super) fn fit(rows: &Rows) -> Result<Self, EnsembleError> {
-        let both: Vec<[f64; 3]> = rows
-            .sorted
-            .iter()
+        // Sum and difference of the ends, halved: they stay apart near log odds of 0, where the ends are one line.
+        let both: Vec<[f64; 3]> = (rows.sorted.iter())
             .map(|row| {
                 let (low, high) = ends(row.0);
-                [low, high, 1.0]
+                [row.0 / 2.0, (high - low) / 2.0, 1.0]
             })
             .collect();
-        let ([a, b, c], _) = regress(rows, &both)?;
+        let ([sum, difference, c], _) = regress(rows, &both)?;
+        let (a, b) = (
+            f64::midpoint(sum, -difference),
+            f64::midpoint(sum, difference),
+        );
         if a >= 0.0 && b >= 0.0 {
             return Ok(Self { a, b, c });
         }
         // The loss is convex, so the best allowed is best of its edge.
-        let edge = |column: usize| -> Vec<[f64; 2]> {
-            both.iter().map(|row| [row[column], 1.0]).collect()
+        let edge = |end: fn((f64, f64)) -> f64| -> Vec<[f64; 2]> {
+            let rows = rows.sorted.iter();
+            rows.map(|row| [end(ends(row.0)), 1.0]).collect()
         };
-        let ([a, of_a], loss_a) = regress(rows, &edge(0))?;
-        let ([b, of_b], loss_b) = regress(rows, &edge(1))?;
+        let ([a, of_a], loss_a) = regress(rows, &edge(|ends| ends.0))?;
+        let ([b, of_b], loss_b) = regress(rows, &edge(|ends| ends.1))?;
         let ([level], loss) = regress(rows, &vec![[1.0]; both.len()])?;
         let mut best = (
             loss,

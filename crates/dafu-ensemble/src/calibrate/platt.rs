@@ -15,27 +15,13 @@ pub(super) struct Platt {
 
 impl Platt {
     pub(super) fn fit(rows: &Rows) -> Result<Self, EnsembleError> {
-        let (low, high) = match rows.sorted.as_slice() {
-            [(low, ..), .., (high, ..)] => (*low, *high),
-            _ => return Err(EnsembleError::NoRows),
-        };
-        let largest = low.abs().max(high.abs());
-        let largest = if largest > 0.0 { largest } else { 1.0 };
-        // From the lowest score on, so that the Hessian can be inverted wherever the scores lie.
-        let from_low: Vec<[f64; 2]> = rows
-            .sorted
-            .iter()
-            .map(|row| [row.0 / largest - low / largest, 1.0])
-            .collect();
-        let ([slope, constant], _) = regress(rows, &from_low)?;
+        let columns: Vec<[f64; 2]> = rows.sorted.iter().map(|row| [row.0, 1.0]).collect();
+        let ([slope, intercept], _) = regress(rows, &columns)?;
         // The loss is convex: where a falling line is best, the best that does not fall is level.
         if slope <= 0.0 {
             return Self::level(rows);
         }
-        Ok(Self {
-            slope: slope / largest,
-            intercept: constant - slope * (low / largest),
-        })
+        Ok(Self { slope, intercept })
     }
 
     fn level(rows: &Rows) -> Result<Self, EnsembleError> {
@@ -63,20 +49,34 @@ impl Platt {
     }
 }
 
-/// Coefficients and loss of a logistic regression with Platt's targets.
+/// Coefficients and loss of a logistic regression with Platt's targets. The last column is constant 1.
 pub(super) fn regress<const K: usize>(
     rows: &Rows,
     columns: &[[f64; K]],
 ) -> Result<([f64; K], f64), EnsembleError> {
-    let (fraud, honest) = rows.targets();
-    let targets = rows
-        .sorted
+    // Columns are scaled, and counted from their first value on, so that the Hessian can be inverted wherever they lie.
+    let mut scale = [1.0_f64; K];
+    let mut first = [0.0; K];
+    for column in 0..K.saturating_sub(1) {
+        let sizes = columns.iter().map(|row| row[column].abs());
+        let largest = sizes.fold(0.0, f64::max);
+        if largest > 0.0 {
+            scale[column] = largest;
+        }
+        first[column] = columns.first().map_or(0.0, |row| row[column]) / scale[column];
+    }
+    let scaled: Vec<[f64; K]> = columns
         .iter()
-        .map(|row| if row.1 { fraud } else { honest });
-    let targets: Vec<f64> = targets.collect();
+        .map(|row| std::array::from_fn(|column| row[column] / scale[column] - first[column]))
+        .collect();
+    let (fraud, honest) = rows.targets();
+    let targets = rows.sorted.iter();
+    let targets: Vec<f64> = targets
+        .map(|row| if row.1 { fraud } else { honest })
+        .collect();
     let weights: Vec<f64> = rows.sorted.iter().map(|row| row.2).collect();
     let problem = LogisticRows {
-        rows: columns,
+        rows: &scaled,
         targets: &targets,
         weights: Some(&weights),
         offsets: None,
@@ -84,5 +84,15 @@ pub(super) fn regress<const K: usize>(
     let fit = problem.fit().ok_or(EnsembleError::Calibration {
         what: "the regression comes to no end; scores or weights are too large or too small",
     })?;
-    Ok((fit.coefficients, fit.loss))
+    let mut coefficients = fit.coefficients;
+    let moved: f64 = (coefficients.iter().zip(first))
+        .map(|(coefficient, first)| coefficient * first)
+        .sum();
+    for (coefficient, scale) in coefficients.iter_mut().zip(scale) {
+        *coefficient /= scale;
+    }
+    if let Some(constant) = coefficients.last_mut() {
+        *constant -= moved;
+    }
+    Ok((coefficients, fit.loss))
 }

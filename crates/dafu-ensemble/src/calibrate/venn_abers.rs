@@ -183,13 +183,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_are_those_of_a_fit_with_the_row_added(rows in prop::collection::vec((1_u8..5, 0_u8..5), 1..40)) {
+        fn shares_are_those_of_a_fit_with_the_row_added(
+            rows in prop::collection::vec((1_u8..5, 0_u8..5), 1..40),
+            unit in prop_oneof![Just(1.0), 0.01..3.0_f64],
+        ) {
             let groups: Vec<Group> = rows.iter().zip(0..).map(|((weight, fraud), place)| Group {
                 score: f64::from(place),
-                weight: f64::from(*weight),
-                fraud: f64::from(*fraud.min(weight)),
+                weight: f64::from(*weight) * unit,
+                fraud: f64::from(*fraud.min(weight)) * unit,
             }).collect();
             let shares = shares_with_fraud(&groups);
+            prop_assert!(shares.is_sorted());
             for (place, share) in shares.iter().enumerate() {
                 let mut added = groups.clone();
                 added[place].weight += 1.0;
