@@ -269,6 +269,7 @@ fn error_of_the_top_share_stands_out_from_chance_only_where_there_is_one() {
         (good.error.value / good.by_chance - 1.0).abs() < 0.6,
         "{good:?}"
     );
+    assert!(good.error.lower < good.error.value && good.error.value < good.error.upper);
     let bad = top_calibration(&labels, &high, None, &params).unwrap();
     assert!(bad.error.lower > 5.0 * bad.by_chance && bad.error.lower < bad.error.value);
     // All rows are the plain error.

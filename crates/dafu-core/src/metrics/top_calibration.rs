@@ -65,8 +65,8 @@ pub struct TopCalibration {
     pub rows: u64,
     /// Their bins.
     pub calibration: Calibration,
-    /// Expected calibration error, with its interval. Resamples have an error by chance besides, so that the interval lies
-    /// high where rows are few: read it beside `by_chance`.
+    /// Expected calibration error, with its interval. Resamples add an error by chance of their own; what they are too high by
+    /// on the mean is taken off, down to 0. Read it beside `by_chance`.
     pub error: Interval,
     /// The mean expected calibration error if the probabilities were right, by labels drawn from them: what an error of 0
     /// looks like on so few rows.
@@ -140,10 +140,15 @@ pub fn top_calibration(
         let seed = params.bootstrap.seed;
         by_chance += judged.by_chance(&mut Stream::new(seed, CHANCE, number as u64))?;
     }
+    let error = all.expected_error();
+    let excess = drawn.iter().sum::<f64>() / drawn.len() as f64 - error;
+    for drawn in &mut drawn {
+        *drawn = (*drawn - excess).max(0.0);
+    }
     Ok(TopCalibration {
         threshold,
         rows: top.len() as u64,
-        error: params.bootstrap.interval(all.expected_error(), drawn),
+        error: params.bootstrap.interval(error, drawn),
         by_chance: by_chance / params.bootstrap.resamples as f64,
         calibration: all,
     })

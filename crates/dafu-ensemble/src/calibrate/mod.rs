@@ -55,12 +55,12 @@ pub enum CalibrationMethod {
     /// Labels are replaced by targets just inside of 0 and 1, so that separable rows have a finite answer.
     ///
     /// Source: Platt 1999, *Probabilistic outputs for support vector machines and comparisons to regularized likelihood
-    /// methods*, section 2.2, by Newton's method as Lin, Lin and Weng 2007. In difference to both the slope is not negative.
+    /// methods*, section 2.2, by Newton's method as Lin, Lin and Weng 2007. Unlike in both the slope is not negative.
     #[default]
     Platt,
     /// The nondecreasing function with the lowest Brier score, by pool adjacent violators; linear between its blocks.
     ///
-    /// In difference to the source no probability is 0 or 1, and rows of one block keep the order of their scores:
+    /// Unlike in the source no probability is 0 or 1, and rows of one block keep the order of their scores:
     /// a first block without fraud gets (1/2) / (n + 1) for a weight of n, at most half of what the next block has, and the
     /// like for a last block of frauds only; and over the range of scores the odds grow by one part in a million beside what
     /// the blocks say. So a ranking by probability is the ranking by score, but for what 64 bits cannot hold.
