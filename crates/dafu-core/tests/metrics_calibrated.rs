@@ -262,7 +262,10 @@ fn simulated(rows: usize) -> (Vec<bool>, Vec<f64>, Vec<f64>) {
 #[test]
 fn error_of_the_top_share_stands_out_from_chance_only_where_there_is_one() {
     let (labels, right, high) = simulated(40_000);
-    let params = TopCalibrationParams::default().bootstrap(Bootstrap::default().resamples(200));
+    let by_row = Bootstrap::default()
+        .unit(ResampledUnit::Rows)
+        .resamples(200);
+    let params = TopCalibrationParams::default().bootstrap(by_row);
     let good = top_calibration(&labels, &right, None, &params).unwrap();
     assert_eq!(good.rows, 400);
     assert!(

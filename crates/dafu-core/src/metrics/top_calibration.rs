@@ -2,7 +2,8 @@
 
 use super::input::{check_not_empty, check_total, weight_of};
 use super::{
-    Bootstrap, Calibration, CalibrationBinning, Interval, MetricsError, Resampler, calibration,
+    Bootstrap, Calibration, CalibrationBinning, Interval, MetricsError, ResampledUnit, Resampler,
+    calibration,
 };
 use crate::random::Stream;
 
@@ -18,7 +19,8 @@ pub struct TopCalibrationParams {
     pub share: f64,
     /// Bins of about equal numbers of rows. Default 10.
     pub bins: usize,
-    /// How the rows judged are drawn for the interval; classes by default.
+    /// How the rows judged are drawn for the interval. Rows by default: with the number of frauds held, as where classes are
+    /// drawn, the error of the level would not show.
     pub bootstrap: Bootstrap,
 }
 
@@ -27,7 +29,7 @@ impl Default for TopCalibrationParams {
         Self {
             share: 0.01,
             bins: 10,
-            bootstrap: Bootstrap::default(),
+            bootstrap: Bootstrap::default().unit(ResampledUnit::Rows),
         }
     }
 }
@@ -66,7 +68,8 @@ pub struct TopCalibration {
     /// Their bins.
     pub calibration: Calibration,
     /// Expected calibration error, with its interval. Resamples add an error by chance of their own; what they are too high by
-    /// on the mean is taken off, down to 0. Read it beside `by_chance`.
+    /// on the mean is taken off, down to 0. Where the error is not above `by_chance` the interval does not tell it from 0: for few
+    /// hundred rows it seldom reaches down to 0 even if the probabilities are right.
     pub error: Interval,
     /// The mean expected calibration error if the probabilities were right, by labels drawn from them: what an error of 0
     /// looks like on so few rows.
