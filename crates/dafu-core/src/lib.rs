@@ -41,6 +41,7 @@ mod money;
 mod progress;
 pub mod random;
 mod record;
+pub mod regression;
 mod schema;
 mod score;
 mod stage;

@@ -97,6 +97,23 @@ pub enum EnsembleError {
         /// The value.
         got: f64,
     },
+    /// A score is not finite.
+    #[error("row {row}: a score must be finite, got {got}")]
+    Score {
+        /// Row, from 0.
+        row: usize,
+        /// The score.
+        got: f64,
+    },
+    /// A calibrator could not be learned, or what was saved is none.
+    #[error("no calibrator: {what}")]
+    Calibration {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A metric has no value.
+    #[error("a metric has no value")]
+    Metrics(#[source] dafu_core::metrics::MetricsError),
     /// Rows have another number of columns than the training data.
     #[error("rows must have {expected} columns as in training, got {got}")]
     WrongWidth {

@@ -43,10 +43,10 @@ impl MaxFeatures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Bootstrap {
+pub enum Bagging {
     /// As many as there are, drawn with replacement.
     #[default]
-    Rows,
+    Bootstrap,
     /// Of each class as many as the rarer one has, drawn with replacement (Chen, Liaw and Breiman 2004). Probabilities
     /// are then those of a world with as many frauds as honest rows.
     Balanced,
@@ -86,9 +86,9 @@ pub enum SplitPlaces {
 /// # Examples
 ///
 /// ```
-/// use dafu_ensemble::{Bootstrap, RandomForestParams};
+/// use dafu_ensemble::{Bagging, RandomForestParams};
 ///
-/// let params = RandomForestParams::default().n_estimators(200).bootstrap(Bootstrap::Balanced);
+/// let params = RandomForestParams::default().n_estimators(200).bagging(Bagging::Balanced);
 /// assert!(params.check().is_ok());
 /// assert!(params.n_estimators(0).check().is_err());
 /// ```
@@ -105,8 +105,8 @@ pub struct RandomForestParams {
     /// Rows of a leaf at least, those drawn several times once.
     pub min_leaf_rows: usize,
     /// Which rows a tree learns from.
-    pub bootstrap: Bootstrap,
-    /// Rows drawn for a tree, as a share of those that the bootstrap names, in (0, 1].
+    pub bagging: Bagging,
+    /// Rows drawn for a tree, as a share of those that `bagging` names, in (0, 1].
     pub row_sample: f64,
     /// Factors of the weights of classes.
     pub class_weight: ClassWeight,
@@ -128,7 +128,7 @@ impl Default for RandomForestParams {
             max_features: MaxFeatures::Sqrt,
             max_depth: MAX_DEPTH,
             min_leaf_rows: 1,
-            bootstrap: Bootstrap::Rows,
+            bagging: Bagging::Bootstrap,
             row_sample: 1.0,
             class_weight: ClassWeight::Equal,
             split_places: SplitPlaces::Best,
@@ -145,7 +145,7 @@ impl RandomForestParams {
         max_features: MaxFeatures,
         max_depth: usize,
         min_leaf_rows: usize,
-        bootstrap: Bootstrap,
+        bagging: Bagging,
         row_sample: f64,
         class_weight: ClassWeight,
         split_places: SplitPlaces,

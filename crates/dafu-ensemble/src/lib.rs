@@ -14,6 +14,8 @@
 //! # Ok::<(), dafu_ensemble::EnsembleError>(())
 //! ```
 //!
+//! **Probabilities**: log odds become probabilities by a [`Calibrator`], and alerts by [`ThresholdRows`] or a [`CostPolicy`].
+//!
 //! **Missing values**: NaN is missing; every split learns which way it goes.
 //!
 //! **Determinism**: the same bits for any number of threads. Gradients are summed as whole numbers.
@@ -22,12 +24,13 @@
 //! |---|---|
 //! | `import` | models of `XGBoost` (JSON) and `LightGBM` (text) |
 //! | `parallel` | histograms and columns on the current rayon pool |
-//! | `serde` | parameters as configuration, models saved and loaded |
+//! | `serde` | parameters as configuration, models saved and loaded, calibrators and thresholds to be kept |
 //!
 //! Minimum supported Rust version: 1.89.
 
 mod bin;
 mod boosted_trees;
+mod calibrate;
 mod constraint;
 mod error;
 mod forest_grow;
@@ -48,14 +51,16 @@ mod saved;
 mod shap;
 mod split;
 mod threads;
+mod threshold;
 mod tree;
 mod walk;
 
 pub use boosted_trees::BoostedTrees;
+pub use calibrate::{CalibrationMethod, Calibrator};
 pub use constraint::Monotone;
 pub use error::EnsembleError;
 pub use forest_params::{
-    Bootstrap, CheckedRandomForestParams, ClassWeight, MaxFeatures, RandomForestParams, SplitPlaces,
+    Bagging, CheckedRandomForestParams, ClassWeight, MaxFeatures, RandomForestParams, SplitPlaces,
 };
 #[cfg(feature = "import")]
 pub use import::ImportProblem;
@@ -67,3 +72,4 @@ pub use params::{
 pub use random_forest::{OutOfBag, RandomForest};
 pub use samples::Samples;
 pub use shap::TreeExplainer;
+pub use threshold::{ChosenThreshold, CostPolicy, Reach, ThresholdRows, ThresholdRule};

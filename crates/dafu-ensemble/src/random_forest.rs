@@ -3,7 +3,7 @@
 use crate::bin::Bins;
 use crate::constraint::check_column;
 use crate::forest_grow::Wood;
-use crate::forest_params::{Bootstrap, CheckedRandomForestParams, ClassWeight, RandomForestParams};
+use crate::forest_params::{Bagging, CheckedRandomForestParams, ClassWeight, RandomForestParams};
 use crate::gradient::{Scale, Sums};
 use crate::learner::{Classifier, Learner, check_shapes};
 use crate::params::{BoostedTreesParams, MAX_COLUMNS, MAX_ROWS, number};
@@ -100,7 +100,7 @@ impl CheckedRandomForestParams {
             )
         });
         drop(binned);
-        let out_of_bag = (params.bootstrap != Bootstrap::None).then(|| bags.judge(&trees, samples));
+        let out_of_bag = (params.bagging != Bagging::None).then(|| bags.judge(&trees, samples));
         Ok(RandomForest {
             width: rows.ncols(),
             prior: bags.prior,
@@ -146,9 +146,9 @@ impl<'p> Bags<'p> {
         let (frauds, honest): (Vec<u32>, Vec<u32>) = active
             .iter()
             .partition(|row| samples.frauds()[**row as usize]);
-        let of = match params.bootstrap {
-            Bootstrap::Balanced => frauds.len().min(honest.len()),
-            Bootstrap::Rows | Bootstrap::None => active.len(),
+        let of = match params.bagging {
+            Bagging::Balanced => frauds.len().min(honest.len()),
+            Bagging::Bootstrap | Bagging::None => active.len(),
         };
         #[expect(
             clippy::cast_possible_truncation,
@@ -168,9 +168,9 @@ impl<'p> Bags<'p> {
         let both = honest_sum + fraud_sum * factor;
         Ok(Self {
             params,
-            prior: match params.bootstrap {
-                Bootstrap::Balanced => 0.5,
-                Bootstrap::Rows | Bootstrap::None => fraud_sum * factor / both,
+            prior: match params.bagging {
+                Bagging::Balanced => 0.5,
+                Bagging::Bootstrap | Bagging::None => fraud_sum * factor / both,
             },
             gradients: gradients.collect(),
             active,
@@ -190,13 +190,13 @@ impl<'p> Bags<'p> {
                 counts[rows[stream.index_below(rows.len())] as usize] += 1;
             }
         };
-        match self.params.bootstrap {
-            Bootstrap::Rows => draw_from(&self.active),
-            Bootstrap::Balanced => {
+        match self.params.bagging {
+            Bagging::Bootstrap => draw_from(&self.active),
+            Bagging::Balanced => {
                 draw_from(&self.frauds);
                 draw_from(&self.honest);
             }
-            Bootstrap::None => {
+            Bagging::None => {
                 let mut left = self.draws;
                 for (at, row) in self.active.iter().enumerate() {
                     // Each of the rows to come is as likely as any other.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_ensemble::{
-    Bootstrap, ClassWeight, Classifier, EnsembleError, MaxFeatures, RandomForestParams, Samples,
+    Bagging, ClassWeight, Classifier, EnsembleError, MaxFeatures, RandomForestParams, Samples,
     SplitPlaces,
 };
 use ndarray::{Array2, ArrayView2};
@@ -14,7 +14,7 @@ fn one_tree() -> RandomForestParams {
     RandomForestParams::default()
         .n_estimators(1)
         .max_features(MaxFeatures::All)
-        .bootstrap(Bootstrap::None)
+        .bagging(Bagging::None)
 }
 
 fn table(rows: usize, seed: u64) -> (Array2<f64>, Vec<bool>) {
@@ -198,13 +198,13 @@ fn weights_of_classes_move_the_shares_and_not_only_the_order() {
             .unwrap();
         forest.share_row(&[0.0, 0.0]).unwrap()
     };
-    let params = RandomForestParams::default().bootstrap(Bootstrap::None);
+    let params = RandomForestParams::default().bagging(Bagging::None);
     assert!((share(params.clone()) - 0.01).abs() < 1e-9);
     assert!((share(params.clone().class_weight(ClassWeight::Balanced)) - 0.5).abs() < 1e-9);
     assert!(
         (share(params.clone().class_weight(ClassWeight::Fraud(2.0))) - 20.0 / 1010.0).abs() < 1e-9
     );
-    assert!((share(params.bootstrap(Bootstrap::Balanced)) - 0.5).abs() < 1e-9);
+    assert!((share(params.bagging(Bagging::Balanced)) - 0.5).abs() < 1e-9);
 }
 
 #[test]

@@ -131,7 +131,12 @@ impl Costs {
         self.missed_amount != 0.0
     }
 
-    pub(super) fn check(&self) -> Result<(), MetricsError> {
+    /// Whether all costs are finite.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError::InvalidParameter`] for the first that is not.
+    pub fn check(&self) -> Result<(), MetricsError> {
         for (name, got) in [
             ("true_positive", self.true_positive),
             ("false_positive", self.false_positive),

@@ -123,4 +123,12 @@ pub enum MetricsError {
         /// The bins of the other one.
         got: usize,
     },
+    /// Days are drawn, and the rows came without.
+    #[error("days are to be drawn, but the rows came without days")]
+    DaysMissing,
+    /// The logistic regression of the labels on the log odds has no finite answer.
+    #[error(
+        "no finite calibration slope: the rows need both classes, and probabilities that overlap between them"
+    )]
+    NoFiniteSlope,
 }

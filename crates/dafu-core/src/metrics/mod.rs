@@ -23,7 +23,8 @@
 //!
 //! - **There is a budget of alerts** (investigators check so many a day): [`card_precision_at_k`]
 //!   where they check cards, [`Ranking::precision_at_k`] and [`Ranking::recall_at_k`] where they
-//!   check single transactions. Choose the threshold with [`ThresholdGoal::AlertBudget`].
+//!   check single transactions. Choose the threshold with [`ThresholdGoal::AlertBudget`], or
+//!   [`daily_threshold`] for a budget a day.
 //! - **Money decides**: [`Ranking::cost_at`] with the amount as the cost of a missed fraud, the
 //!   threshold by [`ThresholdGoal::MinCost`], and [`AmountSplit::value_detection_rate`].
 //! - **A promise about the alerts** ("9 of 10 are real"): [`ThresholdGoal::PrecisionFloor`].
@@ -33,7 +34,8 @@
 //!   counts the order among honest rows that nobody will ever look at: 0.95 can be a useless alert
 //!   list where frauds are 1 in 1,000. Give both.
 //! - **The score is used as a probability** (expected loss, blending): [`brier_score`],
-//!   [`log_loss`] and [`calibration`] with quantile bins.
+//!   [`log_loss`] and [`calibration`] with quantile bins, [`calibration_line`], and
+//!   [`top_calibration`] for the rows that matter.
 //! - **Not**: accuracy. Alerting nobody has 0.99.
 //!
 //! # Definitions
@@ -53,6 +55,8 @@
 //! | log loss | mean of -ln(probability of what came true) | Good 1952 |
 //! | Brier score | mean of (probability - label)^2 | Brier 1950 |
 //! | expected calibration error | mean over bins of abs(observed - predicted) | Naeini et al. 2015 |
+//! | skill | 1 - loss / loss of always saying the prior | Murphy 1988 |
+//! | calibration slope, intercept | logistic regression of the label on the log odds | Cox 1958 |
 //! | cost | sum of a cost per decision and row | Elkan 2001 |
 //!
 //! Handbook: Le Borgne, Siblini, Lebichot and Bontempi 2022, *Reproducible Machine Learning for
@@ -80,11 +84,15 @@
 //! of this page works on it; its documentation says what the bins cost.
 
 mod binned;
+mod bootstrap;
+mod brier;
 mod calibration;
+mod calibration_line;
 mod card;
 mod confusion;
 mod cost;
 mod curve;
+mod daily;
 mod error;
 #[cfg(feature = "serde")]
 mod infinity;
@@ -92,12 +100,16 @@ mod input;
 mod probability;
 mod ranking;
 mod threshold;
+mod top_calibration;
 mod top_k;
 
 pub use binned::BinnedRanking;
+pub use bootstrap::{Bootstrap, Interval, Resample, ResampledUnit, Resampler};
+pub use brier::{BrierDecomposition, brier_decomposition, brier_skill, log_loss_skill};
 pub use calibration::{
     Calibration, CalibrationBin, CalibrationBinning, UniformCalibration, calibration,
 };
+pub use calibration_line::{CalibrationLine, calibration_line};
 pub use card::{CardPrecision, CardPrecisionParams, CardRows, DayPrecision, card_precision_at_k};
 pub use confusion::Confusion;
 pub use cost::{Cost, Costs, cost};
@@ -105,7 +117,9 @@ pub use curve::{
     Bounds, CurvePoints, KolmogorovSmirnov, PrecisionRecallCurve, RocCurve, average_precision,
     roc_auc,
 };
+pub use daily::{DailyAlerts, DailyBudget, DailyThreshold, daily_alerts, daily_threshold};
 pub use error::{Class, MetricsError};
 pub use probability::{ProbabilityLoss, brier_score, log_loss};
 pub use ranking::{AmountSplit, Ranking};
 pub use threshold::{ThresholdChoice, ThresholdGoal};
+pub use top_calibration::{TopCalibration, TopCalibrationParams, top_calibration};

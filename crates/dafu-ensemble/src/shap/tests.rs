@@ -123,7 +123,7 @@ fn a_tree_without_splits_explains_nothing_but_its_baseline() {
     let table = Array2::zeros((10, 2));
     let frauds: Vec<bool> = (0..10).map(|row| row < 3).collect();
     let forest = RandomForestParams::default()
-        .bootstrap(crate::Bootstrap::None)
+        .bagging(crate::Bagging::None)
         .fit(&Samples::new(table.view(), &frauds).unwrap())
         .unwrap();
     let mut contributions = [1.0; 2];
