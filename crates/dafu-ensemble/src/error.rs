@@ -85,6 +85,69 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
+    /// A metric has no value for the rows.
+    #[error("the metric has no value for these rows")]
+    Metric(#[source] dafu_core::metrics::MetricsError),
+    /// An index given for a row is too large.
+    #[error("row {row}: {what} must be below {below}, got {got}")]
+    IndexOutOfRange {
+        /// What is indexed.
+        what: &'static str,
+        /// Row, from 0.
+        row: usize,
+        /// The first index that is too large.
+        below: usize,
+        /// The index given.
+        got: usize,
+    },
+    /// A column that was named does not exist.
+    #[error("there is no column {got}: the rows have {width}, counted from 0")]
+    NoSuchColumn {
+        /// Columns of the rows.
+        width: usize,
+        /// The column named.
+        got: usize,
+    },
+    /// A number given for a row is outside its interval.
+    #[error("row {row}: {what} must be {expected}, got {got}")]
+    RowOutOfRange {
+        /// The number.
+        what: &'static str,
+        /// Row, from 0.
+        row: usize,
+        /// The interval, in words.
+        expected: &'static str,
+        /// The number given.
+        got: f64,
+    },
+    /// Nothing was counted or settled yet.
+    #[error("no {what} yet: a report needs at least one")]
+    Nothing {
+        /// What there is none of.
+        what: &'static str,
+    },
+    /// A window was counted against another baseline.
+    #[error("the window belongs to another baseline: start a new one from this baseline")]
+    OtherBaseline,
+    /// A baseline has scores and the rows have none, or the reverse.
+    #[error(
+        "either baseline or rows come without scores: give scores to both, or to neither of them"
+    )]
+    ScoresMissing,
+    /// A prediction is pending already under this name.
+    #[error("prediction {id} is pending already: every prediction needs a name of its own")]
+    PredictionRepeated {
+        /// The name.
+        id: u64,
+    },
+    /// A saved value contradicts itself.
+    #[error("the saved {what} is damaged: {problem}")]
+    Damaged {
+        /// What was saved.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The model has no format to be saved in.
     #[cfg(feature = "serde")]
     #[error(

@@ -27,7 +27,9 @@
 
 mod bin;
 mod boosted_trees;
+pub mod drift;
 mod error;
+pub mod explain;
 mod gradient;
 mod grow;
 mod histogram;
