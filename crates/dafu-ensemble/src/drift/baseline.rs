@@ -78,6 +78,8 @@ impl<'a> DriftRows<'a> {
 /// mix of the seasons that it has itself, so that a Sunday is compared with Sundays. A season with too few rows in the reference
 /// is compared with all seasons together.
 ///
+/// Save it in a format that keeps the bits of numbers: `serde_json` does so with its feature `float_roundtrip` only.
+///
 /// # Examples
 ///
 /// ```
@@ -148,7 +150,6 @@ impl CheckedDriftParams {
         if matrix.ncols() == 0 {
             return Err(EnsembleError::NoColumns);
         }
-        rows.check_seasons(params.seasons)?;
         let width = matrix.ncols();
         if let Some(got) = params.categorical.iter().find(|column| **column >= width) {
             return Err(EnsembleError::NoSuchColumn { width, got: *got });
@@ -164,6 +165,7 @@ impl CheckedDriftParams {
                 got,
             });
         }
+        rows.check_seasons(params.seasons)?;
         let columns = threads::map(matrix.ncols(), |column| {
             let values = matrix.column(column).to_vec();
             Profile::new(&values, params.categorical.contains(&column), rows, params)

@@ -43,7 +43,7 @@ pub enum DependenceScale {
 /// let model = BoostedTreesParams::default().learn(&Samples::new(rows.view(), &frauds)?)?;
 ///
 /// let found = PartialDependenceParams::default().grid(5).of(model.as_ref(), rows.view(), &[0])?;
-/// assert_eq!(found.grids[0], [0.0, 25.0, 50.0, 74.0, 99.0]);
+/// assert_eq!(found.grids[0], [0.0, 25.0, 50.0, 75.0, 99.0]);
 /// assert!(found.mean[4] > found.mean[0] + 3.0);
 /// # Ok::<(), dafu_ensemble::EnsembleError>(())
 /// ```
