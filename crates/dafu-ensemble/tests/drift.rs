@@ -9,8 +9,9 @@
 use dafu_core::random::Stream;
 use dafu_ensemble::EnsembleError;
 use dafu_ensemble::drift::{
-    BinRange, DriftBaseline, DriftLevel, DriftParams, DriftReport, DriftRows, DriftWindow,
-    benjamini_hochberg, chi_square_test, hour_of_week, jensen_shannon, population_stability_index,
+    BinRange, CalibrationMonitor, CalibrationReport, Comparison, DriftBaseline, DriftLevel,
+    DriftParams, DriftReport, DriftRows, DriftWindow, benjamini_hochberg, chi_square_test,
+    hour_of_week, jensen_shannon, population_stability_index,
 };
 use ndarray::{Array2, ArrayView2, Axis};
 use proptest::prelude::*;
@@ -86,7 +87,7 @@ fn false_discovery_rate_equals_scipy_and_the_paper() {
     for (got, expected) in found.iter().zip(numbers(&fixture["q_values"])) {
         assert_near(*got, expected);
     }
-    // Benjamini and Hochberg 1995, section 4.1: the first four of fifteen are rejected.
+    // Benjamini and Hochberg 1995, section 4: the first four of fifteen are rejected.
     let paper = [
         0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
         0.5719, 0.6528, 0.7590, 1.0,
@@ -583,6 +584,13 @@ fn what_does_not_fit_is_named() {
         window.merge(&DriftWindow::new(&other)),
         Err(EnsembleError::OtherBaseline)
     );
+}
+
+#[test]
+fn all_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<(DriftBaseline, DriftWindow, DriftReport, DriftParams)>();
+    shared::<(CalibrationMonitor, CalibrationReport, Comparison)>();
 }
 
 #[cfg(feature = "serde")]

@@ -402,6 +402,10 @@ fn what_does_not_fit_is_named() {
         Err(EnsembleError::NoRows)
     );
     assert!(params.of(&narrow, rows.view(), &[0]).is_err());
+    let many = numbered(10_000, 2, 7);
+    let params = params.grid(10_000).max_rows(10_000);
+    let error = params.of(&model, many.view(), &[0, 1]);
+    assert!(matches!(error, Err(EnsembleError::TooMany { .. })));
 }
 
 proptest! {

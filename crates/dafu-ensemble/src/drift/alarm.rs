@@ -27,7 +27,7 @@ pub struct CalibrationAlarm {
 /// 1,000 is 30. The log likelihood ratio of the outcome weighs each as it should.
 ///
 /// Source: Steiner, Cook, Farewell and Treasure, "Monitoring Surgical Performance Using Risk-Adjusted Cumulative Sum Charts"
-/// (2000), equations 2 and 3; Page (1954) for the sums; Lorden, "Procedures for Reacting to a Change in Distribution" (1971),
+/// (2000), section 2; Page (1954) for the sums; Lorden, "Procedures for Reacting to a Change in Distribution" (1971),
 /// theorem 2, for the limit: without drift, at least `e^limit` rows pass on average before one of the sums reaches it, and half
 /// as many for two sums.
 #[derive(Debug, Clone, Copy, PartialEq)]

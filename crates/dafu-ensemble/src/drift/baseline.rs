@@ -303,9 +303,9 @@ struct Mix {
 impl Mix {
     /// The mix of the seasons of a window.
     ///
-    /// A share in it is a sum of shares over seasons, each weighted by the share `w` of the season in the window. The variance
-    /// of such a sum is that of a sample of `1 / sum(w^2 / rows of the season)` rows: Cochran, "Sampling Techniques" (1977),
-    /// equation 5.6, where the seasons do not differ in a share, and less otherwise.
+    /// A share in it is a sum of shares over seasons, each weighted by the share `w` of the season in the window. Where the
+    /// seasons do not differ in a share, the variance of such a sum is that of one sample of `1 / sum(w^2 / rows of the season)`
+    /// rows: Cochran, "Sampling Techniques" (1977), theorem 5.3. Where they differ this is an approximation.
     fn new(reference: &[u64], window: &[u64], least: u64) -> Self {
         let total: u64 = reference.iter().sum();
         let rows: u64 = window.iter().fold(0, |sum, rows| sum.saturating_add(*rows));

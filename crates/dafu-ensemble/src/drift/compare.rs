@@ -24,8 +24,8 @@ pub enum Resampling {
     /// Rows, frauds and honest ones each among themselves: what the chance of the rows alone does.
     #[default]
     Rows,
-    /// Whole days: rows of a day, and of a card on that day, stay together. The wider interval, and the one to believe where there
-    /// are days enough, 20 or more.
+    /// Whole days: rows of a day, and of a card on that day, stay together. The one to believe where rows of a day are alike and
+    /// there are days enough, 20 or more.
     Days,
 }
 
@@ -206,7 +206,8 @@ pub struct Comparison {
 ///
 /// Determinism: the same bits for any number of threads.
 ///
-/// Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), sections 13.3 (percentile interval) and 8.6 (blocks).
+/// Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3 (percentile interval);
+/// Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 3.8 (whole days).
 ///
 /// # Errors
 ///

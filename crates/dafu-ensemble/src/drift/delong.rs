@@ -35,8 +35,7 @@ pub struct DeLongTest {
 /// Shapes: one entry a row; scores of any finite size, higher is more suspicious. `level` of the interval, between 0 and 1.
 ///
 /// Source: `DeLong`, `DeLong` and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating Characteristic
-/// Curves" (1988), equations 4 to 8; by midranks after Sun and Xu, "Fast Implementation of `DeLong`'s Algorithm" (2014),
-/// algorithm 2.
+/// Curves" (1988); by midranks after Sun and Xu, "Fast Implementation of `DeLong`'s Algorithm" (2014).
 ///
 /// # Errors
 ///

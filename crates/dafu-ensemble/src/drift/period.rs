@@ -35,7 +35,7 @@ pub struct PeriodCalibration {
     pub p_value: Option<f64>,
     /// The same of the Brier score, which also moves where the sum is right and the spread is wrong.
     ///
-    /// Source: Spiegelhalter, "Probabilistic Prediction in Patient Management and Clinical Trials" (1986), equation 10.
+    /// Source: Spiegelhalter, "Probabilistic Prediction in Patient Management and Clinical Trials" (1986).
     pub spiegelhalter_z: Option<f64>,
     /// Mean squared error of the probabilities.
     pub brier: f64,
@@ -50,7 +50,7 @@ pub struct PeriodCalibration {
 ///
 /// By logistic regression on counts in bins of 0.5 log odds, each at its mean; log odds beyond 16 count as 16.
 ///
-/// Source: Cox, "Two Further Applications of a Model for Binary Regression" (1958), section 2.
+/// Source: Cox, "Two Further Applications of a Model for Binary Regression" (1958).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CalibrationLine {

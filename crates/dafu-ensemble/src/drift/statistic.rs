@@ -16,10 +16,10 @@ pub struct KolmogorovSmirnovTest {
 }
 
 impl KolmogorovSmirnovTest {
-    /// The test of a distance between samples of so many rows.
+    /// The test of a distance between samples of so many rows, both above 0.
     ///
     /// Source: Stephens, "Use of the Kolmogorov-Smirnov, Cramer-von Mises and Related Statistics Without Extensive Tables" (1970),
-    /// table 1, with the two-sample size `n m / (n + m)`.
+    /// with the two-sample size `n m / (n + m)`. Cautious where values repeat.
     #[must_use]
     pub fn new(statistic: f64, reference_rows: f64, rows: f64) -> Self {
         let root = (reference_rows * rows / (reference_rows + rows)).sqrt();
@@ -47,7 +47,7 @@ pub struct ChiSquareTest {
 /// Every share is first moved to `(share + e) / (1 + bins * e)` with `e = smoothing / rows`: as if `smoothing` rows of the window
 /// more were in every bin, on both sides. So an empty bin is finite, a single row in a bin that should be empty is no alarm, and
 /// equal shares still have 0. Below 0.1 is usually read as stable, from 0.25 as a large shift. Without drift its mean is about
-/// `(bins - 1) / rows`.
+/// `bins - 1` times the sum of `1 / rows` of window and reference, so with few rows it is large by chance.
 ///
 /// Shapes: one share a bin; bins beyond the shorter slice do not count. `rows` and `smoothing` above 0.
 ///

@@ -7,7 +7,7 @@ use crate::{EnsembleError, threads};
 /// Rows counted against a [`DriftBaseline`]: as many counts as the baseline has cells, whatever the number of rows.
 ///
 /// A window does not hold its baseline: every call takes it, and a window of another baseline is refused. Windows of parts of
-/// the rows, merged, are the window of all rows.
+/// the rows, merged, are the window of all rows: keep one an hour, and merge 24 of them for the last day.
 ///
 /// # Examples
 ///

@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 
 /// Most values of a grid.
 const MAX_GRID: usize = 10_000;
+/// Most answers.
+const MAX_ANSWERS: usize = 1 << 28;
 
 /// What is averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +76,7 @@ impl Default for PartialDependenceParams {
 
 /// Answers over a grid.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PartialDependence {
     /// The columns.
     pub columns: Vec<usize>,
@@ -134,8 +136,18 @@ impl PartialDependenceParams {
             .iter()
             .map(|column| grid(rows.column(*column), self.grid))
             .collect();
-        let points = points(&grids);
         let asked = spread(rows.nrows(), self.max_rows);
+        let got = grids
+            .iter()
+            .fold(asked.len(), |got, grid| got.saturating_mul(grid.len()));
+        if got > MAX_ANSWERS {
+            return Err(EnsembleError::TooMany {
+                what: "answers (values of the grids times rows)",
+                max: MAX_ANSWERS,
+                got,
+            });
+        }
+        let points = points(&grids);
         let sample = rows.select(Axis(0), &asked);
         let answers = threads::map(points.len(), |point| {
             answers(model, &sample, columns, &points[point], self.scale)
