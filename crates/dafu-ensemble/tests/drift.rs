@@ -9,9 +9,9 @@
 use dafu_core::random::Stream;
 use dafu_ensemble::EnsembleError;
 use dafu_ensemble::drift::{
-    BinRange, CalibrationMonitor, CalibrationReport, Comparison, DriftBaseline, DriftLevel,
-    DriftParams, DriftReport, DriftRows, DriftWindow, benjamini_hochberg, chi_square_test,
-    hour_of_week, jensen_shannon, population_stability_index,
+    BinRange, CalibrationMonitor, CalibrationReport, Comparison, DriftBaseline, DriftBin,
+    DriftLevel, DriftParams, DriftReport, DriftRows, DriftWindow, KolmogorovSmirnovTest,
+    benjamini_hochberg, chi_square_test, hour_of_week, jensen_shannon, population_stability_index,
 };
 use ndarray::{Array2, ArrayView2, Axis};
 use proptest::prelude::*;
@@ -248,14 +248,16 @@ proptest! {
     fn kolmogorov_smirnov_is_that_of_all_values_up_to_the_knots(
         one in prop::collection::vec(-50..50_i32, 1..80),
         two in prop::collection::vec(-60..70_i32, 1..80),
-        knots in 4..40_usize,
+        (missing, knots) in (0..30_usize, 4..40_usize),
     ) {
         let one: Vec<f64> = one.into_iter().map(f64::from).collect();
         let two: Vec<f64> = two.into_iter().map(f64::from).collect();
         let exact = distance(&one, &two);
+        // What is missing is no part of it.
+        let reference = [&one[..], &vec![f64::NAN; missing]].concat();
         let window = column(&two);
         let of = |knots: usize| {
-            let baseline = plain(&DriftParams::default().bins(2).knots(knots), column(&one).view());
+            let baseline = plain(&DriftParams::default().bins(2).knots(knots), column(&reference).view());
             let report = baseline.report(&DriftRows::new(window.view())).unwrap();
             report.columns[0].kolmogorov_smirnov.unwrap().statistic
         };
@@ -457,6 +459,37 @@ fn a_season_that_the_reference_hardly_has_is_compared_with_all() {
             assert!((got - expected).abs() < 1e-12, "{got} {expected}");
         }
     }
+}
+
+#[test]
+fn a_mix_of_seasons_is_worth_fewer_rows_than_the_reference_has() {
+    let values: Vec<f64> = (0..1100).map(|row| f64::from(row % 10)).collect();
+    let reference = column(&values);
+    let seasons: Vec<usize> = (0..1100).map(|row| usize::from(row >= 1000)).collect();
+    let rows = DriftRows::new(reference.view())
+        .with_seasons(&seasons)
+        .unwrap();
+    let baseline = DriftParams::default().seasons(2).fit(&rows).unwrap();
+    let values: Vec<f64> = (0..200)
+        .map(|row| f64::from(row % 10).sqrt().floor())
+        .collect();
+    let window = column(&values);
+    let seasons: Vec<usize> = (0..200).map(|row| row % 2).collect();
+    let rows = DriftRows::new(window.view())
+        .with_seasons(&seasons)
+        .unwrap();
+    let found = &baseline.report(&rows).unwrap().columns[0];
+    // Half of the weight on 1000 rows and half on 100.
+    let worth = 1.0 / (0.25 / 1000.0 + 0.25 / 100.0);
+    let test = found.kolmogorov_smirnov.unwrap();
+    let expected = KolmogorovSmirnovTest::new(test.statistic, worth, 200.0);
+    assert_near(test.p_value, expected.p_value);
+    let counts = |share: &dyn Fn(&DriftBin) -> f64, rows: f64| -> Vec<f64> {
+        found.bins.iter().map(|bin| share(bin) * rows).collect()
+    };
+    let expected = counts(&|bin| bin.expected, worth);
+    let expected = chi_square_test(&expected, &counts(&|bin| bin.observed, 200.0)).unwrap();
+    assert_near(found.chi_square.unwrap().statistic, expected.statistic);
 }
 
 #[test]

@@ -110,6 +110,8 @@ fn only_rows_count_whose_delay_has_passed() {
     assert_near(low, 1.5 - 1.959_963_984_540_054 / 2.0, 1e-12);
     assert_near(high, 1.5 + 1.959_963_984_540_054 / 2.0, 1e-12);
     assert_near(report.overall.z.unwrap(), 1.0, 1e-12);
+    // A name is free again when its prediction is final.
+    assert!(monitor.predict(0, 140, 0.5).unwrap());
     assert_near(
         report.overall.p_value.unwrap(),
         0.317_310_507_862_914,

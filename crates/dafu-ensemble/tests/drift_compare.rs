@@ -219,12 +219,19 @@ fn a_better_model_is_found_and_an_equal_one_is_not() {
 }
 
 #[test]
-fn standard_errors_of_draws_are_those_of_delong() {
+fn standard_errors_and_p_values_of_draws_are_those_of_delong() {
     let data = days(40, 0.3, 4);
     let found = data.compare(&ComparisonParams::default().resamples(2000));
     let ratio = found.roc_auc.standard_error / found.delong.unwrap().standard_error;
     // 2,000 draws know a standard deviation to 1.6 %.
     assert!((0.93..1.07).contains(&ratio), "{ratio}");
+    let found = days(40, 0.05, 4).compare(&ComparisonParams::default().resamples(2000));
+    let (draws, delong) = (
+        found.roc_auc.p_value,
+        found.delong.unwrap().p_value.unwrap(),
+    );
+    assert!((0.05..0.11).contains(&delong), "{delong}");
+    assert!((draws / delong - 1.0).abs() < 0.3, "{draws} {delong}");
 }
 
 #[test]

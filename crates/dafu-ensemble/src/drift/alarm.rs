@@ -106,6 +106,11 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_those_of_lorden_for_two_sums() {
+        assert!((CumulativeSums::limit(500.0) - 1000.0_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
     fn false_alarms_are_as_rare_as_promised() {
         let runs: u32 = (0..200).map(|seed| run_length(seed, 1.0, 100_000).0).sum();
         assert!(f64::from(runs) / 200.0 >= 500.0, "{runs} rows in 200 runs");

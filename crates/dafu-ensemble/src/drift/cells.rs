@@ -191,3 +191,27 @@ fn spread(runs: &[(f64, usize)], most: usize) -> Vec<f64> {
     }
     knots
 }
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn knots_are_spread_over_ranks_and_hold_both_ends() {
+        let runs: Vec<(f64, usize)> = (0..=1000).map(|value| (f64::from(value), 1)).collect();
+        let knots = spread(&runs, 11);
+        assert_eq!(knots.len(), 11);
+        for (knot, expected) in knots.iter().zip([0.0, 100.0, 200.0, 300.0, 400.0, 500.0]) {
+            assert!((knot - expected).abs() <= 1.0, "{knot} {expected}");
+        }
+        assert!(knots[10] > 999.5);
+        // Nearly all are one value: it takes the ranks of the others.
+        let common = [(0.0, 1), (1.0, 1000), (2.0, 1), (3.0, 1)];
+        assert!(
+            spread(&common, 3)
+                .iter()
+                .zip([0.0, 1.0, 3.0])
+                .all(|(a, b)| (a - b).abs() < 0.5)
+        );
+    }
+}
