@@ -310,6 +310,11 @@ fn what_does_not_fit_is_named() {
     );
     assert!(compare(&pair, &ComparisonParams::default().resamples(1)).is_err());
     assert!(compare(&pair, &ComparisonParams::default().level(0.0)).is_err());
+    let card_of_one_day = one_day.with_cards(&[1; 4], 3).unwrap();
+    assert!(compare(&card_of_one_day, &ComparisonParams::default()).is_err());
+    let empty = PairedScores::new(&[], &[], &[]).unwrap();
+    let none = compare(&empty, &ComparisonParams::default());
+    assert_eq!(none, Err(EnsembleError::NoRows));
     let honest = [false; 4];
     let pair = PairedScores::new(&honest, &scores, &scores).unwrap();
     assert_eq!(

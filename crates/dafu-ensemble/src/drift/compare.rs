@@ -237,6 +237,9 @@ pub fn compare(
 ) -> Result<Comparison, EnsembleError> {
     params.check()?;
     let rows = scores.frauds.len();
+    if rows == 0 {
+        return Err(EnsembleError::NoRows);
+    }
     for (class, missing) in [("honest", true), ("fraud", false)] {
         if !scores.frauds.contains(&missing) {
             return Err(EnsembleError::SingleClass { class });
@@ -250,9 +253,8 @@ pub fn compare(
             draws
         }
     };
-    let models = [scores.first, scores.second].map(|of| Model::new(scores, of));
-    let [first, second] = models;
-    let (first, second) = (first?, second?);
+    let first = Model::new(scores, scores.first)?;
+    let second = Model::new(scores, scores.second)?;
     let whole = vec![1; rows];
     let (Some(of_first), Some(of_second)) = (first.metrics(&whole), second.metrics(&whole)) else {
         return Err(EnsembleError::NoRows);
@@ -319,6 +321,8 @@ impl PairedScores<'_> {
         let gaps: Vec<f64> = pairs
             .map(|(first, second)| second.precision - first.precision)
             .collect();
+        // One day drawn from one day is the same in every draw, which would pass for certainty.
+        count("days", gaps.len(), 2, MAX_ROWS)?;
         let drawn = threads::map(params.resamples, |resample| {
             let mut stream = Stream::new(params.seed, CARD_DAYS, resample as u64);
             let draw = |_| gaps.get(stream.index_below(gaps.len())).copied();
