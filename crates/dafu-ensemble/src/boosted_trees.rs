@@ -1,10 +1,10 @@
 //! Boosted trees: fit and answers.
 
 use crate::bin::{BinnedRows, Bins};
-use crate::constraint::{Constraints, check_column};
+use crate::constraint::Constraints;
 use crate::gradient::{Scale, Sums};
 use crate::grow::{Field, Workshop};
-use crate::learner::{Classifier, Learner, check_shapes};
+use crate::learner::{Classifier, Learner, check_column, check_shapes};
 use crate::logistic::{LANES, derivatives, each, focal_derivatives};
 use crate::params::{
     BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS, MAX_TREES, count,

@@ -1,6 +1,7 @@
 //! What trees have to keep to, whatever the data says.
 
 use crate::EnsembleError;
+use crate::learner::check_column;
 use crate::params::BoostedTreesParams;
 
 /// Which way the log odds may go when a column rises and all others stay.
@@ -80,22 +81,6 @@ impl Constraints {
             open.any(|group| group.binary_search(column).is_ok())
         };
         columns.iter().filter(in_one).copied().collect()
-    }
-}
-
-pub(crate) const fn check_column(
-    name: &'static str,
-    column: usize,
-    width: usize,
-) -> Result<(), EnsembleError> {
-    if column < width {
-        Ok(())
-    } else {
-        Err(EnsembleError::NoSuchColumn {
-            name,
-            column,
-            width,
-        })
     }
 }
 

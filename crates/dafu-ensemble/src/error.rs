@@ -66,10 +66,10 @@ pub enum EnsembleError {
         /// The weight.
         got: f64,
     },
-    /// A parameter names a column that the training rows do not have.
+    /// A column that was named does not exist.
     #[error("`{name}` names column {column}, but the rows have {width} columns, counted from 0")]
     NoSuchColumn {
-        /// Name of the parameter.
+        /// What names it.
         name: &'static str,
         /// The column named.
         column: usize,
@@ -133,6 +133,61 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
+    /// A metric has no value for the rows.
+    #[error("the metric has no value for these rows")]
+    Metric(#[source] dafu_core::metrics::MetricsError),
+    /// An index given for a row is too large.
+    #[error("row {row}: {what} must be below {below}, got {got}")]
+    IndexOutOfRange {
+        /// What is indexed.
+        what: &'static str,
+        /// Row, from 0.
+        row: usize,
+        /// The first index that is too large.
+        below: usize,
+        /// The index given.
+        got: usize,
+    },
+    /// A number given for a row is outside its interval.
+    #[error("row {row}: {what} must be {expected}, got {got}")]
+    RowOutOfRange {
+        /// The number.
+        what: &'static str,
+        /// Row, from 0.
+        row: usize,
+        /// The interval, in words.
+        expected: &'static str,
+        /// The number given.
+        got: f64,
+    },
+    /// Nothing was counted or settled yet.
+    #[error("no {what} yet: a report needs at least one")]
+    Nothing {
+        /// What there is none of.
+        what: &'static str,
+    },
+    /// A window was counted against another baseline.
+    #[error("the window belongs to another baseline: start a new one from this baseline")]
+    OtherBaseline,
+    /// A baseline has scores and the rows have none, or the reverse.
+    #[error(
+        "either baseline or rows come without scores: give scores to both, or to neither of them"
+    )]
+    ScoresMissing,
+    /// A prediction is pending already under this name.
+    #[error("prediction {id} is pending already: every prediction needs a name of its own")]
+    PredictionRepeated {
+        /// The name.
+        id: u64,
+    },
+    /// A saved value contradicts itself.
+    #[error("the saved {what} is damaged: {problem}; take another copy, or fit it again")]
+    Damaged {
+        /// What was saved.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The model has no format to be saved in.
     #[cfg(feature = "serde")]
     #[error(
@@ -143,13 +198,6 @@ pub enum EnsembleError {
     #[cfg(feature = "serde")]
     #[error("the saved model cannot be read")]
     Envelope(#[source] dafu_core::model::ModelError),
-    /// A saved model is not sound.
-    #[cfg(feature = "serde")]
-    #[error("the saved model is damaged: {what}; fit it again or take another copy")]
-    Damaged {
-        /// What does not hold.
-        what: &'static str,
-    },
     /// A model file of another library cannot be read.
     #[cfg(feature = "import")]
     #[error("cannot import the {library} model: {problem}")]

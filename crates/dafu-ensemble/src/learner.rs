@@ -62,3 +62,20 @@ pub(crate) fn check_shapes(
     }
     Ok(())
 }
+
+/// Checks a column that something names.
+pub(crate) const fn check_column(
+    name: &'static str,
+    column: usize,
+    width: usize,
+) -> Result<(), EnsembleError> {
+    if column < width {
+        Ok(())
+    } else {
+        Err(EnsembleError::NoSuchColumn {
+            name,
+            column,
+            width,
+        })
+    }
+}

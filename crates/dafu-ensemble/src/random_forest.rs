@@ -1,11 +1,10 @@
 //! A random forest: fit and answers.
 
 use crate::bin::Bins;
-use crate::constraint::check_column;
 use crate::forest_grow::Wood;
 use crate::forest_params::{Bagging, CheckedRandomForestParams, ClassWeight, RandomForestParams};
 use crate::gradient::{Scale, Sums};
-use crate::learner::{Classifier, Learner, check_shapes};
+use crate::learner::{Classifier, Learner, check_column, check_shapes};
 use crate::params::{BoostedTreesParams, MAX_COLUMNS, MAX_ROWS, number};
 use crate::split::SplitRules;
 use crate::tree::Tree;

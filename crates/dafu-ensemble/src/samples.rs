@@ -109,7 +109,11 @@ impl<'a> Samples<'a> {
     }
 }
 
-fn check_length(what: &'static str, expected: usize, got: usize) -> Result<(), EnsembleError> {
+pub(crate) fn check_length(
+    what: &'static str,
+    expected: usize,
+    got: usize,
+) -> Result<(), EnsembleError> {
     if expected == got {
         Ok(())
     } else {

@@ -53,12 +53,15 @@ struct SavedForest {
     trees: SavedTrees,
 }
 
-const fn damaged(what: &'static str) -> EnsembleError {
-    EnsembleError::Damaged { what }
+const fn damaged(problem: &'static str) -> EnsembleError {
+    EnsembleError::Damaged {
+        what: "model",
+        problem,
+    }
 }
 
-fn check(holds: bool, what: &'static str) -> Result<(), EnsembleError> {
-    if holds { Ok(()) } else { Err(damaged(what)) }
+fn check(holds: bool, problem: &'static str) -> Result<(), EnsembleError> {
+    if holds { Ok(()) } else { Err(damaged(problem)) }
 }
 
 impl SavedTrees {

@@ -1,0 +1,34 @@
+//! What a model goes by, whatever it is inside.
+//!
+//! | question | answer |
+//! |---|---|
+//! | which columns does the model need? | [`PermutationParams`] |
+//! | what does it make of the values of a column? | [`PartialDependenceParams`] |
+//! | which groups of columns made one row suspicious? | [`group_reasons`] |
+//!
+//! The first two ask the model about rows that were changed, so rows may come about that cannot be: an amount of a hotel at a
+//! kiosk. Put columns that belong together into one [`ColumnGroup`].
+
+mod partial_dependence;
+mod permutation;
+mod reason;
+
+pub use partial_dependence::{DependenceScale, PartialDependence, PartialDependenceParams};
+pub use permutation::{
+    ColumnGroup, ExplainedMetric, Importance, Importances, PermutationParams, average_precision,
+    roc_auc,
+};
+pub use reason::{GroupReason, group_reasons};
+
+use crate::EnsembleError;
+
+/// Rows that a model answers at a time, and that are copied to be changed.
+const CHUNK: usize = 4096;
+
+fn check_width(expected: usize, got: usize) -> Result<(), EnsembleError> {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(EnsembleError::WrongWidth { expected, got })
+    }
+}
