@@ -35,6 +35,7 @@ mod learner;
 mod logistic;
 mod params;
 mod samples;
+pub mod select;
 mod split;
 mod threads;
 mod tree;

@@ -15,3 +15,15 @@ pub(crate) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync + Send
 pub(crate) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     (0..count).map(work).collect()
 }
+
+/// Threads of the current rayon pool.
+#[cfg(feature = "parallel")]
+pub(crate) fn count() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Threads.
+#[cfg(not(feature = "parallel"))]
+pub(crate) const fn count() -> usize {
+    1
+}
