@@ -27,6 +27,7 @@
 
 mod bin;
 mod boosted_trees;
+pub mod combine;
 mod error;
 mod gradient;
 mod grow;

@@ -113,8 +113,8 @@ proptest! {
         times in proptest::collection::vec(0_i64..50, 1..80),
     ) {
         let end = params.end.unwrap_or(times.iter().max().unwrap() + 1);
-        let expected: Vec<Fold> = (0..params.folds as i64).map(|fold| {
-            let shift = params.step * (params.folds as i64 - 1 - fold);
+        let mut expected: Vec<Fold> = (0_i64..).take(params.folds).map(|later| {
+            let shift = params.step * later;
             let (test, after) = (end - shift - params.test, end - shift);
             let known = test - params.delay;
             let first = match params.span {
@@ -126,6 +126,7 @@ proptest! {
                 test: rows_where(&times, |time| time >= test && time < after),
             }
         }).collect();
+        expected.reverse();
         match params.split(&times) {
             Ok(folds) => prop_assert_eq!(folds, expected),
             Err(EnsembleError::EmptyFold { fold, what }) => {

@@ -1,4 +1,9 @@
 //! Choosing among learners by what they would have scored at the time.
+//!
+//! Frauds change and labels come late, so rows are never mixed over time: [`TimeFolds`] makes training and test rows with the
+//! delay of labels between them, [`validate`] judges a [`Learner`](crate::Learner) on them by any [`Metric`]s.
+//! [`RandomSearchParams`] and [`HalvingParams`] do so for many points of a [`Space`] and give an [`ExperimentTable`]. The
+//! best of many candidates owes something to luck: judge it once more on weeks that the search has not seen.
 
 mod draw;
 mod folds;
