@@ -123,6 +123,16 @@ pub enum EnsembleError {
         /// Rows.
         rows: usize,
     },
+    /// A fold names a row twice.
+    #[error(
+        "fold {fold} names row {row} twice: a row is learned from or judged with, and only once"
+    )]
+    FoldRowTwice {
+        /// Fold, from 0.
+        fold: usize,
+        /// The row.
+        row: usize,
+    },
     /// No fold could be judged.
     #[error(
         "no fold could be judged, {skipped} were skipped for want of a class: use longer spans of time"

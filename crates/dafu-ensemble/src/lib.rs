@@ -18,6 +18,8 @@
 //!
 //! **Determinism**: the same bits for any number of threads. Gradients are summed as whole numbers.
 //!
+//! **Which, and how many**: [`select`] searches parameters on folds in time, [`combine`] blends several models.
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `parallel` | histograms and columns on the current rayon pool |

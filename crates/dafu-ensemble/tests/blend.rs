@@ -133,7 +133,9 @@ fn combinations() -> Vec<Combination> {
 fn a_blend_is_its_combination_of_scores_from_the_folds() {
     let data = Data::new();
     let learners = [0, 1, 2].map(Column::new);
-    let members: Vec<&dyn Learner> = learners.iter().map(|own| own as &dyn Learner).collect();
+    let members = learners
+        .each_ref()
+        .map(|own| ("column", own as &dyn Learner));
     let scores = MemberScores::learn(&members, &data.samples(), &data.folds).unwrap();
     for combination in combinations() {
         let blend = data
@@ -396,7 +398,7 @@ mod saved {
     use dafu_core::SchemaHash;
     use dafu_core::model::{Envelope, Limits, ModelError};
     use dafu_ensemble::combine::{
-        Blend, ClassifierRegistry, Combiner, MAX_NESTING, Max, MemberScale,
+        Blend, ClassifierRegistry, Combiner, MAX_NESTING, Max, MemberScale, RankMap, Stack,
     };
     use dafu_ensemble::{BoostedTreesParams, Classifier, EnsembleError};
     use ndarray::ArrayView2;
@@ -444,6 +446,34 @@ mod saved {
             assert_eq!(answers(&*loaded, rows), answers(&blend, rows));
             assert_eq!(loaded.to_bytes().unwrap(), bytes);
         }
+    }
+
+    /// Made by version 1 of the format; must load for ever.
+    #[test]
+    fn the_first_format_still_loads() {
+        let golden = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../testdata/golden/blend-v1.dafu"
+        );
+        let maps = |scores: Vec<f64>| RankMap::from_knots(scores, vec![0.25, 0.75]).unwrap();
+        let scale = MemberScale::Ranks(vec![maps(vec![-1.0, 2.0]), maps(vec![0.0, 0.5])]);
+        let stack = Stack::new(scale, vec![0.5, 1.5], -3.0).unwrap();
+        let members = vec![
+            (
+                "fair".to_owned(),
+                Box::new(Column::new(1)) as Box<dyn Classifier>,
+            ),
+            ("nested".to_owned(), Box::new(nested(1))),
+        ];
+        let idle = vec!["constant".to_owned()];
+        let blend = Blend::new(members, Combiner::Stack(stack), idle).unwrap();
+        let bytes = std::fs::read(golden).unwrap();
+        assert_eq!(blend.to_bytes().unwrap(), bytes);
+        let loaded = Blend::from_bytes(&bytes, &registry()).unwrap();
+        // Ranks of 0.5 (half way) and 0.25 (the first knot).
+        let expected = -3.0 - 1.5 * 3.0_f64.ln();
+        assert!((loaded.log_odds_row(&[0.0, 0.5, 9.0]).unwrap() - expected).abs() < 1e-14);
+        assert_eq!(loaded.idle(), ["constant"]);
     }
 
     fn nested(depth: usize) -> Blend {

@@ -230,6 +230,40 @@ proptest! {
     }
 
     #[test]
+    fn no_slope_is_left_in_a_stack(
+        rows in proptest::collection::vec((proptest::array::uniform3(-4_i32..4), any::<bool>()), 4..40),
+        (size, wide) in (1.0_f64..200.0, prop_oneof![Just(1e-6), Just(1.0), Just(1e3)]),
+        twins in any::<bool>(),
+    ) {
+        let frauds: Vec<bool> = rows.iter().map(|row| row.1).collect();
+        prop_assume!(frauds.contains(&true) && frauds.contains(&false));
+        let input = |row: usize, member: usize| {
+            // Members may be the same, or say the same of all rows.
+            let member = if twins { 0 } else { member };
+            (f64::from(rows[row].0[member]) * size).clamp(-700.0, 700.0)
+        };
+        let scores = Array2::from_shape_fn((rows.len(), 3), |(row, member)| input(row, member));
+        let members = MemberScores::new(vec![week(scores, &frauds)]).unwrap();
+        let stack = StackParams::default().l2(wide).fit(&members).unwrap();
+        let mut slopes = [0.0; 4];
+        for (row, fraud) in frauds.iter().enumerate() {
+            let odds: f64 = (0..3).map(|member| stack.weights()[member] * input(row, member)).sum();
+            let wrong = sigmoid(odds + stack.intercept()) - f64::from(u8::from(*fraud));
+            slopes[3] += wrong;
+            for (member, slope) in slopes.iter_mut().take(3).enumerate() {
+                *slope += wrong * input(row, member);
+            }
+        }
+        // Slopes are sums of numbers up to 700.
+        let none = 1e-5 * size;
+        prop_assert!(slopes[3].abs() < none, "{slopes:?}");
+        for (slope, weight) in slopes.iter().zip(stack.weights()) {
+            let slope = slope + wide * weight;
+            prop_assert!(slope > -none && (*weight == 0.0 || slope < none), "{slopes:?} {stack:?}");
+        }
+    }
+
+    #[test]
     fn selection_is_the_one_found_by_hand(
         rows in proptest::collection::vec((proptest::array::uniform3(-4_i32..4), any::<bool>()), 8..24),
         split in 3_usize..5,
@@ -544,6 +578,18 @@ fn weights_follow_what_members_gain() {
         weights_by_gain(&members, &Metric::roc_auc(), 0.0).unwrap(),
         [1.0, 1.0, 0.0]
     );
+    // Log loss gains over the share of frauds, not over one half: the constant is worse than that.
+    let by_loss = weights_by_gain(&members, &Metric::log_loss(), 1.0).unwrap();
+    assert!(by_loss[0] > 0.0 && by_loss[2] == 0.0);
+    let constant = WeekScores {
+        scores: Array2::from_elem((200, 3), (20.0_f64 / 180.0).ln() + 0.01),
+        ..members.weeks()[0].clone()
+    };
+    let constant = MemberScores::new(vec![constant]).unwrap();
+    assert_eq!(
+        weights_by_gain(&constant, &Metric::log_loss(), 1.0).unwrap(),
+        [1.0; 3]
+    );
     let nothing = Metric::function("nothing", true, |_| Ok(1.0));
     assert_eq!(weights_by_gain(&members, &nothing, 1.0).unwrap(), [1.0; 3]);
     assert!(weights_by_gain(&members, &nothing, f64::NAN).is_err());
@@ -684,7 +730,8 @@ fn members_learn_on_training_rows_alone() {
         .split(&days)
         .unwrap();
     let trees = BoostedTreesParams::default().n_estimators(3);
-    let members: [&dyn Learner; 2] = [&trees, &trees.clone().learning_rate(0.5)];
+    let other = trees.clone().learning_rate(0.5);
+    let members: [(&str, &dyn Learner); 2] = [("trees", &trees), ("other", &other)];
     let scores = MemberScores::learn(&members, &samples, &folds).unwrap();
     for (week, fold) in scores.weeks().iter().zip(&folds) {
         let pick = |rows: &[usize]| rows.iter().map(|row| frauds[*row]).collect::<Vec<_>>();

@@ -380,6 +380,12 @@ fn folds_of_other_rows_are_refused() {
             rows: 800
         })
     ));
+    let fold = Fold {
+        train: vec![1, 2],
+        test: vec![3, 2],
+    };
+    let leak = validate(&Skilled { skill: 1.0 }, &data.samples(), &[fold], &[]);
+    assert_eq!(leak, Err(EnsembleError::FoldRowTwice { fold: 0, row: 2 }));
     assert!(validate(&Skilled { skill: 1.0 }, &data.samples(), &[], &[]).is_err());
 }
 

@@ -280,10 +280,11 @@ impl<'a> BlendParams<'a> {
         self.check()?;
         let scores = if self.combination.needs_scores() {
             let folds = self.folds.of(samples.rows().nrows())?;
-            let learners: Vec<&dyn Learner> =
-                self.members.iter().map(|(_, learner)| &**learner).collect();
-            let scores = MemberScores::learn(&learners, samples, &folds);
-            Some(scores.map_err(|error| self.named(error))?)
+            let members = self.members.iter();
+            let members: Vec<(&str, &dyn Learner)> = members
+                .map(|(name, learner)| (name.as_str(), &**learner))
+                .collect();
+            Some(MemberScores::learn(&members, samples, &folds)?)
         } else {
             None
         };
@@ -307,21 +308,6 @@ impl<'a> BlendParams<'a> {
         let idle = (0..members).filter(|member| !kept.contains(member));
         let idle = idle.map(|member| self.members[member].0.clone()).collect();
         Blend::new(learned, combiner, idle)
-    }
-
-    /// Members by their names, not their numbers.
-    fn named(&self, error: EnsembleError) -> EnsembleError {
-        match error {
-            EnsembleError::Member { name, source } => {
-                let number = name.parse::<usize>().ok();
-                let own = number.and_then(|number| self.members.get(number));
-                EnsembleError::Member {
-                    name: own.map_or(name, |(own, _)| own.clone()),
-                    source,
-                }
-            }
-            other => other,
-        }
     }
 }
 

@@ -122,6 +122,28 @@ impl Blend {
         Ok(out[0])
     }
 
+    /// Writes the log odds of fraud of each row.
+    ///
+    /// # Errors
+    ///
+    /// When rows have another width than the training rows, or `out` another length than there are rows, and when a member
+    /// fails.
+    pub fn log_odds_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), EnsembleError> {
+        check_shapes(self.width, rows, out)?;
+        let blocks = rows
+            .axis_chunks_iter(Axis(0), BLOCK)
+            .zip(out.chunks_mut(BLOCK));
+        for (block, (rows, out)) in blocks.enumerate() {
+            let scores = self.scores(rows, block * BLOCK)?;
+            self.combiner.combine_rows(scores.t(), out)?;
+        }
+        Ok(())
+    }
+
     /// What each member says about a row.
     ///
     /// In a vote on log odds and in a stack, weight times input, summed over the members and added to the intercept of a
@@ -197,19 +219,11 @@ impl Classifier for Blend {
         rows: ArrayView2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), EnsembleError> {
-        check_shapes(self.width, rows, out)?;
-        let blocks = rows
-            .axis_chunks_iter(Axis(0), BLOCK)
-            .zip(out.chunks_mut(BLOCK));
-        for (block, (rows, out)) in blocks.enumerate() {
-            let scores = self.scores(rows, block * BLOCK)?;
-            self.combiner.combine_rows(scores.t(), out)?;
-        }
-        Ok(())
+        Self::log_odds_rows(self, rows, out)
     }
 
     #[cfg(feature = "serde")]
     fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        self.save()
+        Self::to_bytes(self)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::combiner::MAX_MEMBERS;
 use crate::params::count;
-use crate::select::{Fold, Judged, MAX_FOLDS, Metric, Part, cannot_learn, check_folds};
+use crate::select::{Fold, Judged, MAX_FOLDS, Metric, Part, answers, cannot_learn, check_folds};
 use crate::{EnsembleError, Learner, Samples, threads};
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -51,30 +51,31 @@ impl MemberScores {
         })
     }
 
-    /// Learns each member on each fold's training rows and keeps what it says of the test rows. Folds from whose training
+    /// Learns each named member on each fold's training rows and keeps what it says of the test rows. Folds from whose training
     /// rows a member cannot learn for want of a class are skipped and counted.
     ///
     /// # Errors
     ///
-    /// For no fold, folds of other rows, no or too many members, what goes wrong in a member ([`EnsembleError::Member`] by
-    /// its number), scores that are not finite, and [`EnsembleError::NoFold`] where all folds were skipped.
+    /// For no fold, folds of other rows, no or too many members, what goes wrong in a member ([`EnsembleError::Member`]), scores that are not finite, and [`EnsembleError::NoFold`] where all folds were skipped.
     ///
     /// # Complexity
     ///
     /// A fit and an answer for each member and fold; with the feature `parallel` at the same time.
     pub fn learn(
-        members: &[&dyn Learner],
+        members: &[(&str, &dyn Learner)],
         samples: &Samples<'_>,
         folds: &[Fold],
     ) -> Result<Self, EnsembleError> {
         check_folds(folds, samples.rows().nrows())?;
         count("members", members.len(), 1, MAX_MEMBERS)?;
         let mut columns = threads::map(folds.len() * members.len(), |job| {
-            let (fold, member) = (&folds[job / members.len()], members[job % members.len()]);
-            let model = member.learn(&Part::new(samples, &fold.train).samples()?)?;
-            let mut scores = vec![0.0; fold.test.len()];
-            model.log_odds_rows(Part::new(samples, &fold.test).rows(), &mut scores)?;
-            Ok(scores)
+            let (fold, (_, learner)) = (&folds[job / members.len()], members[job % members.len()]);
+            answers(
+                learner,
+                samples,
+                &fold.train,
+                &Part::new(samples, &fold.test),
+            )
         })
         .into_iter();
         let (mut weeks, mut skipped) = (Vec::new(), 0);
@@ -82,13 +83,14 @@ impl MemberScores {
             let mut scores = Array2::zeros((fold.test.len(), members.len()));
             let mut complete = true;
             let columns = columns.by_ref().take(members.len());
-            for (member, (column, mut out)) in columns.zip(scores.columns_mut()).enumerate() {
+            let columns = columns.zip(scores.columns_mut()).zip(members);
+            for ((column, mut out), (name, _)) in columns {
                 match column {
                     Ok(column) => out.assign(&ndarray::ArrayView1::from(&column)),
                     Err(error) if cannot_learn(&error) => complete = false,
                     Err(source) => {
                         return Err(EnsembleError::Member {
-                            name: member.to_string(),
+                            name: (*name).to_owned(),
                             source: Box::new(source),
                         });
                     }
@@ -223,6 +225,17 @@ impl WeekScores {
             Some((row, got)) => Err(EnsembleError::Weight { row, got: *got }),
             None => Ok(()),
         }
+    }
+
+    /// Log odds of the share of frauds; 0 for a week of one class.
+    pub(super) fn log_odds_of_frauds(&self) -> f64 {
+        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let (mut fraud, mut honest) = (0.0, 0.0);
+        for (row, is_fraud) in self.frauds.iter().enumerate() {
+            *(if *is_fraud { &mut fraud } else { &mut honest }) += weight(row);
+        }
+        let odds = (fraud / honest).ln();
+        if odds.is_finite() { odds } else { 0.0 }
     }
 
     fn weights_or_ones(&self) -> Vec<f64> {

@@ -172,7 +172,16 @@ impl Blend {
         Self::load_within(bytes, registry, 0)
     }
 
-    pub(super) fn save(&self) -> Result<Vec<u8>, EnsembleError> {
+    /// The blend as bytes, its members inside.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Member`] for a member that has no format.
+    ///
+    /// # Complexity
+    ///
+    /// O(bytes).
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
         let members = self.members().map(|(name, model)| {
             Ok(SavedMember {
                 name: name.to_owned(),

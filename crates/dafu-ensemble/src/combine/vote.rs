@@ -1,7 +1,7 @@
 //! Weighted means.
 
 use super::combiner::{MemberScale, check_weights, keep};
-use super::out_of_fold::MemberScores;
+use super::out_of_fold::{MemberScores, WeekScores};
 use crate::EnsembleError;
 use crate::logistic::chance;
 use crate::select::Metric;
@@ -132,7 +132,7 @@ pub(super) fn mean(kind: VoteKind, weighted: impl Iterator<Item = (f64, f64)>) -
     }
 }
 
-/// Weights by what each member gains by a metric over a score that is the same for all rows: proportional to the gain to
+/// Weights by what each member gains by a metric over the week's share of frauds as the score of all rows: proportional to the gain to
 /// the power of `power`, and equal where no member gains. The mean over the weeks counts; weeks where the metric is
 /// undefined do not.
 ///
@@ -151,8 +151,12 @@ pub fn weights_by_gain(
 ) -> Result<Vec<f64>, EnsembleError> {
     let good = power >= 0.0 && power.is_finite();
     crate::params::number("power", power, "finite and at least 0", good)?;
-    let none = |_: usize, _: usize| 0.0;
-    let baseline = scores.merit(metric, none)?;
+    let shares: Vec<f64> = scores
+        .weeks()
+        .iter()
+        .map(WeekScores::log_odds_of_frauds)
+        .collect();
+    let baseline = scores.merit(metric, |week, _| shares[week])?;
     let gains = (0..scores.members()).map(|member| {
         let own = scores.merit(metric, |week, row| scores.score(week, row, member))?;
         Ok((own - baseline).max(0.0))

@@ -290,14 +290,18 @@ impl Fold {
     }
 }
 
-/// Checks that folds are of `rows` rows, and that there is one.
+/// Checks that there are folds, of `rows` rows, and that none judges with rows that it learns from.
 pub(crate) fn check_folds(folds: &[Fold], rows: usize) -> Result<(), EnsembleError> {
     count("folds", folds.len(), 1, MAX_FOLDS)?;
     for (fold, rows_of) in folds.iter().enumerate() {
         rows_of.check(fold)?;
-        let mut both = rows_of.train.iter().chain(&rows_of.test).copied();
-        if let Some(row) = both.find(|row| *row >= rows) {
-            return Err(EnsembleError::FoldRow { fold, row, rows });
+        let mut seen = vec![false; rows];
+        for row in rows_of.train.iter().chain(&rows_of.test).copied() {
+            match seen.get_mut(row) {
+                None => return Err(EnsembleError::FoldRow { fold, row, rows }),
+                Some(true) => return Err(EnsembleError::FoldRowTwice { fold, row }),
+                Some(seen) => *seen = true,
+            }
         }
     }
     Ok(())

@@ -25,4 +25,4 @@ pub use validate::{FoldScores, SkippedFold, Validation, validate};
 
 pub(crate) use folds::check_folds;
 pub(crate) use part::Part;
-pub(crate) use validate::cannot_learn;
+pub(crate) use validate::{answers, cannot_learn};

@@ -240,7 +240,7 @@ fn causes(error: &EnsembleError) -> String {
     text
 }
 
-/// Random search: independent random points, each with the whole budget.
+/// Random search: independent random points, each with the whole budget. In a small space some may be equal.
 ///
 /// Source: Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization" (2012).
 ///

@@ -120,10 +120,8 @@ pub(super) fn judge(
     job: Job<'_>,
     metrics: &[Metric<'_>],
 ) -> Result<FoldScores, EnsembleError> {
-    let model = learner.learn(&Part::new(samples, job.train).samples()?)?;
     let part = Part::new(samples, job.test);
-    let mut log_odds = vec![0.0; job.test.len()];
-    model.log_odds_rows(part.rows(), &mut log_odds)?;
+    let log_odds = answers(learner, samples, job.train, &part)?;
     let judged = Judged {
         rows: job.test,
         frauds: part.frauds(),
@@ -137,6 +135,19 @@ pub(super) fn judge(
         rows: job.test.to_vec(),
         log_odds,
     })
+}
+
+/// Learns from some rows and answers others.
+pub(crate) fn answers(
+    learner: &dyn Learner,
+    samples: &Samples<'_>,
+    train: &[usize],
+    test: &Part<'_>,
+) -> Result<Vec<f64>, EnsembleError> {
+    let model = learner.learn(&Part::new(samples, train).samples()?)?;
+    let mut log_odds = vec![0.0; test.rows().nrows()];
+    model.log_odds_rows(test.rows(), &mut log_odds)?;
+    Ok(log_odds)
 }
 
 /// Whether the rows, not the learner, are why nothing was learned.
