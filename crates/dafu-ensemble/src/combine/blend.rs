@@ -102,24 +102,23 @@ impl Combination {
         scores: Option<&MemberScores>,
         metric: &Metric<'_>,
     ) -> Result<Combiner, EnsembleError> {
-        let no_rows = EnsembleError::NoRows;
+        let known = || scores.ok_or(EnsembleError::NoRows);
         let scale = |ranks: bool| {
             if !ranks {
                 return Ok(MemberScale::LogOdds(members));
             }
-            let (pooled, _, weights) = scores.ok_or_else(|| no_rows.clone())?.pooled();
+            let (pooled, _, weights) = known()?.pooled();
             MemberScale::ranks(pooled.view(), weights.as_deref())
         };
         match self {
             Self::Vote { kind, weights } => {
                 let scale = scale(*kind == VoteKind::Rank)?;
-                let scores = scores.ok_or(no_rows.clone());
                 let weights = match weights {
                     VoteWeights::Equal => vec![1.0; members],
                     VoteWeights::Given(weights) => weights.clone(),
-                    VoteWeights::Gain(power) => weights_by_gain(scores?, metric, *power)?,
+                    VoteWeights::Gain(power) => weights_by_gain(known()?, metric, *power)?,
                     VoteWeights::Greedy(params) => {
-                        greedy_selection(scores?, (*kind, &scale), metric, params)?.weights
+                        greedy_selection(known()?, (*kind, &scale), metric, params)?.weights
                     }
                 };
                 Ok(Combiner::Vote(Vote::new(*kind, scale, &weights)?))
@@ -133,7 +132,7 @@ impl Combination {
                 NoisyOr::new(scale(*ranks)?, &strengths, *leak).map(Combiner::NoisyOr)
             }
             Self::Max { ranks } => Max::new(scale(*ranks)?).map(Combiner::Max),
-            Self::Stack(params) => params.fit(scores.ok_or(no_rows)?).map(Combiner::Stack),
+            Self::Stack(params) => params.fit(known()?).map(Combiner::Stack),
         }
     }
 }

@@ -33,30 +33,31 @@ pub(super) fn minimise(h: &[f64], c: &[f64]) -> Vec<f64> {
 fn step(h: &[f64], c: &[f64], x: &mut [f64], inside: &mut Vec<usize>) {
     while !inside.is_empty() {
         let wanted = solve(h, c, inside);
-        // How far one can go before the first becomes negative.
-        let mut far = 1.0_f64;
+        // How far one can go before the first becomes negative, and which one that is.
+        let mut first: Option<(usize, f64)> = None;
         for (at, wanted) in inside.iter().zip(&wanted) {
             if *at > 0 && *wanted <= 0.0 {
-                far = far.min(x[*at] / (x[*at] - wanted));
+                // Both 0 for one that has just come in: it goes out again.
+                let far = x[*at] / (x[*at] - wanted);
+                let far = if far.is_finite() { far } else { 0.0 };
+                if first.is_none_or(|(_, least)| far < least) {
+                    first = Some((*at, far));
+                }
             }
         }
-        let far = if far.is_finite() { far } else { 0.0 };
+        let far = first.map_or(1.0, |(_, far)| far);
         for (at, wanted) in inside.iter().zip(&wanted) {
             x[*at] += far * (wanted - x[*at]);
         }
-        let blocked: Vec<usize> = inside
-            .iter()
-            .zip(&wanted)
-            .filter(|(at, wanted)| **at > 0 && **wanted <= 0.0 && x[**at] <= 1e-300)
-            .map(|(at, _)| *at)
-            .collect();
-        if blocked.is_empty() {
+        let Some((blocked, _)) = first else {
             return;
+        };
+        // By name and not by value: rounding may leave it a little above 0, and others a little below.
+        x[blocked] = 0.0;
+        for at in inside.iter().filter(|at| **at > 0) {
+            x[*at] = x[*at].max(0.0);
         }
-        for at in &blocked {
-            x[*at] = 0.0;
-        }
-        inside.retain(|at| !blocked.contains(at));
+        inside.retain(|at| *at != blocked);
     }
 }
 

@@ -110,7 +110,7 @@ impl RankMap {
         &self.ranks
     }
 
-    /// Rank of a finite score, in (0, 1).
+    /// Rank of a score, in (0, 1); NaN ranks below all.
     ///
     /// # Complexity
     ///
@@ -143,8 +143,13 @@ impl RankMap {
             }
             (Some(before), Some(&knot)) => {
                 let (low, start) = (self.ranks[before], self.scores[before]);
-                // Halved, so that the distance of the largest numbers stays finite.
-                let share = (score / 2.0 - start / 2.0) / (knot / 2.0 - start / 2.0);
+                let whole = knot - start;
+                let share = if whole.is_finite() {
+                    (score - start) / whole
+                } else {
+                    // Halves of the largest numbers have a finite distance.
+                    (score / 2.0 - start / 2.0) / (knot / 2.0 - start / 2.0)
+                };
                 let rank = low + share.clamp(0.0, 1.0) * (self.ranks[at] - low);
                 (rank, 1.0 - rank)
             }

@@ -63,7 +63,8 @@ pub struct TimeFolds {
     pub step: i64,
     /// Which rows before the delay are learned from.
     pub span: TrainingSpan,
-    /// First time after the last test; by default just after the last row.
+    /// First time after the last test; by default just after the last row. With times finer than days, give a midnight, or
+    /// spans begin and end at the hour of the last row.
     pub end: Option<i64>,
 }
 
