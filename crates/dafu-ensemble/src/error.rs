@@ -133,9 +133,6 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
-    /// A metric has no value for the rows.
-    #[error("the metric has no value for these rows")]
-    Metric(#[source] dafu_core::metrics::MetricsError),
     /// An index given for a row is too large.
     #[error("row {row}: {what} must be below {below}, got {got}")]
     IndexOutOfRange {
@@ -206,5 +203,144 @@ pub enum EnsembleError {
         library: &'static str,
         /// What is wrong.
         problem: crate::ImportProblem,
+    },
+    /// A length of time is outside its interval.
+    #[error("`{name}` must be between {min} and {max} units of time, got {got}")]
+    SpanOutOfRange {
+        /// Name of the parameter.
+        name: &'static str,
+        /// Smallest length.
+        min: i64,
+        /// Largest length.
+        max: i64,
+        /// The length given.
+        got: i64,
+    },
+    /// A fold has no rows of a kind.
+    #[error(
+        "fold {fold} has no rows to {what}: use fewer folds or longer spans, or let them end where there are rows"
+    )]
+    EmptyFold {
+        /// Fold, from 0.
+        fold: usize,
+        /// `learn from` or `judge with`.
+        what: &'static str,
+    },
+    /// A fold names a row that there is not.
+    #[error("fold {fold} names row {row}, there are {rows}: folds must be made for the same rows")]
+    FoldRow {
+        /// Fold, from 0.
+        fold: usize,
+        /// The row.
+        row: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// A fold names a row twice.
+    #[error(
+        "fold {fold} names row {row} twice: a row is learned from or judged with, and only once"
+    )]
+    FoldRowTwice {
+        /// Fold, from 0.
+        fold: usize,
+        /// The row.
+        row: usize,
+    },
+    /// No fold could be judged.
+    #[error(
+        "no fold could be judged, {skipped} were skipped for want of a class: use longer spans of time"
+    )]
+    NoFold {
+        /// Folds that were skipped.
+        skipped: usize,
+    },
+    /// A metric refused the rows.
+    #[error("{name} cannot judge the rows")]
+    Metric {
+        /// Name of the metric.
+        name: String,
+        /// Why.
+        #[source]
+        source: dafu_core::metrics::MetricsError,
+    },
+    /// A metric gave no finite number.
+    #[error("{name} must give a finite number, got {got}")]
+    MetricNotFinite {
+        /// Name of the metric.
+        name: String,
+        /// What it gave.
+        got: f64,
+    },
+    /// A search space cannot be drawn from.
+    #[error("parameter {name:?} of the search space {what}")]
+    Space {
+        /// Name of the parameter.
+        name: String,
+        /// What is wrong with it, and what would be right.
+        what: &'static str,
+    },
+    /// A point of a search space was asked for what it has not.
+    #[error("the point has no {kind} named {name:?}")]
+    NoParameter {
+        /// Name asked for.
+        name: String,
+        /// Kind asked for.
+        kind: &'static str,
+    },
+    /// A member's score is not finite.
+    #[error("row {row}: the score of member {member} must be finite, got {got}")]
+    MemberScore {
+        /// Row, from 0.
+        row: usize,
+        /// Member, from 0.
+        member: usize,
+        /// The score.
+        got: f64,
+    },
+    /// There are not as many of something as there are members.
+    #[error("{what}: expected {expected}, one a member, got {got}")]
+    MemberCount {
+        /// What was counted.
+        what: &'static str,
+        /// Members.
+        expected: usize,
+        /// Those given.
+        got: usize,
+    },
+    /// Two members have the same name, or one has none.
+    #[error("members must have different names of 1 to 256 bytes, got {name:?}")]
+    MemberName {
+        /// The name.
+        name: String,
+    },
+    /// A member could not be learned or asked.
+    #[error("member {name:?}")]
+    Member {
+        /// Its name.
+        name: String,
+        /// What went wrong.
+        #[source]
+        source: Box<EnsembleError>,
+    },
+    /// Weights of members cannot be used.
+    #[error(
+        "weights of members must be finite and at least 0 with one above 0, got {got} for member {member}"
+    )]
+    MemberWeight {
+        /// Member, from 0.
+        member: usize,
+        /// Its weight.
+        got: f64,
+    },
+    /// Ranks were asked for without maps to find them.
+    #[error("a vote on ranks needs rank maps: fit them with `MemberScale::ranks`")]
+    NoRankMaps,
+    /// Knots of a rank map are not sound.
+    #[error(
+        "a rank map needs 1 to 1024 knots, as many ranks as scores, finite and strictly increasing, ranks between 0 and 1; got {got}"
+    )]
+    Knots {
+        /// Knots given.
+        got: usize,
     },
 }

@@ -20,6 +20,8 @@
 //!
 //! **Determinism**: the same bits for any number of threads. Gradients are summed as whole numbers.
 //!
+//! **Which, and how many**: [`select`] searches parameters on folds in time, [`combine`] blends several models.
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `import` | models of `XGBoost` (JSON) and `LightGBM` (text) |
@@ -31,6 +33,7 @@
 mod bin;
 mod boosted_trees;
 mod calibrate;
+pub mod combine;
 mod constraint;
 pub mod drift;
 mod error;
@@ -50,6 +53,7 @@ mod random_forest;
 mod samples;
 #[cfg(feature = "serde")]
 mod saved;
+pub mod select;
 mod shap;
 mod split;
 mod threads;

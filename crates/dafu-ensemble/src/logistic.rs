@@ -9,6 +9,11 @@ pub(crate) fn logistic(log_odds: [f64; LANES]) -> [f64; LANES] {
     exponential(log_odds.map(|odds| -odds)).map(|below| 1.0 / (1.0 + below))
 }
 
+/// Probability of log odds.
+pub(crate) fn chance(log_odds: f64) -> f64 {
+    logistic([log_odds; LANES])[0]
+}
+
 /// First and second derivatives of the logistic loss by the log odds, for rows of weight 1 whose targets are 1 for a fraud
 /// and 0 otherwise.
 #[inline]

@@ -376,7 +376,7 @@ fn what_does_not_fit_is_named() {
     let honest = Samples::new(rows.view(), &[false; 4]).unwrap();
     assert!(matches!(
         params.importance(&model, &honest, None, &roc_auc),
-        Err(EnsembleError::Metric(_))
+        Err(EnsembleError::Metrics(_))
     ));
     let empty = Array2::<f64>::zeros((0, 2));
     let none = Samples::new(empty.view(), &[]).unwrap();

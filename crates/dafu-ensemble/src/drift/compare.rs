@@ -314,7 +314,7 @@ impl PairedScores<'_> {
         let of = |scores: &[f64]| -> Result<CardPrecision, EnsembleError> {
             let params = CardPrecisionParams::default().k(checked);
             card_precision_at_k(days, cards, self.frauds, scores, &params)
-                .map_err(EnsembleError::Metric)
+                .map_err(EnsembleError::Metrics)
         };
         let (first, second) = (of(self.first)?, of(self.second)?);
         let pairs = first.days.iter().zip(&second.days);
@@ -353,7 +353,7 @@ impl Model {
             let rows = scores.frauds.iter().zip(of);
             rows.map(|(fraud, score)| metric(&[*fraud], &[*score], None))
                 .collect::<Result<Vec<f64>, _>>()
-                .map_err(EnsembleError::Metric)
+                .map_err(EnsembleError::Metrics)
         };
         Ok(Self {
             order: Order::new(scores.frauds, of),

@@ -105,7 +105,7 @@ impl PeriodSums {
 
     pub(super) fn add(&mut self, probability: f64, fraud: bool) -> Result<(), EnsembleError> {
         let loss = self.loss.extend(&[fraud], &[probability], None);
-        loss.map_err(EnsembleError::Metric)?;
+        loss.map_err(EnsembleError::Metrics)?;
         let observed = u64::from(fraud);
         let variance = probability * (1.0 - probability);
         let lean = 1.0 - 2.0 * probability;
@@ -164,8 +164,8 @@ impl PeriodSums {
             z,
             p_value: z.map(normal_two_sided),
             spiegelhalter_z: by(self.spread, self.spread_variance),
-            brier: self.loss.brier().map_err(EnsembleError::Metric)?,
-            log_loss: self.loss.log_loss().map_err(EnsembleError::Metric)?,
+            brier: self.loss.brier().map_err(EnsembleError::Metrics)?,
+            log_loss: self.loss.log_loss().map_err(EnsembleError::Metrics)?,
             line: self.line(),
         })
     }

@@ -56,7 +56,7 @@ pub type ExplainedMetric<'m> =
 pub fn average_precision(samples: &Samples<'_>, log_odds: &[f64]) -> Result<f64, EnsembleError> {
     Ranking::new(samples.frauds(), log_odds, samples.weights())
         .and_then(|ranking| ranking.average_precision())
-        .map_err(EnsembleError::Metric)
+        .map_err(EnsembleError::Metrics)
 }
 
 /// Area under the ROC curve, for [`PermutationParams::importance`].
@@ -67,7 +67,7 @@ pub fn average_precision(samples: &Samples<'_>, log_odds: &[f64]) -> Result<f64,
 pub fn roc_auc(samples: &Samples<'_>, log_odds: &[f64]) -> Result<f64, EnsembleError> {
     Ranking::new(samples.frauds(), log_odds, samples.weights())
         .and_then(|ranking| ranking.roc_auc())
-        .map_err(EnsembleError::Metric)
+        .map_err(EnsembleError::Metrics)
 }
 
 /// Permutation importance: what a metric loses when the values of columns are permuted among the rows.
