@@ -1,16 +1,16 @@
 //! Boosted trees: fit and answers.
 
-use crate::bin::{BinnedRows, Bins};
-use crate::constraint::Constraints;
-use crate::gradient::{Scale, Sums};
-use crate::grow::{Field, Workshop};
 use crate::learner::{Classifier, Learner, check_column, check_shapes};
 use crate::logistic::{LANES, derivatives, each, focal_derivatives};
 use crate::params::{
     BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS, MAX_TREES, count,
 };
+use crate::tree::bin::{BinnedRows, Bins};
+use crate::tree::constraint::Constraints;
+use crate::tree::gradient::{Scale, Sums};
+use crate::tree::grow::{Field, Workshop};
+use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
-use crate::walk::Walk;
 use crate::{EnsembleError, Samples, threads};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;

@@ -30,40 +30,27 @@
 //!
 //! Minimum supported Rust version: 1.89.
 
-mod bin;
 mod boosted_trees;
 mod calibrate;
 pub mod combine;
-mod constraint;
 pub mod drift;
 mod error;
 pub mod explain;
-mod forest_grow;
 mod forest_params;
-mod gradient;
-mod grow;
-mod histogram;
 #[cfg(feature = "import")]
 mod import;
 mod learner;
 mod logistic;
 mod params;
-mod partition;
 mod random_forest;
 mod samples;
-#[cfg(feature = "serde")]
-mod saved;
 pub mod select;
-mod shap;
-mod split;
 mod threads;
 mod threshold;
 mod tree;
-mod walk;
 
 pub use boosted_trees::BoostedTrees;
 pub use calibrate::{CalibrationMethod, Calibrator};
-pub use constraint::Monotone;
 pub use error::EnsembleError;
 pub use forest_params::{
     Bagging, CheckedRandomForestParams, ClassWeight, MaxFeatures, RandomForestParams, SplitPlaces,
@@ -77,5 +64,6 @@ pub use params::{
 };
 pub use random_forest::{OutOfBag, RandomForest};
 pub use samples::Samples;
-pub use shap::TreeExplainer;
 pub use threshold::{ChosenThreshold, CostPolicy, Reach, ThresholdRows, ThresholdRule};
+pub use tree::constraint::Monotone;
+pub use tree::shap::TreeExplainer;

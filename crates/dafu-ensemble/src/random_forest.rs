@@ -1,14 +1,14 @@
 //! A random forest: fit and answers.
 
-use crate::bin::Bins;
-use crate::forest_grow::Wood;
 use crate::forest_params::{Bagging, CheckedRandomForestParams, ClassWeight, RandomForestParams};
-use crate::gradient::{Scale, Sums};
 use crate::learner::{Classifier, Learner, check_column, check_shapes};
 use crate::params::{BoostedTreesParams, MAX_COLUMNS, MAX_ROWS, number};
-use crate::split::SplitRules;
 use crate::tree::Tree;
-use crate::walk::Walk;
+use crate::tree::bin::Bins;
+use crate::tree::forest_grow::Wood;
+use crate::tree::gradient::{Scale, Sums};
+use crate::tree::split::SplitRules;
+use crate::tree::walk::Walk;
 use crate::{EnsembleError, Samples, threads};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;

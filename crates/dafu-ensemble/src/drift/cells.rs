@@ -9,7 +9,7 @@
 
 use super::params::DriftParams;
 use super::report::BinRange;
-use crate::bin::ColumnBins;
+use crate::tree::bin::ColumnBins;
 use std::cmp::Ordering;
 
 /// How values become cells, and cells the bins of PSI and chi-square.

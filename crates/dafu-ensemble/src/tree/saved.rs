@@ -4,8 +4,8 @@
 //! therefore not hold a cycle or an index outside its tree, only a wrong number of nodes.
 
 use crate::params::{MAX_CATEGORIES, MAX_COLUMNS, MAX_TREES};
+use crate::tree::walk::Walk;
 use crate::tree::{CategorySet, MAX_LEVELS, Node, Tree};
-use crate::walk::Walk;
 use crate::{BoostedTrees, EnsembleError, RandomForest};
 use dafu_core::SchemaHash;
 use dafu_core::model::{Envelope, Limits};

@@ -1,8 +1,8 @@
 //! Rows of a node, put in order of its children.
 
-use crate::bin::{BinnedRows, Bins, LANES};
-use crate::split::{Split, Way};
 use crate::threads;
+use crate::tree::bin::{BinnedRows, Bins, LANES};
+use crate::tree::split::{Split, Way};
 use crate::tree::{CategorySet, Node, Tree};
 
 /// Rows that a thread takes at a time.

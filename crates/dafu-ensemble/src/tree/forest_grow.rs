@@ -1,11 +1,11 @@
 //! Growth of one tree of a random forest: every node looks at columns of its own, down to leaves of one class.
 
-use crate::bin::{BinnedRows, Bins, ColumnBins, LANES, MOST_BINS};
-use crate::constraint::Bounds;
 use crate::forest_params::{RandomForestParams, SplitPlaces};
-use crate::gradient::{Scale, Sums};
-use crate::partition::partition;
-use crate::split::{Candidate, NodeSums, Search, Split, SplitRules};
+use crate::tree::bin::{BinnedRows, Bins, ColumnBins, LANES, MOST_BINS};
+use crate::tree::constraint::Bounds;
+use crate::tree::gradient::{Scale, Sums};
+use crate::tree::partition::partition;
+use crate::tree::split::{Candidate, NodeSums, Search, Split, SplitRules};
 use crate::tree::{Node, Tree};
 use dafu_core::random::Stream;
 use std::ops::Range;

@@ -1,9 +1,9 @@
 //! The best split of a node.
 
-use crate::bin::{ColumnBins, MOST_BINS};
-use crate::constraint::{Bounds, Monotone};
-use crate::gradient::{Scale, Sums};
 use crate::params::BoostedTreesParams;
+use crate::tree::bin::{ColumnBins, MOST_BINS};
+use crate::tree::constraint::{Bounds, Monotone};
+use crate::tree::gradient::{Scale, Sums};
 
 /// What a split has to keep to, and how its gain is measured.
 #[derive(Debug, Clone, Copy)]

@@ -1,13 +1,13 @@
 //! Growth of one tree.
 
-use crate::bin::{BinnedRows, Bins};
-use crate::constraint::{Bounds, Constraints};
-use crate::gradient::{Scale, Sums};
-use crate::histogram::Histogram;
 use crate::params::{BoostedTreesParams, Growth};
-use crate::partition::partition;
-use crate::split::{Candidate, NodeSums, Search, Split, SplitRules};
 use crate::threads;
+use crate::tree::bin::{BinnedRows, Bins};
+use crate::tree::constraint::{Bounds, Constraints};
+use crate::tree::gradient::{Scale, Sums};
+use crate::tree::histogram::Histogram;
+use crate::tree::partition::partition;
+use crate::tree::split::{Candidate, NodeSums, Search, Split, SplitRules};
 use crate::tree::{Node, Tree};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

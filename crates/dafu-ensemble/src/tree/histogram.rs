@@ -1,7 +1,7 @@
 //! Sums of gradients by bin.
 
-use crate::bin::{BinnedRows, Bins, LANES, MOST_BINS};
-use crate::gradient::Sums;
+use crate::tree::bin::{BinnedRows, Bins, LANES, MOST_BINS};
+use crate::tree::gradient::Sums;
 
 type Lane = [Sums; MOST_BINS];
 

@@ -1,4 +1,17 @@
-//! Trees as they are grown, and as they answer.
+//! Trees: how they are grown, answer, are explained and saved. Boosted trees and random forests are made of them.
+
+pub(crate) mod bin;
+pub(crate) mod constraint;
+pub(crate) mod forest_grow;
+pub(crate) mod gradient;
+pub(crate) mod grow;
+pub(crate) mod histogram;
+mod partition;
+#[cfg(feature = "serde")]
+mod saved;
+pub(crate) mod shap;
+pub(crate) mod split;
+pub(crate) mod walk;
 
 /// Levels of a tree at most, where it was not grown here.
 #[cfg(any(feature = "serde", feature = "import"))]
