@@ -85,6 +85,10 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
+    /// A saved model cannot be written or read.
+    #[cfg(feature = "serde")]
+    #[error("the saved model cannot be written or read")]
+    Saved(#[source] dafu_core::model::ModelError),
     /// The model has no format to be saved in.
     #[cfg(feature = "serde")]
     #[error(

@@ -31,10 +31,14 @@ mod error;
 mod gradient;
 mod grow;
 mod histogram;
+mod inputs;
 mod learner;
 mod logistic;
+mod logistic_regression;
 mod params;
 mod samples;
+#[cfg(feature = "serde")]
+mod saved;
 mod split;
 mod threads;
 mod tree;
@@ -42,7 +46,12 @@ mod walk;
 
 pub use boosted_trees::BoostedTrees;
 pub use error::EnsembleError;
+pub use inputs::Imputation;
 pub use learner::{Classifier, Learner};
+pub use logistic_regression::{
+    CheckedLogisticRegressionParams, Convergence, LogisticRegression, LogisticRegressionParams,
+    MAX_LOGISTIC_INPUTS,
+};
 pub use params::{
     BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_COLUMNS, MAX_DEPTH, MAX_LEAVES,
     MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,

@@ -111,6 +111,7 @@ macro_rules! setters {
         )*
     };
 }
+pub(crate) use setters;
 
 impl BoostedTreesParams {
     setters! {
@@ -173,7 +174,12 @@ impl BoostedTreesParams {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedBoostedTreesParams(pub(crate) BoostedTreesParams);
 
-fn count(name: &'static str, got: usize, min: usize, max: usize) -> Result<(), EnsembleError> {
+pub(crate) fn count(
+    name: &'static str,
+    got: usize,
+    min: usize,
+    max: usize,
+) -> Result<(), EnsembleError> {
     if (min..=max).contains(&got) {
         return Ok(());
     }
@@ -185,7 +191,7 @@ fn count(name: &'static str, got: usize, min: usize, max: usize) -> Result<(), E
     })
 }
 
-fn number(
+pub(crate) fn number(
     name: &'static str,
     got: f64,
     expected: &'static str,
