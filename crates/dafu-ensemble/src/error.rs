@@ -85,6 +85,12 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
+    /// The weights of a neural net ran away.
+    #[error("the weights grew beyond all bounds in epoch {epoch}: lower `learning_rate`")]
+    Diverged {
+        /// Round over the training rows, from 1.
+        epoch: usize,
+    },
     /// A saved model cannot be written or read.
     #[cfg(feature = "serde")]
     #[error("the saved model cannot be written or read")]

@@ -35,6 +35,7 @@ mod inputs;
 mod learner;
 mod logistic;
 mod logistic_regression;
+mod neural_net;
 mod params;
 mod samples;
 #[cfg(feature = "serde")]
@@ -51,6 +52,10 @@ pub use learner::{Classifier, Learner};
 pub use logistic_regression::{
     CheckedLogisticRegressionParams, Convergence, LogisticRegression, LogisticRegressionParams,
     MAX_LOGISTIC_INPUTS,
+};
+pub use neural_net::{
+    CheckedNeuralNetParams, MAX_HIDDEN_LAYERS, MAX_LAYER_UNITS, NeuralNet, NeuralNetParams,
+    StoppingMetric,
 };
 pub use params::{
     BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_COLUMNS, MAX_DEPTH, MAX_LEAVES,
