@@ -85,6 +85,34 @@ pub enum EnsembleError {
     /// Early stopping could not be judged.
     #[error("the validation rows cannot be judged")]
     Validation(#[source] dafu_core::metrics::MetricsError),
+    /// Another library cannot learn or answer.
+    #[cfg(any(feature = "linfa", feature = "smartcore"))]
+    #[error("{library} cannot {what}: {message}")]
+    Library {
+        /// The library.
+        library: &'static str,
+        /// What was asked of it.
+        what: &'static str,
+        /// Its own words.
+        message: String,
+    },
+    /// A model of another library gave an answer that is no number.
+    #[cfg(any(feature = "linfa", feature = "smartcore"))]
+    #[error("the model of {library} answers row {row} with {got} instead of a number")]
+    Answer {
+        /// The library.
+        library: &'static str,
+        /// Row, from 0.
+        row: usize,
+        /// The answer.
+        got: f64,
+    },
+    /// Rows have weights that the learner cannot take.
+    #[cfg(feature = "smartcore")]
+    #[error(
+        "this estimator of smartcore takes no weights: give equal ones, or its `fit_with_weights` where it has one"
+    )]
+    NoWeights,
     /// The weights of a neural net ran away.
     #[error("the weights grew beyond all bounds in epoch {epoch}: lower `learning_rate`")]
     Diverged {

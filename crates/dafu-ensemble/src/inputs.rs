@@ -206,22 +206,22 @@ impl Inputs {
         values.chain(flags)
     }
 
+    /// A finite value of a column in its units.
+    #[cfg(any(feature = "linfa", feature = "smartcore"))]
+    pub(crate) fn complete(&self, column: usize, value: f64) -> f64 {
+        let column = self.columns.get(column);
+        column.map_or(value, |column| column.complete(value))
+    }
+
     /// Finite inputs in the units of the columns, one after the other.
     #[cfg(any(feature = "linfa", feature = "smartcore"))]
     pub(crate) fn completed(
         &self,
         value_of: impl Fn(usize) -> f64 + Copy,
     ) -> impl Iterator<Item = f64> {
-        let columns = self.columns.iter().enumerate();
-        let values = columns
-            .clone()
-            .map(move |(at, column)| column.complete(value_of(at)));
-        let flags = columns.filter_map(move |(at, column)| {
-            column
-                .flag
-                .map(|_| f64::from(u8::from(value_of(at).is_nan())))
-        });
-        values.chain(flags)
+        let values = (0..self.width()).map(move |at| self.complete(at, value_of(at)));
+        let flags = self.flags();
+        values.chain(flags.map(move |at| f64::from(u8::from(value_of(at).is_nan()))))
     }
 
     /// Mean and factor of each input.

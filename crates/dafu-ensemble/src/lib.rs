@@ -21,16 +21,23 @@
 //! | feature | adds |
 //! |---|---|
 //! | `parallel` | histograms and columns on the current rayon pool |
-//! | `serde` | [`BoostedTreesParams`] as configuration |
+//! | `serde` | parameters as configuration, models saved to and loaded from bytes |
+//! | `linfa` | `DecisionTree` over linfa-trees, and `LinfaLearner` for any model of linfa |
+//! | `smartcore` | `SmartcoreLearner` for any estimator of smartcore |
 //!
 //! Minimum supported Rust version: 1.89.
 
+#[cfg(any(feature = "linfa", feature = "smartcore"))]
+mod adapter;
 mod bin;
 mod boosted_trees;
+#[cfg(feature = "linfa")]
+mod decision_tree;
 mod error;
 mod gradient;
 mod grow;
 mod histogram;
+mod imbalance;
 mod inputs;
 mod learner;
 mod logistic;
@@ -45,8 +52,23 @@ mod threads;
 mod tree;
 mod walk;
 
+#[cfg(feature = "linfa")]
+pub use adapter::linfa::LinfaLearner;
+#[cfg(feature = "smartcore")]
+pub use adapter::smartcore::SmartcoreLearner;
+#[cfg(any(feature = "linfa", feature = "smartcore"))]
+pub use adapter::{AdapterParams, Answers, ClassAnswer, ClassTarget};
 pub use boosted_trees::BoostedTrees;
+#[cfg(feature = "linfa")]
+pub use decision_tree::{
+    CheckedDecisionTreeParams, DecisionTree, DecisionTreeParams, Leaf, MAX_DECISION_TREE_ROWS,
+    SplitQuality,
+};
 pub use error::EnsembleError;
+pub use imbalance::{
+    Average, BalancedBagging, BalancedBaggingParams, ClassWeight, ClassWeighted,
+    EasyEnsembleParams, MAX_BAGS, undo_undersampling,
+};
 pub use inputs::Imputation;
 pub use learner::{Classifier, Learner};
 pub use logistic_regression::{
