@@ -211,7 +211,6 @@ impl Bridge {
                     return Err(EnsembleError::Answer {
                         library: self.library,
                         row: first + at,
-                        got,
                     });
                 }
                 *out = self.log_odds(got);

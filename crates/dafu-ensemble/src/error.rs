@@ -98,14 +98,12 @@ pub enum EnsembleError {
     },
     /// A model of another library gave an answer that is no number.
     #[cfg(any(feature = "linfa", feature = "smartcore"))]
-    #[error("the model of {library} answers row {row} with {got} instead of a number")]
+    #[error("the model of {library} answers row {row} with NaN")]
     Answer {
         /// The library.
         library: &'static str,
         /// Row, from 0.
         row: usize,
-        /// The answer.
-        got: f64,
     },
     /// Rows have weights that the learner cannot take.
     #[cfg(feature = "smartcore")]
