@@ -68,10 +68,17 @@ fn learners() -> Vec<(&'static str, Box<dyn Learner>)> {
     // Trees need no standardised columns.
     let forest = SmartcoreLearner::<Forest, _, f64>::new(forest)
         .adapter(AdapterParams::default().standardise(false));
-    // Probabilities say more than labels.
+    // Probabilities say more than labels; linfa's are of the class with more rows.
     let line = LinfaLearner::<_, bool, _>::with_answers(
         LogisticRegression::default().max_iterations(200),
-        |model, rows| model.predict_probabilities(rows),
+        |model, rows| {
+            let chances = model.predict_probabilities(rows);
+            if model.labels().pos.class {
+                chances
+            } else {
+                1.0 - chances
+            }
+        },
     );
     vec![
         ("dafu boosted trees", Box::new(trees)),

@@ -34,13 +34,11 @@ pub enum SplitQuality {
 /// use ndarray::Array2;
 ///
 /// let rows = Array2::from_shape_fn((1000, 2), |(row, column)| [row * 37 % 24, row * 7 % 500][column] as f64);
-/// let frauds: Vec<bool> = rows.rows().into_iter().map(|row| row[0] < 6.0 && row[1] > 400.0).collect();
-/// let tree = DecisionTreeParams::default().max_depth(2).fit(&Samples::new(rows.view(), &frauds)?)?;
+/// let frauds: Vec<bool> = rows.rows().into_iter().map(|row| row[1] > 450.0).collect();
+/// let tree = DecisionTreeParams::default().fit(&Samples::new(rows.view(), &frauds)?)?;
 /// assert_eq!(tree.to_text(&["hour", "amount"])?, "\
-/// hour <= 5.5
-///   amount <= 400.5: 0.5 % fraud (0 of 200)
-///   amount > 400.5: 98.1 % fraud (51 of 51)
-/// hour > 5.5: 0.1 % fraud (0 of 749)
+/// amount <= 450.5: 0.1 % fraud (0 of 902)
+/// amount > 450.5: 99.0 % fraud (98 of 98)
 /// ");
 /// # Ok::<(), dafu_ensemble::EnsembleError>(())
 /// ```

@@ -8,7 +8,7 @@
 
 use dafu_core::random::Stream;
 use dafu_ensemble::{
-    ClassWeight, DecisionTree, DecisionTreeParams, EnsembleError, Learner, Samples, SplitQuality,
+    ClassWeight, DecisionTree, DecisionTreeParams, EnsembleError, Samples, SplitQuality,
 };
 use ndarray::{Array2, array};
 use proptest::prelude::*;
@@ -258,10 +258,8 @@ fn saved_trees_come_back_and_damaged_ones_are_errors_or_sound() {
         .unwrap();
     let bytes = tree.to_bytes().unwrap();
     assert_eq!(DecisionTree::from_bytes(&bytes).unwrap(), tree);
-    let learned = DecisionTreeParams::default()
-        .max_depth(3)
-        .learn(&samples)
-        .unwrap();
+    let params = DecisionTreeParams::default().max_depth(3);
+    let learned = dafu_ensemble::Learner::learn(&params, &samples).unwrap();
     assert_eq!(learned.to_bytes().unwrap(), bytes);
     for damaged in dafu_testkit::damage::all(&bytes) {
         assert!(

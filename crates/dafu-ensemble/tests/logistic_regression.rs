@@ -6,7 +6,7 @@
 )]
 
 use dafu_ensemble::{
-    Classifier, EnsembleError, Imputation, Learner, LogisticRegression, LogisticRegressionParams,
+    EnsembleError, Imputation, Learner, LogisticRegression, LogisticRegressionParams,
     MAX_LOGISTIC_INPUTS, Samples,
 };
 use ndarray::{Array2, array};
@@ -325,7 +325,7 @@ fn saved_models_come_back_and_damaged_ones_are_errors_or_sound() {
     let model = LogisticRegressionParams::default().fit(&samples).unwrap();
     let bytes = model.to_bytes().unwrap();
     assert_eq!(LogisticRegression::from_bytes(&bytes).unwrap(), model);
-    assert_eq!(Classifier::to_bytes(&model).unwrap(), bytes);
+    assert_eq!(dafu_ensemble::Classifier::to_bytes(&model).unwrap(), bytes);
     for damaged in dafu_testkit::damage::all(&bytes) {
         let loaded = LogisticRegression::from_bytes(&damaged.bytes);
         assert!(loaded.is_err(), "{}", damaged.damage);

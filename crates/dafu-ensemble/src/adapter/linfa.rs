@@ -27,7 +27,7 @@ impl ClassAnswer for Pr {
 ///
 /// # Examples
 ///
-/// A logistic regression of linfa, by its probabilities:
+/// A logistic regression of linfa, by its probabilities, which are of the class with more rows and not of frauds:
 ///
 /// ```
 /// use dafu_ensemble::{Learner, LinfaLearner, Samples};
@@ -37,7 +37,8 @@ impl ClassAnswer for Pr {
 /// let rows = Array2::from_shape_fn((100, 1), |(row, _)| row as f64);
 /// let frauds: Vec<bool> = (0..100).map(|row| row % 10 == 3 || row > 80).collect();
 /// let learner = LinfaLearner::<_, bool, _>::with_answers(LogisticRegression::default(), |model, rows| {
-///     model.predict_probabilities(rows)
+///     let chances = model.predict_probabilities(rows);
+///     if model.labels().pos.class { chances } else { 1.0 - chances }
 /// });
 /// let model = learner.learn(&Samples::new(rows.view(), &frauds)?)?;
 /// let mut log_odds = vec![0.0; 100];
