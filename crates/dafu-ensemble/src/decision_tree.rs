@@ -50,7 +50,7 @@ pub struct DecisionTreeParams {
     pub split_quality: SplitQuality,
     /// Levels at most.
     pub max_depth: usize,
-    /// Weight of a node that is split, at least.
+    /// Weight of a node that is split, at least; here and in leaves with the factors of `class_weight`.
     pub min_split_weight: f64,
     /// Weight of a leaf, at least.
     pub min_leaf_weight: f64,

@@ -168,9 +168,12 @@ pub type EasyEnsembleParams = BalancedBaggingParams<BoostedTreesParams>;
 
 impl BalancedBaggingParams<BoostedTreesParams> {
     /// Ten bags of small boosted trees: `EasyEnsemble`, with gradient boosting in the place of `AdaBoost`.
+    ///
+    /// Each bag has ten honest rows for each fraud where the paper has one: trees then still see what is usual. On the
+    /// Handbook's card payments this was best on rows held out of training, and far better than one.
     pub fn easy_ensemble() -> Self {
         let trees = BoostedTreesParams::default().max_leaves(8);
-        Self::new(trees.n_estimators(50).min_leaf_rows(5))
+        Self::new(trees.n_estimators(50).min_leaf_rows(5)).ratio(10.0)
     }
 }
 

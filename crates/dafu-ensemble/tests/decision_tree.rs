@@ -190,6 +190,9 @@ fn what_cannot_be_learned_is_an_error() {
         params.clone().min_impurity_decrease(0.0),
         params.clone().smoothing(0.0),
         params.clone().class_weight(ClassWeight::Ratio(-1.0)),
+        params
+            .clone()
+            .class_weight(ClassWeight::Ratio(f64::INFINITY)),
     ] {
         assert!(bad.fit(&samples).is_err(), "{bad:?}");
     }

@@ -213,7 +213,10 @@ fn easy_ensemble_ranks_frauds_first() {
     let (rows, frauds) = rare(3000, 1);
     let (other, labels) = rare(3000, 2);
     let samples = Samples::new(rows.view(), &frauds).unwrap();
-    let model = EasyEnsembleParams::easy_ensemble().fit(&samples).unwrap();
+    let model = EasyEnsembleParams::easy_ensemble()
+        .ratio(1.0)
+        .fit(&samples)
+        .unwrap();
     let truth: Vec<f64> = other.iter().copied().collect();
     let best = roc_auc(&labels, &truth, None).unwrap();
     let got = roc_auc(&labels, &answers(&model, &other), None).unwrap();
@@ -224,7 +227,7 @@ fn easy_ensemble_ranks_frauds_first() {
 fn threads_do_not_change_the_bits_and_seeds_do() {
     let (rows, frauds) = rare(1000, 1);
     let samples = Samples::new(rows.view(), &frauds).unwrap();
-    let params = EasyEnsembleParams::easy_ensemble().bags(3);
+    let params = EasyEnsembleParams::easy_ensemble().ratio(1.0).bags(3);
     let fit = || answers(&params.fit(&samples).unwrap(), &rows);
     let pool = |threads| {
         rayon::ThreadPoolBuilder::new()

@@ -1,7 +1,8 @@
 //! Growing, one split of linfa-trees at a time.
 
 use super::{DecisionTree, DecisionTreeParams, Node, Question, SplitQuality};
-use crate::inputs::{Inputs, class_weights};
+use crate::inputs::Inputs;
+use crate::params::number;
 use crate::{EnsembleError, Samples, threads};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
@@ -17,7 +18,6 @@ pub(super) fn grow(
     params: &DecisionTreeParams,
     samples: &Samples<'_>,
 ) -> Result<DecisionTree, EnsembleError> {
-    class_weights(samples)?;
     let count = samples.rows().nrows();
     if count > MAX_DECISION_TREE_ROWS {
         return Err(EnsembleError::TooMany {
@@ -28,6 +28,7 @@ pub(super) fn grow(
     }
     let weights = params.class_weight.weights(samples)?;
     let total: f64 = weights.iter().sum();
+    number("sum of weights", total, "finite", total.is_finite())?;
     let inputs = Inputs::fit(samples, params.imputation, params.missing_indicators);
     let rows = samples.rows();
     // Column after column.

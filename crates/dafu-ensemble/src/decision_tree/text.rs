@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 impl DecisionTree {
     /// The tree as indented lines: questions, and for each leaf the smoothed share of frauds and the weight of frauds and
-    /// of all training rows. Below, what missing values count as in the columns that are asked for.
+    /// of all training rows. Below, what missing values count as, in columns that are asked for and have an indicator.
     ///
     /// # Errors
     ///
