@@ -2,9 +2,7 @@
 
 use crate::learner::{Classifier, Learner, check_column, check_shapes};
 use crate::logistic::{LANES, derivatives, each, focal_derivatives};
-use crate::params::{
-    BoostedTreesParams, CheckedBoostedTreesParams, MAX_COLUMNS, MAX_ROWS, MAX_TREES, count,
-};
+use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_TREES, count};
 use crate::tree::bin::{BinnedRows, Bins};
 use crate::tree::constraint::Constraints;
 use crate::tree::gradient::{Scale, Sums};
@@ -198,7 +196,6 @@ struct Boosting<'p, 'r> {
 impl<'p, 'r> Boosting<'p, 'r> {
     fn new(params: &'p BoostedTreesParams, samples: &Samples<'r>) -> Result<Self, EnsembleError> {
         let rows = samples.rows();
-        samples.check_size(MAX_ROWS, MAX_COLUMNS)?;
         let frauds = samples.frauds();
         let mut weights: Vec<f64> = (0..rows.nrows())
             .map(|row| {

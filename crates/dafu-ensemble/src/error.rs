@@ -185,15 +185,47 @@ pub enum EnsembleError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Another library cannot learn or answer.
+    #[cfg(any(feature = "linfa", feature = "smartcore"))]
+    #[error("{library} cannot {what}: {message}")]
+    Library {
+        /// The library.
+        library: &'static str,
+        /// What was asked of it.
+        what: &'static str,
+        /// Its own words.
+        message: String,
+    },
+    /// A model of another library gave an answer that is no number.
+    #[cfg(any(feature = "linfa", feature = "smartcore"))]
+    #[error("the model of {library} answers row {row} with NaN")]
+    Answer {
+        /// The library.
+        library: &'static str,
+        /// Row, from 0.
+        row: usize,
+    },
+    /// Rows have weights that the learner cannot take.
+    #[cfg(feature = "smartcore")]
+    #[error(
+        "this estimator of smartcore takes no weights: give equal ones, or its `fit_with_weights` where it has one"
+    )]
+    NoWeights,
+    /// The weights of a neural net ran away.
+    #[error("the weights grew beyond all bounds in epoch {epoch}: lower `learning_rate`")]
+    Diverged {
+        /// Round over the training rows, from 1.
+        epoch: usize,
+    },
     /// The model has no format to be saved in.
     #[cfg(feature = "serde")]
     #[error(
         "this model cannot be saved: it comes from another library, keep it by that library's means"
     )]
     NotSaved,
-    /// Bytes are no intact envelope of such a model within the limits.
+    /// A model cannot be written, or bytes are no intact envelope of such a model within the limits.
     #[cfg(feature = "serde")]
-    #[error("the saved model cannot be read")]
+    #[error("the saved model cannot be written or read")]
     Envelope(#[source] dafu_core::model::ModelError),
     /// A model file of another library cannot be read.
     #[cfg(feature = "import")]

@@ -1,7 +1,7 @@
 //! Parameters of a random forest and their check.
 
 use crate::params::{MAX_DEPTH, MAX_ROWS, MAX_TREES, count, number};
-use crate::{EnsembleError, MAX_COLUMNS};
+use crate::{ClassWeight, EnsembleError, MAX_COLUMNS};
 
 /// How many columns each split may choose from; at least one, and not counting those that are constant there.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -54,20 +54,6 @@ pub enum Bagging {
     None,
 }
 
-/// Factors of the weights of classes.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum ClassWeight {
-    /// 1 for both.
-    #[default]
-    Equal,
-    /// Such that both classes weigh the same.
-    Balanced,
-    /// This for frauds, 1 for honest rows.
-    Fraud(f64),
-}
-
 /// At which places a column may be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -108,7 +94,7 @@ pub struct RandomForestParams {
     pub bagging: Bagging,
     /// Rows drawn for a tree, as a share of those that `bagging` names, in (0, 1].
     pub row_sample: f64,
-    /// Factors of the weights of classes.
+    /// How much more a fraud counts than an honest row.
     pub class_weight: ClassWeight,
     /// At which places a column may be split.
     pub split_places: SplitPlaces,
@@ -130,7 +116,7 @@ impl Default for RandomForestParams {
             min_leaf_rows: 1,
             bagging: Bagging::Bootstrap,
             row_sample: 1.0,
-            class_weight: ClassWeight::Equal,
+            class_weight: ClassWeight::None,
             split_places: SplitPlaces::Best,
             categorical: Vec::new(),
             max_bins: 255,
@@ -180,7 +166,7 @@ impl RandomForestParams {
             MaxFeatures::Count(got) => count("max_features", got, 1, MAX_COLUMNS)?,
             MaxFeatures::Sqrt | MaxFeatures::Log2 | MaxFeatures::All => {}
         }
-        if let ClassWeight::Fraud(got) = self.class_weight {
+        if let ClassWeight::Ratio(got) = self.class_weight {
             let good = got > 0.0 && got.is_finite();
             number("class_weight", got, "finite and above 0", good)?;
         }

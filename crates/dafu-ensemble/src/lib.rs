@@ -25,39 +25,75 @@
 //! | feature | adds |
 //! |---|---|
 //! | `import` | models of `XGBoost` (JSON) and `LightGBM` (text) |
-//! | `parallel` | histograms and columns on the current rayon pool |
+//! | `linfa` | `DecisionTree` over linfa-trees, and `LinfaLearner` for any model of linfa |
+//! | `parallel` | work on the current rayon pool |
 //! | `serde` | parameters as configuration, models saved and loaded, calibrators and thresholds to be kept |
+//! | `smartcore` | `SmartcoreLearner` for any estimator of smartcore |
 //!
 //! Minimum supported Rust version: 1.89.
 
+#[cfg(any(feature = "linfa", feature = "smartcore"))]
+mod adapter;
 mod boosted_trees;
 mod calibrate;
 pub mod combine;
+#[cfg(feature = "linfa")]
+mod decision_tree;
 pub mod drift;
 mod error;
 pub mod explain;
 mod forest_params;
+mod imbalance;
 #[cfg(feature = "import")]
 mod import;
+mod inputs;
 mod learner;
 mod logistic;
+mod logistic_regression;
+mod neural_net;
 mod params;
 mod random_forest;
 mod samples;
+#[cfg(feature = "serde")]
+mod saved;
 pub mod select;
 mod threads;
 mod threshold;
 mod tree;
 
+#[cfg(feature = "linfa")]
+pub use adapter::linfa::LinfaLearner;
+#[cfg(feature = "smartcore")]
+pub use adapter::smartcore::SmartcoreLearner;
+#[cfg(any(feature = "linfa", feature = "smartcore"))]
+pub use adapter::{AdapterParams, Answers, ClassAnswer, ClassTarget};
 pub use boosted_trees::BoostedTrees;
 pub use calibrate::{CalibrationMethod, Calibrator};
+#[cfg(feature = "linfa")]
+pub use decision_tree::{
+    CheckedDecisionTreeParams, DecisionTree, DecisionTreeParams, Leaf, MAX_DECISION_TREE_ROWS,
+    SplitQuality,
+};
 pub use error::EnsembleError;
 pub use forest_params::{
-    Bagging, CheckedRandomForestParams, ClassWeight, MaxFeatures, RandomForestParams, SplitPlaces,
+    Bagging, CheckedRandomForestParams, MaxFeatures, RandomForestParams, SplitPlaces,
+};
+pub use imbalance::{
+    Average, BalancedBagging, BalancedBaggingParams, ClassWeight, ClassWeighted,
+    EasyEnsembleParams, MAX_BAGS, undo_undersampling,
 };
 #[cfg(feature = "import")]
 pub use import::ImportProblem;
+pub use inputs::Imputation;
 pub use learner::{Classifier, Learner};
+pub use logistic_regression::{
+    CheckedLogisticRegressionParams, Convergence, LogisticRegression, LogisticRegressionParams,
+    MAX_LOGISTIC_INPUTS,
+};
+pub use neural_net::{
+    CheckedNeuralNetParams, MAX_HIDDEN_LAYERS, MAX_LAYER_UNITS, NeuralNet, NeuralNetParams,
+    StoppingMetric,
+};
 pub use params::{
     BoostedTreesParams, CheckedBoostedTreesParams, Growth, MAX_CATEGORIES, MAX_COLUMNS, MAX_DEPTH,
     MAX_LEAVES, MAX_LEAVES_OF_MODEL, MAX_ROWS, MAX_TREES,

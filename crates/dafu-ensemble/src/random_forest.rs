@@ -1,15 +1,15 @@
 //! A random forest: fit and answers.
 
-use crate::forest_params::{Bagging, CheckedRandomForestParams, ClassWeight, RandomForestParams};
+use crate::forest_params::{Bagging, CheckedRandomForestParams, RandomForestParams};
 use crate::learner::{Classifier, Learner, check_column, check_shapes};
-use crate::params::{BoostedTreesParams, MAX_COLUMNS, MAX_ROWS, number};
+use crate::params::{BoostedTreesParams, number};
 use crate::tree::Tree;
 use crate::tree::bin::Bins;
 use crate::tree::forest_grow::Wood;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::split::SplitRules;
 use crate::tree::walk::Walk;
-use crate::{EnsembleError, Samples, threads};
+use crate::{ClassWeight, EnsembleError, Samples, threads};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
@@ -71,7 +71,6 @@ impl CheckedRandomForestParams {
     pub fn fit(&self, samples: &Samples<'_>) -> Result<RandomForest, EnsembleError> {
         let params = &self.0;
         let rows = samples.rows();
-        samples.check_size(MAX_ROWS, MAX_COLUMNS)?;
         for column in &params.categorical {
             check_column("categorical", *column, rows.ncols())?;
         }
@@ -129,9 +128,9 @@ impl<'p> Bags<'p> {
     fn new(params: &'p RandomForestParams, samples: &Samples<'_>) -> Result<Self, EnsembleError> {
         let [honest_sum, fraud_sum] = samples.class_weights(1.0)?;
         let factor = match params.class_weight {
-            ClassWeight::Equal => 1.0,
+            ClassWeight::None => 1.0,
             ClassWeight::Balanced => honest_sum / fraud_sum,
-            ClassWeight::Fraud(factor) => factor,
+            ClassWeight::Ratio(factor) => factor,
         };
         let weight_of = |row: usize| {
             let factor = if samples.frauds()[row] { factor } else { 1.0 };

@@ -1,6 +1,6 @@
 //! Rows to learn from.
 
-use crate::EnsembleError;
+use crate::{EnsembleError, MAX_COLUMNS, MAX_ROWS};
 use ndarray::ArrayView2;
 
 /// Rows with labels, and weights where given.
@@ -65,14 +65,10 @@ impl<'a> Samples<'a> {
         self.weights
     }
 
-    pub(crate) fn check_size(
-        &self,
-        most_rows: usize,
-        most_columns: usize,
-    ) -> Result<(), EnsembleError> {
+    fn check_size(&self) -> Result<(), EnsembleError> {
         for (what, max, got) in [
-            ("rows", most_rows, self.rows.nrows()),
-            ("columns", most_columns, self.rows.ncols()),
+            ("rows", MAX_ROWS, self.rows.nrows()),
+            ("columns", MAX_COLUMNS, self.rows.ncols()),
         ] {
             if got > max {
                 return Err(EnsembleError::TooMany { what, max, got });
@@ -84,8 +80,9 @@ impl<'a> Samples<'a> {
         Ok(())
     }
 
-    /// Sums of the weights of honest rows, and of frauds times a factor: an error where one is 0 or too large.
+    /// Sums of the weights of honest rows, and of frauds times a factor: an error where there is nothing to learn from.
     pub(crate) fn class_weights(&self, fraud_factor: f64) -> Result<[f64; 2], EnsembleError> {
+        self.check_size()?;
         let sum_of = |class: bool| -> f64 {
             let rows = self.frauds.iter().enumerate();
             rows.filter(|(_, fraud)| **fraud == class)
