@@ -199,7 +199,7 @@ impl Inputs {
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
         !self.columns.is_empty()
-            && self.columns.len() <= MAX_COLUMNS
+            && self.columns.len() <= crate::MAX_COLUMNS
             && self.columns.iter().all(|column| {
                 column.low.is_finite()
                     && column.high.is_finite()
