@@ -88,6 +88,12 @@ pub trait StageSpec: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether the stage learns from labels: [`Dataset::labels`](crate::Dataset::labels) of the history. It is left out
+    /// where there are none to learn from. Default: no.
+    fn needs_labels(&self) -> bool {
+        false
+    }
+
     /// Learns the stage; called once for every time fold.
     ///
     /// # Errors

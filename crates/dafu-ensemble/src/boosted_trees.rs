@@ -9,7 +9,7 @@ use crate::tree::gradient::{Scale, Sums};
 use crate::tree::grow::{Field, Workshop};
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
-use crate::{EnsembleError, Samples, threads};
+use crate::{EnsembleError, Samples, TreeExplainer, threads};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
@@ -444,6 +444,10 @@ impl Classifier for BoostedTrees {
         out: &mut [f64],
     ) -> Result<(), EnsembleError> {
         Self::log_odds_rows(self, rows, out)
+    }
+
+    fn explainer(&self) -> Option<TreeExplainer> {
+        Some(Self::explainer(self))
     }
 
     #[cfg(feature = "serde")]

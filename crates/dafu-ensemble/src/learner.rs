@@ -1,6 +1,6 @@
 //! What every learner offers, whatever it is inside.
 
-use crate::{EnsembleError, Samples};
+use crate::{EnsembleError, Samples, TreeExplainer};
 use ndarray::ArrayView2;
 use std::fmt;
 
@@ -30,6 +30,11 @@ pub trait Classifier: fmt::Debug + Send + Sync {
         rows: ArrayView2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), EnsembleError>;
+
+    /// What says what each column adds to the answers, where the model has such. Made once, it explains many rows.
+    fn explainer(&self) -> Option<TreeExplainer> {
+        None
+    }
 
     /// The model as bytes in the envelope of saved models.
     ///

@@ -291,7 +291,7 @@ struct Saved {
 #[cfg(feature = "serde")]
 impl LogisticRegression {
     /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.ensemble.logistic_regression";
+    pub const KIND: &'static str = "dafu.logistic_regression";
 
     /// The model as bytes.
     ///

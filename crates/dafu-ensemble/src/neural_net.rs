@@ -124,7 +124,7 @@ struct Saved {
 #[cfg(feature = "serde")]
 impl NeuralNet {
     /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.ensemble.neural_net";
+    pub const KIND: &'static str = "dafu.neural_net";
 
     /// The model as bytes.
     ///

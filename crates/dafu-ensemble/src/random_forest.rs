@@ -9,7 +9,7 @@ use crate::tree::forest_grow::Wood;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::split::SplitRules;
 use crate::tree::walk::Walk;
-use crate::{ClassWeight, EnsembleError, Samples, threads};
+use crate::{ClassWeight, EnsembleError, Samples, TreeExplainer, threads};
 use dafu_core::metrics::Ranking;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
@@ -368,6 +368,10 @@ impl Classifier for RandomForest {
             *out = (share / (1.0 - share)).ln();
         }
         Ok(())
+    }
+
+    fn explainer(&self) -> Option<TreeExplainer> {
+        Some(Self::explainer(self))
     }
 
     #[cfg(feature = "serde")]

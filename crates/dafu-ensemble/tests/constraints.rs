@@ -89,7 +89,10 @@ proptest! {
             fit -= 2.0 * gradient * answer + share * (1.0 - share) * answer * answer;
         }
         let best = best_of_all_sets(&categories, &frauds, least);
-        prop_assert!((fit - best).abs() < 1e-9 * (1.0 + best), "{fit} {best}");
+        let near = 1e-9 * (1.0 + best);
+        prop_assert!(fit <= best + near, "{fit} {best}");
+        // Where leaves need several rows, the best set may not be one end of the order.
+        prop_assert!(least > 1 || fit >= best - near, "{fit} {best}");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Loading classifiers by kind: every decoder is registered by name, none is found by magic.
 
 use super::model::Blend;
-use crate::{Classifier, EnsembleError};
+use crate::{
+    BalancedBagging, BoostedTrees, Classifier, EnsembleError, LogisticRegression, NeuralNet,
+    RandomForest,
+};
 use dafu_core::model::{Header, Limits, ModelError};
 use std::collections::BTreeMap;
 
@@ -25,6 +28,40 @@ impl ClassifierRegistry {
             decoders: BTreeMap::new(),
             limits,
         }
+    }
+
+    /// A registry with the decoders of all models of this crate; bags may hold any of them but bags.
+    pub fn standard(limits: Limits) -> Self {
+        let mut registry = Self::single(limits);
+        registry.register(BalancedBagging::KIND, |bytes, limits| {
+            let members = Self::single(*limits);
+            let bags = BalancedBagging::from_bytes(bytes, |bytes| members.load_single(bytes))?;
+            Ok(Box::new(bags))
+        });
+        registry
+    }
+
+    /// As [`ClassifierRegistry::standard`], without models that hold others.
+    fn single(limits: Limits) -> Self {
+        let mut registry = Self::new(limits);
+        registry
+            .register(BoostedTrees::KIND, |bytes, limits| {
+                Ok(Box::new(BoostedTrees::from_bytes_within(bytes, limits)?))
+            })
+            .register(RandomForest::KIND, |bytes, limits| {
+                Ok(Box::new(RandomForest::from_bytes_within(bytes, limits)?))
+            })
+            .register(LogisticRegression::KIND, |bytes, _| {
+                Ok(Box::new(LogisticRegression::from_bytes(bytes)?))
+            })
+            .register(NeuralNet::KIND, |bytes, _| {
+                Ok(Box::new(NeuralNet::from_bytes(bytes)?))
+            });
+        #[cfg(feature = "linfa")]
+        registry.register(crate::DecisionTree::KIND, |bytes, _| {
+            Ok(Box::new(crate::DecisionTree::from_bytes(bytes)?))
+        });
+        registry
     }
 
     /// Adds a decoder, replacing an earlier one of the same kind.
@@ -51,6 +88,11 @@ impl ClassifierRegistry {
     /// more than [`MAX_NESTING`] blends deep; and the decoder's own.
     pub fn load(&self, bytes: &[u8]) -> Result<Box<dyn Classifier>, EnsembleError> {
         self.load_within(bytes, 0)
+    }
+
+    /// As [`ClassifierRegistry::load`], but no blend.
+    fn load_single(&self, bytes: &[u8]) -> Result<Box<dyn Classifier>, EnsembleError> {
+        self.load_within(bytes, MAX_NESTING + 1)
     }
 
     /// As [`ClassifierRegistry::load`], inside of so many blends.

@@ -19,7 +19,7 @@ struct SavedTree {
 
 impl DecisionTree {
     /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.ensemble.decision_tree";
+    pub const KIND: &'static str = "dafu.decision_tree";
 
     /// The model as bytes.
     ///

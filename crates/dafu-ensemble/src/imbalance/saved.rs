@@ -24,7 +24,7 @@ enum SavedAverage {
 
 impl BalancedBagging {
     /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.ensemble.balanced_bagging";
+    pub const KIND: &'static str = "dafu.balanced_bagging";
 
     /// The model as bytes, those of each bag's model within.
     ///
