@@ -58,6 +58,14 @@ pub enum ThresholdKind {
     BestFBeta(f64),
     /// Chosen on labelled training rows for the lowest cost.
     LowestCost,
+    /// As many training rows a day reach it.
+    AlertsPerDay(f64),
+    /// Chosen on labelled training rows for the highest recall at this precision.
+    PrecisionFloor(f64),
+    /// Chosen on labelled training rows for the highest precision at this recall.
+    RecallFloor(f64),
+    /// Chosen on labelled training rows for the highest recall at this number of alerts among them.
+    AlertBudget(u64),
 }
 
 /// What happens at one threshold.

@@ -4,12 +4,16 @@
 use crate::SampleSize;
 use crate::features::{Features, reads_labels};
 use crate::{ModelsFile, OneOrMany, PipelineError, Trainer};
+use dafu_core::metrics::ThresholdGoal;
 use dafu_core::{Bands, Role, StageSpec};
 use dafu_features::{FeatureSet, Labels, PreprocessorParams};
 use std::collections::BTreeMap;
 
 /// Name of the forest's block in a `models.json`, and of its stage.
 const FOREST_BLOCK: &str = "isolation_forest";
+/// Name of the stage of boosted trees, which the block `xgboost` asks for.
+#[cfg(feature = "ensemble")]
+const BOOSTED_TREES: &str = "boosted_trees";
 
 /// How a detector learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +37,11 @@ pub enum Detection {
     Contamination,
     /// Rows whose risk reaches this threshold.
     Risk(f64),
+    /// The rows of the highest risk, as many a day as this, where as many rows come as in training.
+    AlertsPerDay(f64),
+    /// Rows whose risk reaches the threshold that is best for a goal, on labelled training rows that the stages had not
+    /// learned from.
+    Goal(ThresholdGoal),
 }
 
 /// Builds a [`Trainer`], and with it a detector. Made by [`Detector::builder`](crate::Detector::builder).
@@ -128,6 +137,32 @@ impl DetectorBuilder {
     #[must_use]
     pub fn threshold(mut self, risk: f64) -> Self {
         self.detection = Detection::Risk(risk);
+        self
+    }
+
+    /// Detects by a budget: the rows of the highest risk, as many a day on the mean as somebody can look at. The history
+    /// needs times.
+    #[must_use]
+    pub fn alerts_per_day(mut self, alerts: f64) -> Self {
+        self.detection = Detection::AlertsPerDay(alerts);
+        self
+    }
+
+    /// Detects by what is best for a goal: the lowest cost (by amounts too), a floor of precision or recall, an F-beta. The
+    /// threshold is chosen on labelled rows of the history that the stages had not learned from.
+    ///
+    /// ```
+    /// use dafu_core::metrics::{Costs, ThresholdGoal};
+    /// use dafu_pipeline::Detector;
+    ///
+    /// // A look at an alert costs 5, a fraud that is missed its amount.
+    /// let costs = Costs::default().true_positive(5.0).false_positive(5.0).missed_amount(1.0);
+    /// let trainer = Detector::builder().goal(ThresholdGoal::MinCost(costs)).build()?;
+    /// # Ok::<(), dafu_pipeline::PipelineError>(())
+    /// ```
+    #[must_use]
+    pub fn goal(mut self, goal: ThresholdGoal) -> Self {
+        self.detection = Detection::Goal(goal);
         self
     }
 
@@ -254,17 +289,10 @@ impl DetectorBuilder {
     /// `models.json` that asks for a stage that is not there, and as
     /// [`FeatureEngine::new`](dafu_features::FeatureEngine::new) for a set of features.
     pub fn build(mut self) -> Result<Trainer, PipelineError> {
-        #[cfg_attr(
-            not(feature = "iforest"),
-            expect(unused_variables, reason = "read by the forest")
-        )]
-        let forest_asked_for = if let Some(file) = self.models.take() {
-            self.apply(&file)?;
-            let mut names = self.stages.iter().map(|stage| stage.name());
-            file.isolation_forest.is_some() && !names.any(|name| name == FOREST_BLOCK)
-        } else {
-            false
-        };
+        let file = self.models.take();
+        if let Some(file) = &file {
+            self.apply(file)?;
+        }
         if self.levels.is_empty() {
             return Err(PipelineError::NoContamination);
         }
@@ -284,6 +312,11 @@ impl DetectorBuilder {
         {
             return Err(PipelineError::Threshold { got });
         }
+        if let Detection::AlertsPerDay(got) = self.detection
+            && !(got > 0.0 && got.is_finite())
+        {
+            return Err(PipelineError::AlertsPerDay { got });
+        }
         if self.sample_rows < 16 {
             let got = self.sample_rows;
             return Err(PipelineError::TooSmall {
@@ -301,17 +334,8 @@ impl DetectorBuilder {
         let features = features
             .map(|set| Features::new(&self.adapted(set)))
             .transpose()?;
-        #[cfg(feature = "iforest")]
-        if self.stages.is_empty() || forest_asked_for {
-            if let Some(seed) = self.seed {
-                self.forest.seed = seed;
-            }
-            let checked = self.forest.check();
-            checked.map_err(|error| dafu_core::StageError::new("isolation_forest", error))?;
-            let spec = crate::ForestSpec::new(self.forest.clone());
-            self.stages
-                .push(Box::new(spec.sample_share(self.forest_share)));
-        }
+        #[cfg(any(feature = "iforest", feature = "ensemble"))]
+        self.add_stages(file.as_ref())?;
         if self.stages.is_empty() {
             return Err(PipelineError::NoStage);
         }
@@ -342,6 +366,47 @@ impl DetectorBuilder {
         }))
     }
 
+    /// The stages that a `models.json` asks for; for a detector that names none, those that it has then.
+    #[cfg(any(feature = "iforest", feature = "ensemble"))]
+    fn add_stages(&mut self, file: Option<&ModelsFile>) -> Result<(), PipelineError> {
+        let default = self.stages.is_empty() && file.is_none();
+        let added = |block: &str| self.stages.iter().any(|stage| stage.name() == block);
+        #[cfg(feature = "iforest")]
+        let forest = default
+            || file.is_some_and(|file| file.isolation_forest.is_some()) && !added(FOREST_BLOCK);
+        #[cfg(feature = "ensemble")]
+        let block = file.and_then(|file| file.xgboost.as_ref());
+        #[cfg(feature = "ensemble")]
+        let trees = default || block.is_some() && !added(BOOSTED_TREES) && !added("xgboost");
+        #[cfg(feature = "iforest")]
+        if forest {
+            if let Some(seed) = self.seed {
+                self.forest.seed = seed;
+            }
+            let checked = self.forest.check();
+            checked.map_err(|error| dafu_core::StageError::new(FOREST_BLOCK, error))?;
+            let spec = crate::ForestSpec::new(self.forest.clone());
+            self.stages
+                .push(Box::new(spec.sample_share(self.forest_share)));
+        }
+        #[cfg(feature = "ensemble")]
+        if trees {
+            let mut params = block.map(boosted_trees).transpose()?.unwrap_or_default();
+            params.seed = self.seed.unwrap_or(params.seed);
+            let checked = params.check();
+            checked.map_err(|error| dafu_core::StageError::new(BOOSTED_TREES, error))?;
+            let spec = crate::LearnerSpec::boosted_trees(params);
+            self.stages.push(Box::new(spec));
+        }
+        #[cfg(feature = "ensemble")]
+        if default {
+            let params = dafu_ensemble::LogisticRegressionParams::default();
+            let spec = crate::LearnerSpec::logistic_regression(params);
+            self.stages.push(Box::new(spec));
+        }
+        Ok(())
+    }
+
     /// The set as the mode and the memory want it.
     fn adapted(&self, mut set: FeatureSet) -> FeatureSet {
         if self.mode == Mode::Unsupervised || set.labels == Labels::Events {
@@ -362,7 +427,7 @@ impl DetectorBuilder {
         }
         let Some(block) = &file.isolation_forest else {
             // A stage that was added answers for its block.
-            return if file.not_built().is_empty() {
+            return if file.not_built().is_empty() && file.xgboost.is_none() {
                 Err(PipelineError::EmptyModelsFile)
             } else {
                 Ok(())
@@ -445,4 +510,34 @@ impl DetectorBuilder {
         }
         Ok(())
     }
+}
+
+/// The boosted trees that a block of a `models.json` describes, with the defaults of `XGBoost` for what it names.
+#[cfg(feature = "ensemble")]
+fn boosted_trees(
+    block: &crate::XgboostBlock,
+) -> Result<dafu_ensemble::BoostedTreesParams, PipelineError> {
+    let count = |key, given: Option<u64>, default: usize| match given {
+        None => Ok(default),
+        Some(given) => usize::try_from(given).map_err(|_| PipelineError::ModelsValue {
+            block: "xgboost",
+            key,
+            requirement: "a number within the memory of this machine",
+            got: given.to_string(),
+        }),
+    };
+    let depth = count("max_depth", block.max_depth, 6)?;
+    let default = dafu_ensemble::BoostedTreesParams::default();
+    let leaves = 1_usize << depth.min(16);
+    Ok(dafu_ensemble::BoostedTreesParams {
+        growth: dafu_ensemble::Growth::DepthWise,
+        n_estimators: count("n_estimators", block.n_estimators, 100)?,
+        max_depth: depth,
+        max_leaves: leaves.max(2),
+        learning_rate: block.learning_rate.unwrap_or(0.3),
+        row_sample: block.subsample.unwrap_or(1.0),
+        column_sample: block.colsample_bytree.unwrap_or(1.0),
+        scale_pos_weight: block.scale_pos_weight.unwrap_or(1.0),
+        ..default
+    })
 }

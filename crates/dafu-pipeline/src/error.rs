@@ -35,6 +35,12 @@ pub enum PipelineError {
         /// The threshold.
         got: f64,
     },
+    /// A budget of alerts is no number above 0.
+    #[error("`alerts_per_day` must be finite and above 0, got {got}")]
+    AlertsPerDay {
+        /// The budget.
+        got: f64,
+    },
     /// The part of the history that fills the memory of features is no share, or leaves next to nothing.
     #[error("`warm_up` must be a share from 0 to 0.9, got {got}")]
     WarmUp {
@@ -110,6 +116,12 @@ pub enum PipelineError {
         /// Rows labelled legitimate.
         legitimate: u64,
     },
+    /// All stages, or the threshold, need labels to learn from, and there are none, or none were to be read.
+    #[error(
+        "stages and threshold of this detector need labels of both classes in the history: give it such, use another mode \
+         than `Mode::Unsupervised`, or add a stage that needs none"
+    )]
+    LabelsNeeded,
     /// A transaction id came again with other content.
     #[error(
         "transaction {id} was already scored with other content (hash {first:016x}, now {second:016x})"

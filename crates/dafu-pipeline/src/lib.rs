@@ -65,6 +65,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `ensemble` (default) | supervised learners as stages; with labels, a detector that names no stage learns a calibrated blend of boosted trees, logistic regression and the forest |
 //! | `iforest` (default) | the isolation forest as a stage, and as the stage of a detector that names none |
 //! | `records` (default) | records of tables for stages that need more than features, through `dafu-ingest` |
 //! | `parallel` | several threads; the results are the same bits |
@@ -74,6 +75,7 @@
 mod answers;
 mod axes;
 mod builder;
+mod combination;
 mod detector;
 mod error;
 mod evaluate;
@@ -81,6 +83,8 @@ mod features;
 #[cfg(feature = "iforest")]
 mod forest_stage;
 mod inputs;
+#[cfg(feature = "ensemble")]
+mod learner_stage;
 mod memory;
 mod model;
 mod models_file;
@@ -90,6 +94,8 @@ mod risk_map;
 mod sample;
 mod saved;
 mod snapshot;
+#[cfg(feature = "ensemble")]
+mod supervised;
 mod tagged;
 mod time_slice;
 mod trainer;
@@ -101,6 +107,8 @@ pub use error::PipelineError;
 pub use evaluate::{EvaluateOptions, Judged, Sink};
 #[cfg(feature = "iforest")]
 pub use forest_stage::{ForestSpec, ForestStage};
+#[cfg(feature = "ensemble")]
+pub use learner_stage::{LearnerSpec, LearnerStage};
 pub use model::DetectorModel;
 pub use models_file::{
     IsolationForestBlock, LstmBlock, ModelsFile, OneOrMany, SampleSize, XgboostBlock,

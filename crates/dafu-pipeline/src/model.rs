@@ -1,9 +1,10 @@
 //! What fitting learned: immutable and shared.
 
+use crate::PipelineError;
+use crate::combination::Combination;
 use crate::features::{Features, begin, first_time};
 use crate::inputs::{Inputs, renamed};
 use crate::records::records;
-use crate::{PipelineError, RiskMap};
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
 use dafu_core::{
     Bands, Column, Dataset, Evidence, FeatureRow, Role, Schema, Score, Stage, StageInput,
@@ -21,10 +22,8 @@ pub struct DetectorModel {
     pub(crate) features: Option<Features>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) stages: Vec<Box<dyn Stage>>,
-    /// One map a stage, from its score to its tail; used when there are several stages.
-    pub(crate) stage_maps: Vec<RiskMap>,
-    /// From the combined statistic to the risk.
-    pub(crate) risk_map: RiskMap,
+    /// From the scores of the stages to the risk.
+    pub(crate) combination: Combination,
     pub(crate) facts: Facts,
     /// Hash of the saved model.
     pub(crate) hash: u64,
@@ -120,7 +119,7 @@ impl DetectorModel {
 
     /// Share of rows like the training rows that reach a risk above 0.
     pub fn expected_alert_share(&self, risk: f64) -> f64 {
-        self.risk_map.expected_share(risk)
+        self.combination.expected_share(risk)
     }
 
     /// Where the bands of risk begin.
@@ -239,10 +238,9 @@ impl DetectorModel {
         states: &mut [Box<dyn StageState>],
     ) -> Result<Vec<Score>, PipelineError> {
         let scores = stage_scores(&self.stages, states, dataset, records)?;
-        Ok(combine(&scores, &self.stage_maps)
-            .into_iter()
-            .map(|value| self.risk_map.risk(value))
-            .collect())
+        let statistic = self.combination.statistic(&scores);
+        let risk = |value| self.combination.risk(value);
+        Ok(statistic.into_iter().map(risk).collect())
     }
 
     /// The records behind the rows of a table, where a stage needs them.
@@ -272,11 +270,9 @@ impl DetectorModel {
             .iter()
             .map(|found| vec![found.score.get()])
             .collect();
-        let statistic = combine(&scores, &self.stage_maps)
-            .first()
-            .copied()
-            .unwrap_or_default();
-        Ok((evidence, self.risk_map.risk(statistic)))
+        let statistic = self.combination.statistic(&scores);
+        let statistic = statistic.first().copied().unwrap_or_default();
+        Ok((evidence, self.combination.risk(statistic)))
     }
 
     /// Empty states, one a stage.
@@ -325,27 +321,6 @@ fn one_stage_scores(
         state.record(&input)?;
     }
     Ok(scores)
-}
-
-/// One statistic a row: the score itself for one stage, the mean of `-ln e` over several.
-///
-/// Source: Fisher, "Statistical Methods for Research Workers" (1932), section 21.1: minus twice the sum of the
-/// logarithms of independent tail probabilities. The stages are not independent, so no chi-squared table is used; the
-/// risk map learns the distribution from training rows instead.
-pub(crate) fn combine(scores: &[Vec<f64>], maps: &[RiskMap]) -> Vec<f64> {
-    match scores {
-        [] => Vec::new(),
-        [single] => single.clone(),
-        [first, ..] => (0..first.len())
-            .map(|row| {
-                let tails = scores
-                    .iter()
-                    .zip(maps)
-                    .map(|(scores, map)| -map.ln_share(scores[row]));
-                tails.sum::<f64>() / scores.len() as f64
-            })
-            .collect(),
-    }
 }
 
 /// The table with the roles that the user gave to columns.

@@ -122,7 +122,10 @@ impl ModelsFile {
     pub fn not_built(&self) -> Vec<&'static str> {
         let blocks = [
             ("lstm", self.lstm.is_some()),
-            ("xgboost", self.xgboost.is_some()),
+            (
+                "xgboost",
+                self.xgboost.is_some() && cfg!(not(feature = "ensemble")),
+            ),
         ];
         blocks
             .into_iter()

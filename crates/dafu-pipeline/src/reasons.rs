@@ -3,8 +3,8 @@
 use crate::PipelineError;
 use crate::model::DetectorModel;
 use dafu_core::{
-    Assessment, Decision, EntityId, Evidence, FeatureGroup, FeatureSpec, FeatureType, Reason,
-    ReasonValue, RiskBand, Score, TransactionId,
+    Assessment, Decision, EntityId, Evidence, FeatureGroup, FeatureSpec, FeatureType, Probability,
+    Reason, ReasonValue, RiskBand, Score, TransactionId,
 };
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ pub(crate) fn assessment(
         is_fraud,
         model_used: stages.join("+"),
         processing_time_ms: None,
-        confidence: None,
+        confidence: confidence(model, risk, is_fraud)?,
         explanations,
         decision: decision(is_fraud, band),
         band,
@@ -82,6 +82,23 @@ pub(crate) fn assessment(
     })
 }
 
+/// How probable it is that `is_fraud` is right, where the risk was calibrated.
+fn confidence(
+    model: &DetectorModel,
+    risk: Score,
+    is_fraud: bool,
+) -> Result<Option<Probability>, PipelineError> {
+    let fraud = model.combination.probability(risk);
+    let right = fraud.map(|fraud| {
+        Probability::new(if is_fraud {
+            fraud.get()
+        } else {
+            1.0 - fraud.get()
+        })
+    });
+    Ok(right.transpose()?)
+}
+
 /// What an uncalibrated score may ask for: a look, at most a further proof. It never declines by itself.
 fn decision(is_fraud: bool, band: RiskBand) -> Decision {
     match (is_fraud, band) {
@@ -91,13 +108,15 @@ fn decision(is_fraud: bool, band: RiskBand) -> Decision {
     }
 }
 
-/// Each feature's share of the positive contributions, every stage counting alike; sums to 1, or to 0 where no stage
-/// explains.
+/// Each feature's share of the positive contributions, every stage counting as in the combination; sums to 1, or to 0
+/// where no stage explains.
 fn feature_shares(model: &DetectorModel, evidence: &[Evidence]) -> Vec<f64> {
     let mut shares = vec![0.0; model.schema().width()];
-    for found in evidence {
-        let positive = found.contributions.iter().map(|c| c.contribution.max(0.0));
-        let total: f64 = positive.clone().sum();
+    for (stage, found) in evidence.iter().enumerate() {
+        let weight = model.combination.weight(stage);
+        let positive = found.contributions.iter();
+        let positive = positive.map(|c| weight * c.contribution.max(0.0));
+        let total = positive.clone().sum::<f64>() / weight.max(f64::MIN_POSITIVE);
         if total > 0.0 {
             for (contribution, value) in found.contributions.iter().zip(positive) {
                 if let Some(share) = shares.get_mut(contribution.feature.get()) {

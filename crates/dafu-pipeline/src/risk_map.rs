@@ -139,6 +139,21 @@ impl RiskMap {
     }
 }
 
+/// The scores that shares of rows nearest to the levels reach.
+#[cfg(feature = "ensemble")]
+pub(crate) fn scores_at(scores: &[f64], levels: &[f64]) -> Vec<f64> {
+    let mut sorted = scores.to_vec();
+    sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+    let score = |level: &f64| {
+        let share = nearest_share(&sorted, *level);
+        sorted
+            .get(rank_of(share, sorted.len()))
+            .copied()
+            .unwrap_or(f64::INFINITY)
+    };
+    levels.iter().map(score).collect()
+}
+
 /// Position, from the highest score, of the last of the top `share`.
 fn rank_of(share: f64, count: usize) -> usize {
     #[expect(

@@ -1,5 +1,6 @@
 //! Saving and loading a detector's model.
 
+use crate::combination::{Combination, SavedCombination, Tails};
 use crate::features::Features;
 use crate::inputs::Inputs;
 use crate::model::{DetectorModel, Facts};
@@ -13,19 +14,46 @@ use std::sync::Arc;
 
 /// Kind of the envelope around a detector.
 const KIND: &str = "dafu.detector";
-/// 1: without a set of features.
-const SCHEMA_VERSION: u16 = 2;
+/// 1: without a set of features. 2: without calibration.
+const SCHEMA_VERSION: u16 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct SavedDetector {
     preprocessor: Vec<u8>,
     roles: BTreeMap<String, Role>,
     stages: Vec<Vec<u8>>,
-    stage_maps: Vec<RiskMap>,
-    risk_map: RiskMap,
+    combination: SavedCombination,
     facts: Facts,
     /// The set of features as JSON: its text form has defaults and refuses unknown keys, which postcard cannot.
     features: Option<String>,
+}
+
+/// The layout of version 2.
+#[derive(Deserialize)]
+struct SavedDetectorV2 {
+    preprocessor: Vec<u8>,
+    roles: BTreeMap<String, Role>,
+    stages: Vec<Vec<u8>>,
+    stage_maps: Vec<RiskMap>,
+    risk_map: RiskMap,
+    facts: Facts,
+    features: Option<String>,
+}
+
+impl From<SavedDetectorV2> for SavedDetector {
+    fn from(saved: SavedDetectorV2) -> Self {
+        Self {
+            preprocessor: saved.preprocessor,
+            roles: saved.roles,
+            stages: saved.stages,
+            combination: SavedCombination::Tails(Tails {
+                stage_maps: saved.stage_maps,
+                risk_map: saved.risk_map,
+            }),
+            facts: saved.facts,
+            features: saved.features,
+        }
+    }
 }
 
 /// The layout of version 1.
@@ -39,7 +67,7 @@ struct SavedDetectorV1 {
     facts: Facts,
 }
 
-impl From<SavedDetectorV1> for SavedDetector {
+impl From<SavedDetectorV1> for SavedDetectorV2 {
     fn from(saved: SavedDetectorV1) -> Self {
         Self {
             preprocessor: saved.preprocessor,
@@ -56,7 +84,7 @@ impl From<SavedDetectorV1> for SavedDetector {
 /// A registry with the decoders of all stages of this crate. Register your own beside them.
 pub fn stage_registry(limits: Limits) -> StageRegistry {
     #[cfg_attr(
-        not(feature = "iforest"),
+        not(any(feature = "iforest", feature = "ensemble")),
         expect(unused_mut, reason = "no stage to register")
     )]
     let mut registry = StageRegistry::new(limits);
@@ -65,6 +93,8 @@ pub fn stage_registry(limits: Limits) -> StageRegistry {
         dafu_iforest::IsolationForest::KIND,
         crate::ForestStage::decode,
     );
+    #[cfg(feature = "ensemble")]
+    registry.register("dafu.learner_stage", crate::LearnerStage::decode);
     registry
 }
 
@@ -85,8 +115,7 @@ impl DetectorModel {
             preprocessor: self.preprocessor().to_bytes()?,
             roles: self.roles.clone(),
             stages,
-            stage_maps: self.stage_maps.clone(),
-            risk_map: self.risk_map.clone(),
+            combination: self.combination.to_saved()?,
             facts: self.facts.clone(),
             features: features.map_err(|error| broken(error.to_string()))?,
         };
@@ -110,7 +139,8 @@ impl DetectorModel {
     pub fn from_bytes(bytes: &[u8], registry: &StageRegistry) -> Result<Self, PipelineError> {
         let envelope = Envelope::expect(bytes, KIND, SCHEMA_VERSION, registry.limits())?;
         let saved: SavedDetector = match envelope.header().schema_version() {
-            ..=1 => envelope.decode::<SavedDetectorV1>()?.into(),
+            ..=1 => SavedDetectorV2::from(envelope.decode::<SavedDetectorV1>()?).into(),
+            2 => envelope.decode::<SavedDetectorV2>()?.into(),
             _ => envelope.decode()?,
         };
         let preprocessor = Preprocessor::from_bytes_within(&saved.preprocessor, registry.limits())?;
@@ -130,12 +160,9 @@ impl DetectorModel {
             .iter()
             .map(|stage| registry.load(stage))
             .collect::<Result<Vec<_>, _>>()?;
-        let levels = saved.facts.levels.len();
-        let maps_fit = |map: &RiskMap| map.is_sound() && map.level_count() == levels;
+        let combination = Combination::from_saved(saved.combination)?;
         let sound = !stages.is_empty()
-            && saved.stage_maps.len() == stages.len()
-            && saved.stage_maps.iter().all(maps_fit)
-            && maps_fit(&saved.risk_map)
+            && combination.is_sound(stages.len(), saved.facts.levels.len())
             && saved.facts.is_sound(inputs.schema.width());
         if !sound {
             let what = "stages, maps, thresholds and features do not fit together";
@@ -154,8 +181,7 @@ impl DetectorModel {
             features,
             roles: saved.roles,
             stages,
-            stage_maps: saved.stage_maps,
-            risk_map: saved.risk_map,
+            combination,
             facts: saved.facts,
             hash: StableHasher::hash_bytes(bytes),
         })
@@ -176,7 +202,7 @@ fn decode_features(text: &str, limits: &Limits) -> Result<Features, PipelineErro
     Ok(Features::new(&set)?)
 }
 
-fn broken(what: String) -> ModelError {
+pub(crate) fn broken(what: String) -> ModelError {
     ModelError::Payload {
         kind: KIND.to_owned(),
         what,

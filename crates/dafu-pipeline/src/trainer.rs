@@ -2,24 +2,32 @@
 
 use crate::axes::telling_axes;
 use crate::builder::Settings;
+use crate::combination::{Combination, Tails};
 use crate::detector::Detector;
 use crate::features::Features;
 use crate::inputs::Inputs;
-use crate::model::{DetectorModel, Facts, combine, new_states, stage_scores};
+use crate::model::{DetectorModel, Facts, new_states, stage_scores};
+#[cfg(feature = "ensemble")]
+use crate::risk_map::scores_at;
+#[cfg(feature = "ensemble")]
+use crate::supervised::{Blend, OutOfFold};
 use crate::tagged::{Tagged, Told};
-use crate::training_rows::{Classes, Rows, WarmUp, medians, sample, too_few};
-use crate::{Detection, Mode, PipelineError, RiskMap};
+use crate::training_rows::{Classes, Rows, TrainingRows, WarmUp, medians, sample, too_few};
+use crate::{Detection, Mode, PipelineError};
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
-use dafu_core::{History, Label, NoProgress, Progress, Score, Stage, TableSource};
+use dafu_core::{History, Label, NoProgress, Progress, Score, Stage, StageSpec, TableSource};
+#[cfg(feature = "ensemble")]
+use dafu_features::Labels;
 use dafu_features::{Fitter, Preprocessor, PreprocessorParams, TimeSortParams, TimeSorted};
 use std::cell::Cell;
 use std::sync::Arc;
 
+const MICROS_PER_DAY: f64 = 86_400_000_000.0;
 /// Known frauds from which on auto mode learns from labels.
 const AUTO_FRAUDS: u64 = 100;
-/// Known frauds among the last training rows from which on they choose the threshold.
-const HELD_OUT_FRAUDS: usize = 10;
+/// Known frauds among held-out training rows from which on they choose the threshold and calibrate.
+pub(crate) const HELD_OUT_FRAUDS: usize = 10;
 
 /// A checked detector that has not learned yet. Made by [`DetectorBuilder::build`](crate::DetectorBuilder::build).
 #[derive(Debug)]
@@ -104,8 +112,11 @@ impl Trainer {
                 .dataset
                 .with_labels(std::mem::take(&mut sample.labels))?;
         }
-        let learned = self.learn(sample.rows(), sample.population, progress)?;
-        let (thresholds, chosen) = self.thresholds(mode, &learned, sample.rows(), progress)?;
+        if self.specs(mode).next().is_none() {
+            return Err(PipelineError::LabelsNeeded);
+        }
+        let learned = self.learn(mode, sample.rows(), sample.population, progress)?;
+        let (thresholds, chosen) = self.thresholds(mode, &learned, &sample, progress)?;
         let schema = Arc::clone(&inputs.schema);
         let facts = Facts {
             mode,
@@ -126,8 +137,7 @@ impl Trainer {
             features,
             roles: settings.roles.clone(),
             stages: learned.stages,
-            stage_maps: learned.stage_maps,
-            risk_map: learned.risk_map,
+            combination: learned.combination,
             facts,
             hash: 0,
         };
@@ -135,38 +145,89 @@ impl Trainer {
         Ok(Detector::with_engine(Arc::new(model), engine))
     }
 
-    /// Fits the stages on rows, and the maps from their scores to risk.
-    fn learn(
+    /// The stages that can learn in a mode.
+    fn specs(&self, mode: LearningMode) -> impl Iterator<Item = &dyn StageSpec> {
+        let specs = self.settings.stages.iter().map(|spec| &**spec);
+        specs.filter(move |spec| mode == LearningMode::Supervised || !spec.needs_labels())
+    }
+
+    fn fit_stages(
         &self,
+        mode: LearningMode,
         (dataset, transactions): Rows<'_>,
         population: u64,
         progress: &dyn Progress,
-    ) -> Result<Learned, PipelineError> {
-        let settings = &self.settings;
+    ) -> Result<Vec<Box<dyn Stage>>, PipelineError> {
         let history = History {
             dataset,
             transactions,
             population,
-            seed: settings.seed,
+            seed: self.settings.seed,
             progress,
         };
-        let specs = settings.stages.iter();
-        let stages: Vec<Box<dyn Stage>> = specs
-            .map(|spec| spec.fit_stage(&history))
-            .collect::<Result<_, _>>()?;
-        let scores = stage_scores(&stages, &mut new_states(&stages), dataset, transactions)?;
-        let (levels, main) = (&settings.levels, settings.main_level);
-        let stage_maps: Vec<RiskMap> = scores
-            .iter()
-            .map(|scores| RiskMap::fit(scores.clone(), levels, main))
-            .collect();
-        let statistic = combine(&scores, &stage_maps);
+        let stages = self.specs(mode).map(|spec| spec.fit_stage(&history));
+        Ok(stages.collect::<Result<_, _>>()?)
+    }
+
+    /// Fits the stages on rows, and what makes a risk of their scores.
+    fn learn(
+        &self,
+        mode: LearningMode,
+        rows: Rows<'_>,
+        population: u64,
+        progress: &dyn Progress,
+    ) -> Result<Learned, PipelineError> {
+        let (levels, main) = (&self.settings.levels, self.settings.main_level);
+        let stages = self.fit_stages(mode, rows, population, progress)?;
+        let scores = stage_scores(&stages, &mut new_states(&stages), rows.0, rows.1)?;
+        #[cfg(feature = "ensemble")]
+        if self.specs(mode).any(StageSpec::needs_labels)
+            && let Some(blend) = self.blend(mode, rows, progress)?
+        {
+            let level_scores = scores_at(&blend.statistic, levels).into_iter();
+            let risk = |score| blend.combination.risk(score);
+            return Ok(Learned {
+                level_risks: level_scores.map(risk).collect(),
+                statistic: blend.combination.statistic(&scores),
+                combination: blend.combination,
+                held_out: Some((blend.rows, blend.statistic)),
+                stages,
+            });
+        }
+        let (tails, statistic) = Tails::fit(&scores, levels, main);
         Ok(Learned {
-            risk_map: RiskMap::fit(statistic.clone(), levels, main),
+            level_risks: tails.risk_map.level_risks(),
+            combination: Combination::Tails(tails),
+            held_out: None,
             stages,
-            stage_maps,
             statistic,
         })
+    }
+
+    /// Learns from labels how to combine the stages, where there are enough.
+    #[cfg(feature = "ensemble")]
+    fn blend(
+        &self,
+        mode: LearningMode,
+        rows: Rows<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Option<Blend>, PipelineError> {
+        let settings = &self.settings;
+        let delay = match settings
+            .features
+            .as_ref()
+            .map(|features| features.set().labels)
+        {
+            Some(Labels::AfterDelay(delay)) => delay.as_micros(),
+            _ => 0,
+        };
+        let fit = |rows: Rows<'_>| {
+            let population = rows.0.rows() as u64;
+            self.fit_stages(mode, rows, population, progress)
+        };
+        let scores = OutOfFold::new(rows, delay, &fit)?;
+        let labels = rows.0.labels().unwrap_or_default();
+        scores.blend(labels, &settings.levels, settings.main_level)
     }
 
     fn mode(&self, classes: Classes) -> Result<LearningMode, PipelineError> {
@@ -189,94 +250,189 @@ impl Trainer {
         &self,
         mode: LearningMode,
         learned: &Learned,
-        rows: Rows<'_>,
+        sample: &TrainingRows,
         progress: &dyn Progress,
     ) -> Result<(Vec<(String, ThresholdKind, Score, Option<f64>)>, usize), PipelineError> {
         let settings = &self.settings;
         let mut thresholds: Vec<_> = settings
             .levels
             .iter()
-            .zip(learned.risk_map.level_risks())
-            .map(|(&level, risk)| {
+            .zip(&learned.level_risks)
+            .map(|(&level, &risk)| {
                 let name = format!("contamination {}", percent(level));
                 (name, ThresholdKind::Contamination(level), risk, Some(level))
             })
             .collect();
-        let mut chosen = settings.main_level;
-        if let Detection::Risk(risk) = settings.detection {
-            let expected = Some(learned.risk_map.expected_share(risk));
-            chosen = thresholds.len();
-            let kind = ThresholdKind::Risk(risk);
-            thresholds.push((format!("risk {risk:.2}"), kind, Score::new(risk)?, expected));
-        } else if mode == LearningMode::Supervised {
-            let (risk, name) = self.best_threshold(learned, rows, progress)?;
-            let risks = learned.risks();
-            let share = risks.iter().filter(|&&other| other >= risk.get()).count();
-            let expected = Some(share as f64 / risks.len() as f64);
-            chosen = thresholds.len();
-            let kind = ThresholdKind::BestFBeta(1.0);
-            thresholds.push((name.to_owned(), kind, risk, expected));
-        }
+        let supervised = mode == LearningMode::Supervised;
+        let (name, kind, risk) = match &settings.detection {
+            Detection::Risk(risk) => {
+                let name = format!("risk {risk:.2}");
+                (name, ThresholdKind::Risk(*risk), Score::new(*risk)?)
+            }
+            Detection::AlertsPerDay(alerts) => {
+                let name = format!("{alerts} alerts a day");
+                let risk = learned.risk_of_budget(*alerts, sample)?;
+                (name, ThresholdKind::AlertsPerDay(*alerts), risk)
+            }
+            Detection::Goal(goal) if supervised => {
+                self.best_threshold(goal, learned, sample, progress)?
+            }
+            Detection::Goal(_) => return Err(PipelineError::LabelsNeeded),
+            Detection::Contamination if supervised => {
+                let goal = ThresholdGoal::MaxFBeta { beta: 1.0 };
+                self.best_threshold(&goal, learned, sample, progress)?
+            }
+            Detection::Contamination => return Ok((thresholds, settings.main_level)),
+        };
+        let expected = match kind {
+            ThresholdKind::Risk(_) => learned.combination.expected_share(risk.get()),
+            _ => learned.share(risk),
+        };
+        let chosen = thresholds.len();
+        thresholds.push((name, kind, risk, Some(expected)));
         Ok((thresholds, chosen))
     }
 
-    /// The risk with the best F1, and how it was found: on the last fifth of the training rows, with stages fitted on
-    /// those before. With too few frauds there it is chosen on all rows by stages that know them, and its name says so.
+    /// The threshold that is best for a goal, and how it was found: on rows that the stages had not learned from. With
+    /// too few frauds there it is chosen on all rows by stages that know them, and its name says so.
     fn best_threshold(
         &self,
+        goal: &ThresholdGoal,
         learned: &Learned,
-        (dataset, records): Rows<'_>,
+        sample: &TrainingRows,
         progress: &dyn Progress,
-    ) -> Result<(Score, &'static str), PipelineError> {
-        let cut = dataset.rows() / 5 * 4;
+    ) -> Result<(String, ThresholdKind, Score), PipelineError> {
+        let (what, kind) = goal_name(goal);
+        let (dataset, records) = sample.rows();
         let labels = dataset.labels().unwrap_or_default();
+        let choose = |rows: &[usize], risks: &[f64]| -> Result<Score, PipelineError> {
+            let known = rows.iter().zip(risks);
+            let known =
+                known.filter_map(|(row, risk)| Some((*row, labels.get(*row)?.known()?, *risk)));
+            let mut known: Vec<(usize, bool, f64)> = known.collect();
+            let by_amount =
+                matches!(goal, ThresholdGoal::MinCost(costs) if costs.missed_amount > 0.0);
+            if by_amount {
+                known.retain(|(row, ..)| !sample.amounts[*row].is_nan());
+            }
+            let frauds: Vec<bool> = known.iter().map(|row| row.1).collect();
+            let risks: Vec<f64> = known.iter().map(|row| row.2).collect();
+            let ranking = if by_amount {
+                let amounts: Vec<f64> = known.iter().map(|row| sample.amounts[row.0]).collect();
+                Ranking::with_amounts(&frauds, &risks, None, &amounts)?
+            } else {
+                Ranking::new(&frauds, &risks, None)?
+            };
+            // Alerting nobody is best: no risk is above this.
+            Ok(Score::new(
+                ranking.best_threshold(goal)?.threshold.min(1.0),
+            )?)
+        };
+        if let Some((rows, statistic)) = &learned.held_out {
+            let risk = choose(rows, &learned.risks_of(statistic))?;
+            return Ok((format!("{what}, held out"), kind, risk));
+        }
+        let cut = dataset.rows() / 5 * 4;
         let later = labels.get(cut..).unwrap_or_default();
         let count = |wanted| later.iter().filter(|label| **label == wanted).count();
         if count(Label::Fraud) < HELD_OUT_FRAUDS || count(Label::Legitimate) == 0 {
-            let risk = best_f1(labels, &learned.risks())?;
-            return Ok((risk, "best F1, in-sample"));
+            let rows: Vec<usize> = (0..dataset.rows()).collect();
+            let risk = choose(&rows, &learned.risks_of(&learned.statistic))?;
+            return Ok((format!("{what}, in-sample"), kind, risk));
         }
         let rows = |range: std::ops::Range<usize>| dataset.select(&range.collect::<Vec<_>>());
         let (past, held_out) = (rows(0..cut)?, rows(cut..dataset.rows())?);
         let (before, after) = records.map(|records| records.split_at(cut)).unzip();
-        let earlier = self.learn((&past, before), cut as u64, progress)?;
+        let mode = LearningMode::Supervised;
+        let earlier = self.learn(mode, (&past, before), cut as u64, progress)?;
         let mut states = new_states(&earlier.stages);
         // Stages with a memory know the past when the held-out rows come.
         stage_scores(&earlier.stages, &mut states, &past, before)?;
         let scores = stage_scores(&earlier.stages, &mut states, &held_out, after)?;
-        let risks: Vec<f64> = combine(&scores, &earlier.stage_maps)
-            .into_iter()
-            .map(|statistic| earlier.risk_map.risk(statistic).get())
-            .collect();
-        Ok((best_f1(later, &risks)?, "best F1, held out"))
+        let risks = earlier.risks_of(&earlier.combination.statistic(&scores));
+        let rows: Vec<usize> = (cut..dataset.rows()).collect();
+        Ok((format!("{what}, held out"), kind, choose(&rows, &risks)?))
+    }
+}
+
+/// What a goal is called, and its kind.
+fn goal_name(goal: &ThresholdGoal) -> (String, ThresholdKind) {
+    match *goal {
+        ThresholdGoal::MinCost(_) => ("lowest cost".to_owned(), ThresholdKind::LowestCost),
+        ThresholdGoal::PrecisionFloor { floor } => {
+            let name = format!("precision {}", percent(floor));
+            (name, ThresholdKind::PrecisionFloor(floor))
+        }
+        ThresholdGoal::RecallFloor { floor } => {
+            let name = format!("recall {}", percent(floor));
+            (name, ThresholdKind::RecallFloor(floor))
+        }
+        ThresholdGoal::AlertBudget { alerts } => {
+            let name = format!("{alerts} alerts");
+            (name, ThresholdKind::AlertBudget(alerts))
+        }
+        ThresholdGoal::MaxFBeta { beta } => {
+            (format!("best F{beta}"), ThresholdKind::BestFBeta(beta))
+        }
+        // Goals that this crate has no name for yet.
+        _ => ("best threshold".to_owned(), ThresholdKind::LowestCost),
     }
 }
 
 /// What fitting on some rows gives.
 struct Learned {
     stages: Vec<Box<dyn Stage>>,
-    stage_maps: Vec<RiskMap>,
-    risk_map: RiskMap,
-    /// What the risk map takes, one a row.
+    combination: Combination,
+    /// Risk at each contamination level.
+    level_risks: Vec<Score>,
+    /// What the combination makes a risk of, one a training row.
     statistic: Vec<f64>,
+    /// Training rows that were scored by stages that had not seen them, and their statistic.
+    held_out: Option<(Vec<usize>, Vec<f64>)>,
 }
 
 impl Learned {
-    fn risks(&self) -> Vec<f64> {
-        let risk = |&value: &f64| self.risk_map.risk(value).get();
-        self.statistic.iter().map(risk).collect()
+    fn risks_of(&self, statistic: &[f64]) -> Vec<f64> {
+        let risk = |&value: &f64| self.combination.risk(value).get();
+        statistic.iter().map(risk).collect()
     }
-}
 
-fn best_f1(labels: &[Label], risks: &[f64]) -> Result<Score, PipelineError> {
-    let (known, scores): (Vec<bool>, Vec<f64>) = labels
-        .iter()
-        .zip(risks)
-        .filter_map(|(label, &risk)| label.known().map(|fraud| (fraud, risk)))
-        .unzip();
-    let ranking = Ranking::new(&known, &scores, None)?;
-    let best = ranking.best_threshold(&ThresholdGoal::MaxFBeta { beta: 1.0 })?;
-    Ok(Score::new(best.threshold)?)
+    /// The statistic of rows that stand for those to come.
+    fn typical(&self) -> &[f64] {
+        let held_out = self.held_out.as_ref().map(|(_, statistic)| statistic);
+        held_out.unwrap_or(&self.statistic)
+    }
+
+    /// Share of rows at or above a risk.
+    fn share(&self, risk: Score) -> f64 {
+        let risks = self.risks_of(self.typical());
+        let above = risks.iter().filter(|&&other| other >= risk.get()).count();
+        above as f64 / risks.len().max(1) as f64
+    }
+
+    /// The lowest risk that no more rows a day reach, where as many come as in training.
+    fn risk_of_budget(&self, alerts: f64, sample: &TrainingRows) -> Result<Score, PipelineError> {
+        let trained = sample.trained.ok_or(PipelineError::NoTime)?;
+        let days = trained.until.since(trained.from) as f64 / MICROS_PER_DAY;
+        let share = alerts * days.max(1.0) / sample.population.max(1) as f64;
+        let mut risks = self.risks_of(self.typical());
+        risks.sort_unstable_by(|one, two| two.total_cmp(one));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share from 0 to 1 of a number of rows"
+        )]
+        let allowed = (share.min(1.0) * risks.len() as f64) as usize;
+        let Some(first_above) = risks.get(allowed) else {
+            return Ok(Score::ZERO);
+        };
+        // Of equal risks none is an alert where not all can be.
+        let lowest = risks[..allowed]
+            .iter()
+            .rev()
+            .find(|risk| *risk > first_above);
+        Ok(Score::new(lowest.copied().unwrap_or(1.0))?)
+    }
 }
 
 /// Learns what becomes of which column, of the source and of the set of features.

@@ -25,6 +25,8 @@ pub(crate) struct TrainingRows {
     pub(crate) records: Option<Vec<Transaction>>,
     /// Labels of the rows.
     pub(crate) labels: Vec<Label>,
+    /// Amounts of the rows, NaN where there is none.
+    pub(crate) amounts: Vec<f64>,
     /// Labels of the whole history.
     pub(crate) classes: Classes,
     /// Rows of the whole history, but for those that fill the memory of features.
@@ -98,8 +100,8 @@ pub(crate) fn sample(
     let mut engine = features.map(Features::fresh);
     let mut reservoir = Reservoir::new(settings.sample_rows, settings.seed);
     let mut values: Vec<f64> = Vec::new();
-    // Order of arrival, label, time and user of each sampled row.
-    let mut rows: Vec<(u64, Label, Option<Timestamp>, u32)> = Vec::new();
+    // Order of arrival, label, time, user and amount of each sampled row.
+    let mut rows: Vec<(u64, Label, Option<Timestamp>, u32, f64)> = Vec::new();
     let mut trained: Option<Period> = None;
     let mut classes = Classes::default();
     let needs_records = settings.stages.iter().any(|stage| stage.needs_records());
@@ -137,7 +139,7 @@ pub(crate) fn sample(
             Vec::new()
         };
         let mut found = found.into_iter();
-        let times = picked.by_role(Role::Time).and_then(|column| column.times());
+        let (times, amounts) = times_and_amounts(&picked);
         for (position, (row, slot)) in kept.into_iter().enumerate() {
             let label = features
                 .labels()
@@ -145,7 +147,8 @@ pub(crate) fn sample(
             let time = times.and_then(|times| times[position]);
             let user = features.groups().map_or(0, |groups| groups[position]);
             let place = rows_before + (row - learned_from.start) as u64;
-            let entry = (place, label, time, user);
+            let amount = amounts.map_or(f64::NAN, |amounts| amounts[position]);
+            let entry = (place, label, time, user, amount);
             let cells = features.values();
             let cells = cells.row(position);
             if needs_records {
@@ -188,11 +191,18 @@ pub(crate) fn sample(
             order.iter().filter_map(record).collect()
         }),
         labels: order.iter().map(|&slot| rows[slot].1).collect(),
+        amounts: order.iter().map(|&slot| rows[slot].4).collect(),
         classes,
         population,
         trained,
     };
     Ok((rows, engine))
+}
+
+fn times_and_amounts(table: &Table) -> (Option<&[Option<Timestamp>]>, Option<&[f64]>) {
+    let times = table.by_role(Role::Time).and_then(|column| column.times());
+    let amounts = table.by_role(Role::Amount);
+    (times, amounts.and_then(|column| column.numbers()))
 }
 
 pub(crate) fn too_few(got: u64) -> PipelineError {

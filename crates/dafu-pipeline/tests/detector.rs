@@ -306,6 +306,7 @@ fn without_labels_supervised_mode_is_an_error_and_auto_is_unsupervised() {
 #[test]
 fn a_risk_threshold_decides_and_says_what_to_expect() {
     let trainer = Detector::builder()
+        .mode(Mode::Unsupervised)
         .contamination([0.02])
         .threshold(0.7)
         .build()
@@ -382,12 +383,14 @@ fn roles_can_be_given_by_name() {
 #[test]
 fn a_bounded_sample_stands_for_a_long_history() {
     let whole = Detector::builder()
+        .mode(Mode::Unsupervised)
         .seed(5)
         .build()
         .unwrap()
         .fit(&*HISTORY)
         .unwrap();
     let part = Detector::builder()
+        .mode(Mode::Unsupervised)
         .seed(5)
         .sample_rows(4000)
         .build()

@@ -245,6 +245,16 @@ fn origin(kind: ThresholdKind) -> String {
             format!("best F-beta on training rows, beta {}", number::si(beta))
         }
         ThresholdKind::LowestCost => "lowest cost on training rows".to_owned(),
+        ThresholdKind::AlertsPerDay(alerts) => {
+            format!("{} alerts a day on training rows", number::si(alerts))
+        }
+        ThresholdKind::PrecisionFloor(floor) => {
+            format!("precision {} on training rows", number::percent(floor))
+        }
+        ThresholdKind::RecallFloor(floor) => {
+            format!("recall {} on training rows", number::percent(floor))
+        }
+        ThresholdKind::AlertBudget(alerts) => format!("{alerts} alerts on training rows"),
         _ => "other".to_owned(),
     }
 }

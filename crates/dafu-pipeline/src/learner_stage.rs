@@ -1,0 +1,226 @@
+//! Supervised learners as stages.
+
+use crate::combination::probability;
+use dafu_core::model::{Envelope, Limits, ModelError};
+use dafu_core::{
+    Dataset, EntityId, Evidence, Explain, FeatureContribution, FeatureIndex, History, Label,
+    SchemaHash, Score, Stage, StageError, StageInput, StageSpec, StageState,
+};
+use dafu_ensemble::combine::ClassifierRegistry;
+use dafu_ensemble::{
+    BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams, Samples,
+    TreeExplainer,
+};
+use ndarray::{ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Kind of the envelope around a classifier.
+const KIND: &str = "dafu.learner_stage";
+const SCHEMA_VERSION: u16 = 1;
+
+/// A supervised learner to be fitted as a stage, by rows whose label is known.
+///
+/// A detector leaves it out where the history has no labels, or where it was told to read none.
+#[derive(Debug, Clone)]
+pub struct LearnerSpec {
+    name: String,
+    learner: Arc<dyn Learner>,
+}
+
+impl LearnerSpec {
+    /// Any learner, under a name that no other stage of the detector has.
+    pub fn new(name: impl Into<String>, learner: impl Learner + 'static) -> Self {
+        Self {
+            name: name.into(),
+            learner: Arc::new(learner),
+        }
+    }
+
+    /// Boosted trees, named `boosted_trees`.
+    pub fn boosted_trees(params: BoostedTreesParams) -> Self {
+        Self::new("boosted_trees", params)
+    }
+
+    /// Logistic regression, named `logistic_regression`.
+    pub fn logistic_regression(params: LogisticRegressionParams) -> Self {
+        Self::new("logistic_regression", params)
+    }
+}
+
+impl StageSpec for LearnerSpec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn needs_labels(&self) -> bool {
+        true
+    }
+
+    fn fit_stage(&self, history: &History<'_>) -> Result<Box<dyn Stage>, StageError> {
+        let failed = |error: EnsembleError| StageError::new(self.name.clone(), error);
+        let step = format!("fit {}", self.name.replace('_', " "));
+        history.progress.report(&step, 0, Some(1));
+        let dataset = history.dataset;
+        let labels = dataset.labels().unwrap_or_default();
+        let known = labels.iter().enumerate();
+        let (rows, frauds): (Vec<usize>, Vec<bool>) = known
+            .filter_map(|(row, label)| Some((row, label.known()?)))
+            .unzip();
+        let all = dataset.values();
+        let selected;
+        let values = if rows.len() == all.nrows() {
+            all
+        } else {
+            selected = all.select(Axis(0), &rows);
+            selected.view()
+        };
+        let samples = Samples::new(values, &frauds).map_err(failed)?;
+        let classifier = self.learner.learn(&samples).map_err(failed)?;
+        history.progress.report(&step, 1, Some(1));
+        Ok(Box::new(LearnerStage::new(self.name.clone(), classifier)))
+    }
+}
+
+/// A fitted learner. Its score is the logistic function of its log odds; the detector calibrates it.
+#[derive(Debug)]
+pub struct LearnerStage {
+    name: String,
+    classifier: Box<dyn Classifier>,
+    explainer: Option<TreeExplainer>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    name: String,
+    classifier: Vec<u8>,
+}
+
+impl LearnerStage {
+    /// A classifier as a stage.
+    pub fn new(name: impl Into<String>, classifier: Box<dyn Classifier>) -> Self {
+        Self {
+            name: name.into(),
+            explainer: classifier.explainer(),
+            classifier,
+        }
+    }
+
+    /// Reads a saved stage: the decoder for a [`StageRegistry`](dafu_core::StageRegistry). It knows the classifiers of
+    /// `dafu-ensemble`.
+    ///
+    /// # Errors
+    ///
+    /// Every way in which the bytes are no sound stage within the limits.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Box<dyn Stage>, StageError> {
+        let of_model = |error: ModelError| StageError::new(KIND, error);
+        let saved: Saved = Envelope::expect(bytes, KIND, SCHEMA_VERSION, limits)
+            .and_then(|envelope| envelope.decode())
+            .map_err(of_model)?;
+        EntityId::new(saved.name.as_str()).map_err(|error| StageError::new(KIND, error))?;
+        let registry = ClassifierRegistry::standard(*limits);
+        let classifier = registry
+            .load(&saved.classifier)
+            .map_err(|error| StageError::new(saved.name.clone(), error))?;
+        Ok(Box::new(Self::new(saved.name, classifier)))
+    }
+
+    /// The classifier.
+    pub fn classifier(&self) -> &dyn Classifier {
+        &*self.classifier
+    }
+
+    fn failed(&self, error: EnsembleError) -> StageError {
+        StageError::new(self.name.clone(), error)
+    }
+
+    fn contributions(&self, row: &[f64]) -> Result<Vec<FeatureContribution>, StageError> {
+        let Some(explainer) = &self.explainer else {
+            return Ok(Vec::new());
+        };
+        let mut contributions = vec![0.0; row.len()];
+        explainer
+            .explain_row(row, &mut contributions)
+            .map_err(|error| self.failed(error))?;
+        contributions
+            .into_iter()
+            .enumerate()
+            .map(|(column, contribution)| {
+                let feature = FeatureIndex::new(column);
+                let feature = feature.map_err(|error| StageError::new(self.name.clone(), error))?;
+                Ok(FeatureContribution {
+                    feature,
+                    contribution,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Stage for LearnerStage {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn evaluate(
+        &self,
+        input: &StageInput<'_>,
+        _state: &dyn StageState,
+    ) -> Result<Evidence, StageError> {
+        let values = input.row.values();
+        let owned;
+        let row = if let Some(row) = input.row.as_slice() {
+            row
+        } else {
+            owned = values.to_vec();
+            &owned
+        };
+        let rows = ArrayView2::from_shape((1, row.len()), row)
+            .map_err(|error| StageError::new(self.name.clone(), error))?;
+        let mut odds = [0.0];
+        self.classifier
+            .log_odds_rows(rows, &mut odds)
+            .map_err(|error| self.failed(error))?;
+        let core = |error| StageError::new(self.name.clone(), error);
+        let score = Score::new(probability(odds[0])).map_err(core)?;
+        let name = EntityId::new(self.name.as_str()).map_err(core)?;
+        let mut evidence = Evidence::from_score(name, score);
+        if input.explain {
+            evidence.contributions = self.contributions(row)?;
+        }
+        Ok(evidence)
+    }
+
+    fn score_dataset(&self, dataset: &Dataset, out: &mut [f64]) -> Option<Result<(), StageError>> {
+        let scored = self.classifier.log_odds_rows(dataset.values(), out);
+        for odds in out {
+            *odds = probability(*odds);
+        }
+        Some(scored.map_err(|error| self.failed(error)))
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StageError> {
+        let saved = Saved {
+            name: self.name.clone(),
+            classifier: self
+                .classifier
+                .to_bytes()
+                .map_err(|error| self.failed(error))?,
+        };
+        Envelope::encode(KIND, SCHEMA_VERSION, SchemaHash(0), &saved)
+            .map_err(|error| StageError::new(self.name.clone(), error))
+    }
+}
+
+/// Frauds and rows with another known label.
+pub(crate) fn both_classes(labels: impl Iterator<Item = Label>) -> (u64, u64) {
+    labels.fold((0, 0), |(frauds, honest), label| match label {
+        Label::Fraud => (frauds + 1, honest),
+        Label::Legitimate => (frauds, honest + 1),
+        Label::Unknown => (frauds, honest),
+    })
+}

@@ -1,0 +1,156 @@
+//! A combination that is learned from labels: weights of the stages and a calibration, from scores that no stage gave to
+//! rows it had learned from.
+
+use crate::combination::{Calibrated, Combination, log_odds};
+use crate::learner_stage::both_classes;
+use crate::model::{new_states, stage_scores};
+use crate::trainer::HELD_OUT_FRAUDS;
+use crate::training_rows::Rows;
+use crate::{PipelineError, RiskMap};
+use dafu_core::{Dataset, Label, RawScore, Stage, StageError};
+use dafu_ensemble::combine::{MemberScores, StackParams, WeekScores};
+use dafu_ensemble::{CalibrationMethod, EnsembleError};
+use ndarray::Array2;
+use std::ops::Range;
+
+/// Parts that the training rows are cut into; the stages learn from the first ones and score the next.
+const PARTS: usize = 5;
+/// Parts that are never scored.
+const FIRST: usize = 2;
+
+/// Fits stages on rows.
+type FitStages<'f> = dyn Fn(Rows<'_>) -> Result<Vec<Box<dyn Stage>>, PipelineError> + 'f;
+
+/// Scores of rows by stages that have not seen them.
+#[derive(Debug, Default)]
+pub(crate) struct OutOfFold {
+    /// Training rows, rising.
+    rows: Vec<usize>,
+    /// Rows of each fold among them.
+    folds: Vec<Range<usize>>,
+    /// By stage.
+    scores: Vec<Vec<f64>>,
+}
+
+/// What was learned from out-of-fold scores.
+#[derive(Debug)]
+pub(crate) struct Blend {
+    pub(crate) combination: Combination,
+    /// Training rows that it was learned from, and their calibrated log odds.
+    pub(crate) rows: Vec<usize>,
+    pub(crate) statistic: Vec<f64>,
+}
+
+impl OutOfFold {
+    /// Scores the later parts of the rows, each by stages that `fit` makes of what came before.
+    ///
+    /// Where rows have times, labels of the last `delay` microseconds before a part are not yet known, and left out.
+    pub(crate) fn new(
+        (dataset, records): Rows<'_>,
+        delay: i64,
+        fit: &FitStages<'_>,
+    ) -> Result<Self, PipelineError> {
+        let count = dataset.rows();
+        let labels = dataset.labels().unwrap_or_default();
+        let mut found = Self::default();
+        for part in FIRST..PARTS {
+            let test = count * part / PARTS..count * (part + 1) / PARTS;
+            let known_until = known_until(dataset, test.start, delay);
+            let (frauds, honest) = both_classes(labels.iter().take(known_until).copied());
+            if test.is_empty() || frauds == 0 || honest == 0 {
+                continue;
+            }
+            let select = |rows: Range<usize>| dataset.select(&rows.collect::<Vec<_>>());
+            let slice = |rows: Range<usize>| records.and_then(|records| records.get(rows));
+            let stages = fit((&select(0..known_until)?, slice(0..known_until)))?;
+            let mut states = new_states(&stages);
+            // Stages with a memory know the past when the part comes.
+            let past = select(0..test.start)?;
+            stage_scores(&stages, &mut states, &past, slice(0..test.start))?;
+            let scores = stage_scores(
+                &stages,
+                &mut states,
+                &select(test.clone())?,
+                slice(test.clone()),
+            )?;
+            found.scores.resize(scores.len(), Vec::new());
+            for (all, scores) in found.scores.iter_mut().zip(scores) {
+                all.extend(scores);
+            }
+            let start = found.rows.len();
+            found.rows.extend(test);
+            found.folds.push(start..found.rows.len());
+        }
+        Ok(found)
+    }
+
+    /// The blend, where there are enough frauds to learn it from.
+    pub(crate) fn blend(
+        &self,
+        labels: &[Label],
+        levels: &[f64],
+        main: usize,
+    ) -> Result<Option<Blend>, PipelineError> {
+        let label = |at: usize| labels.get(self.rows[at]).copied().unwrap_or_default();
+        let (frauds, honest) = both_classes((0..self.rows.len()).map(label));
+        if frauds < HELD_OUT_FRAUDS as u64 || honest == 0 {
+            return Ok(None);
+        }
+        let failed = |error: EnsembleError| StageError::new("combination", error);
+        let week = |fold: &Range<usize>| {
+            let known = fold.clone().filter_map(|at| Some((at, label(at).known()?)));
+            let (rows, frauds): (Vec<usize>, Vec<bool>) = known.unzip();
+            let shape = (rows.len(), self.scores.len());
+            let scores = Array2::from_shape_fn(shape, |(row, stage)| {
+                log_odds(self.scores[stage][rows[row]])
+            });
+            WeekScores {
+                rows,
+                frauds,
+                weights: None,
+                scores,
+            }
+        };
+        let weeks: Vec<WeekScores> = self.folds.iter().map(week).collect();
+        let members = MemberScores::new(weeks).map_err(failed)?;
+        let stack = StackParams::default().fit(&members).map_err(failed)?;
+        let blended = |at: usize| {
+            let parts = self.scores.iter().zip(stack.weights());
+            let sum: f64 = parts
+                .map(|(scores, weight)| weight * log_odds(scores[at]))
+                .sum();
+            stack.intercept() + sum
+        };
+        let sums: Vec<f64> = (0..self.rows.len()).map(blended).collect();
+        let known = sums.iter().enumerate();
+        let (scores, frauds): (Vec<f64>, Vec<bool>) = known
+            .filter_map(|(at, sum)| Some((*sum, label(at).known()?)))
+            .unzip();
+        let calibrator = CalibrationMethod::Platt
+            .fit(&scores, &frauds, None)
+            .map_err(failed)?;
+        let calibrated = |sum: &f64| RawScore::new(*sum).map(|sum| calibrator.log_odds(sum));
+        let statistic: Vec<f64> = sums.iter().map(calibrated).collect::<Result<_, _>>()?;
+        Ok(Some(Blend {
+            combination: Combination::Calibrated(Calibrated {
+                weights: stack.weights().to_vec(),
+                intercept: stack.intercept(),
+                shares: RiskMap::fit(statistic.clone(), levels, main),
+                calibrator,
+            }),
+            rows: self.rows.clone(),
+            statistic,
+        }))
+    }
+}
+
+/// How many of the rows before one have labels that are known when it comes.
+fn known_until(dataset: &Dataset, start: usize, delay: i64) -> usize {
+    let Some(times) = dataset.times() else {
+        return start;
+    };
+    let Some(first) = times.get(start) else {
+        return start;
+    };
+    times[..start].partition_point(|time| first.since(*time) >= delay)
+}
