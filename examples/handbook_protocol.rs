@@ -9,10 +9,11 @@
 //! A model learns from seven days, waits seven days until their labels are known, and judges the seven days after
 //! that; customers whose fraud is known by then are left out. Features see all earlier transactions, and labels only
 //! once they are seven days old. Two sets of features, each with and without those that read labels; the forest itself
-//! reads none, boosted trees learn from those of the training days.
+//! reads none, all other models learn from those of the training days. They have the defaults of this library.
 //!
 //! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--train-days N`, `--delay-days N`,
-//! `--test-days N` (default 7 each), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
+//! `--test-days N` (default 7 each), `--learn-from DATE` (models learn from all days since then; the same customers are
+//! left out), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
 //! 10, the means of which are printed), `--importance N` (default 10 columns a model; 0 for none), `--matrix DIR`
 //! (writes the rows that the models get).
 //!
@@ -20,7 +21,11 @@
 //! `protocol model=NAME auc=0.000 ap=0.000 cp100=0.000 train_rows=N test_rows=N frauds=N`.
 
 use dafu::Timestamp;
-use dafu::ensemble::{BoostedTreesParams, Samples};
+use dafu::ensemble::combine::{BlendFolds, BlendParams, Combination, VoteKind, VoteWeights};
+use dafu::ensemble::{
+    BoostedTreesParams, EasyEnsembleParams, Learner, LogisticRegressionParams, NeuralNetParams,
+    RandomForestParams, Samples,
+};
 use dafu::iforest::IsolationForestParams;
 use dafu::metrics::{CardPrecisionParams, Ranking, card_precision_at_k};
 use dafu_examples::args::Args;
@@ -39,8 +44,9 @@ use std::time::Instant;
 
 const USAGE: &str =
     "handbook_protocol [--input FILE] [--train-start DATE] [--train-days N] [--delay-days N]
-                  [--test-days N] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]";
-const NAMES: [&str; 9] = [
+                  [--test-days N] [--learn-from DATE] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]";
+const NAMES: [&str; 10] = [
+    "learn-from",
     "input",
     "train-start",
     "train-days",
@@ -94,7 +100,7 @@ struct Model {
 }
 
 /// One line a model.
-const MODELS: [Model; 2] = [
+const MODELS: [Model; 7] = [
     Model {
         name: "forest",
         fills: true,
@@ -105,13 +111,64 @@ const MODELS: [Model; 2] = [
         name: "boosted_trees",
         fills: false,
         seeded: false,
-        fit: fit_boosted_trees,
+        fit: |training| learn(training, &BoostedTreesParams::default()),
+    },
+    Model {
+        name: "easy_ensemble",
+        fills: false,
+        seeded: true,
+        fit: |training| {
+            let params = EasyEnsembleParams::easy_ensemble();
+            learn(training, &params.seed(training.seed))
+        },
+    },
+    Model {
+        name: "random_forest",
+        fills: false,
+        seeded: true,
+        fit: |training| {
+            let params = RandomForestParams::default();
+            learn(training, &params.seed(training.seed))
+        },
+    },
+    Model {
+        name: "logistic_regression",
+        fills: false,
+        seeded: false,
+        fit: |training| learn(training, &LogisticRegressionParams::default()),
+    },
+    Model {
+        name: "neural_net",
+        fills: false,
+        seeded: true,
+        fit: |training| {
+            let params = NeuralNetParams::default();
+            learn(training, &params.seed(training.seed))
+        },
+    },
+    // A vote in which all count the same: nothing about it is chosen.
+    Model {
+        name: "blend",
+        fills: false,
+        seeded: true,
+        fit: |training| {
+            let vote = Combination::Vote {
+                kind: VoteKind::LogOdds,
+                weights: VoteWeights::Equal,
+            };
+            let easy = EasyEnsembleParams::easy_ensemble().seed(training.seed);
+            let forest = RandomForestParams::default().seed(training.seed);
+            let blend = BlendParams::new(vote, BlendFolds::Given(Vec::new()))
+                .member("boosted_trees", Box::new(BoostedTreesParams::default()))
+                .member("easy_ensemble", Box::new(easy))
+                .member("random_forest", Box::new(forest));
+            learn(training, &blend)
+        },
     },
 ];
 
-fn fit_boosted_trees(training: &Training<'_>) -> Outcome<Scorer> {
-    let samples = Samples::new(training.rows, training.frauds)?;
-    let model = BoostedTreesParams::default().fit(&samples)?;
+fn learn(training: &Training<'_>, learner: &dyn Learner) -> Outcome<Scorer> {
+    let model = learner.learn(&Samples::new(training.rows, training.frauds)?)?;
     Ok(Box::new(move |rows| {
         let mut scores = vec![0.0; rows.nrows()];
         model.log_odds_rows(rows, &mut scores)?;
@@ -152,6 +209,10 @@ fn run() -> Outcome<()> {
         train: args.parsed("train-days", 7)?,
         delay: args.parsed("delay-days", 7)?,
         test: args.parsed("test-days", 7)?,
+        learn_from: match args.value("learn-from") {
+            None => None,
+            Some(date) => Some(format!("{date}T00:00:00Z").parse::<Timestamp>()?.day()),
+        },
     };
     let weeks: i64 = args.parsed("weeks", 1)?;
     let seeds: u64 = args.parsed("seeds", 10)?;
@@ -164,7 +225,7 @@ fn run() -> Outcome<()> {
         ("handbook", handbook_set(split.delay)?),
         ("rich", rich_set(split.delay)?),
     ];
-    let days = split.earlier(weeks - 1).start..split.test_days().end;
+    let days = split.earlier(weeks - 1).learn_days().start..split.test_days().end;
     let bars = Bars::default();
     let mut rows = replay(&input, &sets, &days, &bars)?;
     bars.finish();
@@ -239,7 +300,7 @@ impl Week {
     fn new(rows: &Rows, split: Split) -> Outcome<Self> {
         let (train, test) = split.rows(rows);
         if train.is_empty() || test.is_empty() {
-            let first = date(split.train_days().start)?;
+            let first = date(split.learn_days().start)?;
             return Err(format!("no rows to learn from or to judge, training from {first}").into());
         }
         Ok(Self {
@@ -331,7 +392,7 @@ impl Week {
         println!("{} transactions replayed", rows.read);
         println!(
             "train  {}: {} rows, {} frauds",
-            text(self.split.train_days()),
+            text(self.split.learn_days()),
             self.train.len(),
             count(&self.train_frauds)
         );

@@ -23,9 +23,17 @@ pub struct Split {
     pub delay: i64,
     /// Test days.
     pub test: i64,
+    /// Day from which on models learn, where that is before the training days.
+    pub learn_from: Option<i64>,
 }
 
 impl Split {
+    /// The days that models learn from: the training days, or all from an earlier one.
+    pub fn learn_days(&self) -> Range<i64> {
+        let first = self.learn_from.unwrap_or(self.start);
+        first.min(self.start)..self.train_days().end
+    }
+
     /// The training days.
     pub fn train_days(&self) -> Range<i64> {
         self.start..self.start + self.train
@@ -53,10 +61,10 @@ impl Split {
             let within = move |row: &usize| days.contains(&rows.days[*row]);
             (0..rows.days.len()).filter(within)
         };
-        let train: Vec<usize> = on(self.train_days()).collect();
+        let train: Vec<usize> = on(self.learn_days()).collect();
         let mut known: BTreeSet<u32> = BTreeSet::new();
         let frauds = |row: usize| rows.frauds[row].then_some(rows.customers[row]);
-        known.extend(train.iter().filter_map(|&row| frauds(row)));
+        known.extend(on(self.train_days()).filter_map(frauds));
         let mut test = Vec::new();
         for (k, day) in self.test_days().enumerate() {
             let judged = self.train_days().end + k as i64 - 1;

@@ -1,0 +1,240 @@
+//! Detectors that learn from labels: blends, calibration, thresholds.
+#![cfg(all(feature = "iforest", feature = "ensemble"))]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use dafu_core::evaluation::{LearningMode, ThresholdKind};
+use dafu_core::metrics::{Costs, ThresholdGoal};
+use dafu_core::model::Limits;
+use dafu_core::{Label, TableSource, Timestamp, Transaction};
+use dafu_ensemble::{BoostedTreesParams, LogisticRegressionParams};
+use dafu_features::{FeatureSet, Labels, Span};
+use dafu_pipeline::{
+    Detector, DetectorBuilder, LearnerSpec, Mode, ModelsFile, PipelineError, TimeSlice,
+    stage_registry,
+};
+use dafu_sim::SimulatorParams;
+use std::sync::LazyLock;
+
+static HISTORY: LazyLock<Vec<Transaction>> = LazyLock::new(|| {
+    let params = SimulatorParams::default().users(300).days(50).seed(21);
+    params.simulator().unwrap().collect()
+});
+
+fn cut() -> Timestamp {
+    let (first, last) = (HISTORY[0].timestamp, HISTORY[HISTORY.len() - 1].timestamp);
+    Timestamp::from_micros(first.as_micros() + last.since(first) / 5 * 4).unwrap()
+}
+
+/// Small trees, so that tests are quick.
+fn quick() -> DetectorBuilder {
+    let trees = BoostedTreesParams::default().n_estimators(30).max_leaves(8);
+    Detector::builder()
+        .stage(LearnerSpec::boosted_trees(trees))
+        .stage(LearnerSpec::logistic_regression(
+            LogisticRegressionParams::default(),
+        ))
+        .seed(4)
+}
+
+fn fit(builder: DetectorBuilder) -> Detector {
+    let trainer = builder.build().unwrap();
+    trainer.fit(&TimeSlice::until(&*HISTORY, cut())).unwrap()
+}
+
+#[test]
+fn the_risk_is_a_probability_that_holds_on_later_rows() {
+    let detector = fit(quick());
+    assert_eq!(detector.model().mode(), LearningMode::Supervised);
+    let later = TimeSlice::after(&*HISTORY, cut());
+    let (mut expected, mut spread, mut frauds) = (0.0, 0.0, 0.0);
+    for table in later.chunks().unwrap() {
+        let table = table.unwrap();
+        let labels = table
+            .by_role(dafu_core::Role::Label)
+            .unwrap()
+            .labels()
+            .unwrap();
+        for (risk, label) in detector.score_table(&table).unwrap().iter().zip(labels) {
+            expected += risk.get();
+            spread += risk.get() * (1.0 - risk.get());
+            frauds += f64::from(u8::from(*label == Label::Fraud));
+        }
+    }
+    // Frauds of a calibrated detector are a sum of independent draws; those of the simulator come in episodes.
+    assert!(
+        (frauds - expected).abs() < 6.0 * spread.sqrt(),
+        "{frauds} {expected}"
+    );
+    assert!(frauds > 50.0);
+    let evaluation = detector
+        .evaluate(&TimeSlice::after(&*HISTORY, cut()))
+        .unwrap();
+    let unsupervised = fit(Detector::builder().seed(4).mode(Mode::Unsupervised));
+    let without = unsupervised
+        .evaluate(&TimeSlice::after(&*HISTORY, cut()))
+        .unwrap();
+    let precision =
+        |evaluation: &dafu_core::Evaluation| evaluation.ranking.as_ref().unwrap().average_precision;
+    assert!(precision(&evaluation) > 1.5 * precision(&without));
+}
+
+#[test]
+fn an_answer_says_how_sure_it_is_and_gives_reasons_of_the_learners() {
+    let mut detector = fit(quick());
+    let later = HISTORY.iter().filter(|payment| payment.timestamp > cut());
+    let mut seen = [false; 2];
+    for payment in later.take(2000) {
+        let answer = detector.score(payment).unwrap();
+        let confidence = answer.confidence.unwrap().get();
+        let risk = answer.risk_score.get();
+        let expected = if answer.is_fraud { risk } else { 1.0 - risk };
+        assert!((confidence - expected).abs() < 1e-12);
+        assert_eq!(answer.model_used, "boosted_trees+logistic_regression");
+        seen[usize::from(answer.is_fraud)] = true;
+        if answer.is_fraud {
+            assert!(!answer.reasons.is_empty());
+        }
+    }
+    assert_eq!(seen, [true; 2]);
+}
+
+#[test]
+fn a_saved_blend_answers_the_same() {
+    let detector = fit(quick());
+    let bytes = detector.to_bytes().unwrap();
+    let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+    assert_eq!(loaded.model().hash(), detector.model().hash());
+    for payment in HISTORY.iter().rev().take(50) {
+        assert_eq!(
+            loaded.peek(payment).unwrap(),
+            detector.peek(payment).unwrap()
+        );
+    }
+    for end in (0..bytes.len()).step_by(997) {
+        assert!(Detector::load(&bytes[..end], &stage_registry(Limits::default())).is_err());
+    }
+}
+
+#[test]
+fn thresholds_follow_goals_and_budgets() {
+    let costs = Costs::default()
+        .true_positive(5.0)
+        .false_positive(5.0)
+        .missed_amount(1.0);
+    let detector = fit(quick().goal(ThresholdGoal::MinCost(costs)));
+    let later = TimeSlice::after(&*HISTORY, cut());
+    let evaluation = detector.evaluate(&later).unwrap();
+    let chosen = evaluation.chosen_threshold().unwrap();
+    assert_eq!(
+        (chosen.kind, chosen.name.as_str()),
+        (ThresholdKind::LowestCost, "lowest cost, held out")
+    );
+    let missed = chosen.fraud_amount_caught.unwrap();
+    assert!(
+        missed > 5.0 * chosen.alerts as f64,
+        "worth its alerts: {missed} {}",
+        chosen.alerts
+    );
+
+    let goal = ThresholdGoal::PrecisionFloor { floor: 0.8 };
+    let evaluation = fit(quick().goal(goal)).evaluate(&later).unwrap();
+    let confusion = evaluation.chosen_threshold().unwrap().confusion.unwrap();
+    assert!(confusion.precision() > 0.6, "{}", confusion.precision());
+
+    let detector = fit(quick().alerts_per_day(8.0));
+    let evaluation = detector.evaluate(&later).unwrap();
+    let chosen = evaluation.chosen_threshold().unwrap();
+    assert_eq!(chosen.kind, ThresholdKind::AlertsPerDay(8.0));
+    let a_day = chosen.alerts as f64 / 10.0;
+    assert!((4.0..=14.0).contains(&a_day), "{a_day}");
+}
+
+#[test]
+fn a_budget_of_alerts_needs_no_labels() {
+    let detector = fit(Detector::builder()
+        .mode(Mode::Unsupervised)
+        .alerts_per_day(6.0));
+    let evaluation = detector
+        .evaluate(&TimeSlice::until(&*HISTORY, cut()))
+        .unwrap();
+    let a_day = evaluation.chosen_threshold().unwrap().alerts as f64 / 40.0;
+    assert!((5.5..=6.1).contains(&a_day), "{a_day}");
+}
+
+#[test]
+fn learners_are_left_out_where_there_is_nothing_to_learn_from() {
+    let unlabelled: Vec<Transaction> = HISTORY
+        .iter()
+        .take(5000)
+        .map(|payment| payment.clone().with_label(Label::Unknown))
+        .collect();
+    let detector = Detector::builder()
+        .build()
+        .unwrap()
+        .fit(&unlabelled)
+        .unwrap();
+    let stages: Vec<&str> = detector
+        .model()
+        .stages()
+        .map(|stage| stage.name())
+        .collect();
+    assert_eq!(stages, ["isolation_forest"]);
+    assert!(detector.peek(&unlabelled[0]).unwrap().confidence.is_none());
+
+    let error = quick().build().unwrap().fit(&unlabelled).unwrap_err();
+    assert!(matches!(error, PipelineError::LabelsNeeded), "{error}");
+    let goal = Detector::builder().goal(ThresholdGoal::MaxFBeta { beta: 2.0 });
+    let error = goal.build().unwrap().fit(&unlabelled).unwrap_err();
+    assert!(matches!(error, PipelineError::LabelsNeeded), "{error}");
+    let error = Detector::builder().alerts_per_day(0.0).build().unwrap_err();
+    assert!(
+        matches!(error, PipelineError::AlertsPerDay { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_detector_that_names_no_stage_learns_forest_trees_and_regression() {
+    let detector = Detector::builder()
+        .seed(1)
+        .build()
+        .unwrap()
+        .fit(&*HISTORY)
+        .unwrap();
+    let stages: Vec<&str> = detector
+        .model()
+        .stages()
+        .map(|stage| stage.name())
+        .collect();
+    assert_eq!(
+        stages,
+        ["isolation_forest", "boosted_trees", "logistic_regression"]
+    );
+}
+
+#[test]
+fn models_json_builds_its_boosted_trees() {
+    let file = ModelsFile::parse(
+        r#"{"xgboost": {"n_estimators": 20, "max_depth": 3, "learning_rate": 0.1, "subsample": 0.8}}"#,
+    );
+    let detector = fit(Detector::builder().models(file.unwrap()).seed(2));
+    let stages: Vec<&str> = detector
+        .model()
+        .stages()
+        .map(|stage| stage.name())
+        .collect();
+    assert_eq!(stages, ["boosted_trees"]);
+    let wrong = ModelsFile::parse(r#"{"xgboost": {"learning_rate": 7.0}}"#).unwrap();
+    assert!(Detector::builder().models(wrong).build().is_err());
+}
+
+#[test]
+fn labels_that_are_not_yet_known_are_not_learned_from() {
+    // Features that read labels say how late those are; folds leave out as much before their test rows.
+    let set = FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)));
+    let detector = fit(quick().features(set));
+    let evaluation = detector
+        .evaluate(&TimeSlice::after(&*HISTORY, cut()))
+        .unwrap();
+    assert!(evaluation.ranking.unwrap().average_precision > 0.2);
+}
