@@ -62,8 +62,8 @@ SEEDS = range(5)
 TREES = 100
 RATE = 0.1
 EXPLAINED = 2_000
-# Of training the million.
-FEWER_TREES = 50
+# On the million rows.
+LARGE_TREES = 50
 
 
 def cpu(call):
@@ -171,6 +171,10 @@ class Taken:
     def add(self, name, seconds):
         self.times.setdefault(name, []).append(seconds)
 
+    def add_all(self, answer):
+        for name, seconds in answer.items():
+            self.add(name, seconds)
+
     def timed(self, name, call):
         seconds, result = cpu(call)
         self.add(name, seconds)
@@ -185,20 +189,19 @@ def boosted(arguments, name, data, trees, leaves, reach):
     write(arguments.folder, data)
     taken = Taken()
     for _ in range(REPEATS):
-        answer = ours(
-            arguments, "boosted", rows.shape[1], n_estimators=trees, learning_rate=RATE, max_leaves=leaves)
-        for key, value in answer.items():
-            taken.add(key, value)
+        taken.add_all(ours(
+            arguments, "boosted", rows.shape[1], n_estimators=trees, learning_rate=RATE, max_leaves=leaves))
         model = taken.timed("lgb", lambda: fit_lightgbm(rows, labels, trees, leaves))
         lgb_scores = taken.timed("lgb_predict", lambda: model.predict(test, num_threads=1))
         model = taken.timed("xgb", lambda: fit_xgboost(
             rows, labels, trees, grow_policy="lossguide", max_leaves=leaves, max_depth=0))
         xgb_scores = taken.timed("xgb_predict", lambda: model.inplace_predict(test))
     name = f"{name}_{leaves}_leaves"
-    for what, goals in (("train", (reach, (1.3, 1.6))), ("predict", ((3, 6), (1, 2)))):
-        suffix = "" if what == "train" else "_predict"
-        for peer_name, peer, goal in zip(("lightgbm", "xgboost"), ("lgb", "xgb"), goals):
-            faster(f"{what}/{name}", taken.median(what), peer_name, taken.median(peer + suffix), goal)
+    train, predict = taken.median("train"), taken.median("predict")
+    faster(f"train/{name}", train, "lightgbm", taken.median("lgb"), reach)
+    faster(f"train/{name}", train, "xgboost", taken.median("xgb"), (1.3, 1.6))
+    faster(f"predict/{name}", predict, "lightgbm", taken.median("lgb_predict"), (3, 6))
+    faster(f"predict/{name}", predict, "xgboost", taken.median("xgb_predict"), (1, 2))
     if leaves == 8:
         one_row(name, taken.median("one_row"), 1, 0.5)
     quality_comments(name, truth, {"ours": our_scores(arguments), "lightgbm": lgb_scores, "xgboost": xgb_scores})
@@ -210,11 +213,9 @@ def boosted_by_depth(arguments, data):
     write(arguments.folder, data)
     taken = Taken()
     for _ in range(REPEATS):
-        answer = ours(
+        taken.add_all(ours(
             arguments, "boosted", rows.shape[1], n_estimators=TREES, learning_rate=RATE, growth="depth_wise",
-            max_depth=6, max_leaves=64)
-        for key, value in answer.items():
-            taken.add(key, value)
+            max_depth=6, max_leaves=64))
         model = taken.timed(
             "xgb", lambda: fit_xgboost(rows, labels, TREES, grow_policy="depthwise", max_depth=6))
         xgb_scores = taken.timed("xgb_predict", lambda: model.inplace_predict(test))
@@ -233,7 +234,7 @@ def threads(arguments):
     for _ in range(REPEATS):
         for count in best:
             answer = ours(
-                arguments, "boosted", data[0][0].shape[1], threads=count, n_estimators=FEWER_TREES, learning_rate=RATE,
+                arguments, "boosted", data[0][0].shape[1], threads=count, n_estimators=LARGE_TREES, learning_rate=RATE,
                 max_leaves=31)
             best[count] = min(best[count], answer["wall"])
             scores[count] = our_scores(arguments)
@@ -267,8 +268,7 @@ def forest(arguments):
     taken = Taken()
     precision = {"ours": [], "scikit-learn": []}
     for seed in range(REPEATS):
-        for key, value in ours(arguments, "forest", rows.shape[1], n_estimators=TREES, seed=seed).items():
-            taken.add(key, value)
+        taken.add_all(ours(arguments, "forest", rows.shape[1], n_estimators=TREES, seed=seed))
         model = RandomForestClassifier(n_estimators=TREES, random_state=seed, n_jobs=1)
         taken.timed("sk", lambda: model.fit(rows, labels))
         theirs = taken.timed("sk_predict", lambda: model.predict_proba(test)[:, 1])
@@ -289,10 +289,10 @@ def quality(arguments):
             mine, theirs = judged[:, :, metric, 0], judged[:, :, metric, 1]
             name = f"{name}/handbook_{len(WEEKS)}_weeks_{len(SEEDS)}_seeds_{leaves}_leaves"
             better(name, mine.ravel(), "lightgbm", theirs.ravel(), reach, 0)
-            for week, mine, theirs in zip(WEEKS, mine, theirs):
-                gap, error = paired(mine, theirs)
-                print(f"# {week}: ours {mine.mean():.4f}, lightgbm {theirs.mean():.4f}, difference {gap:+.4f}, "
-                      f"standard error {error:.4f}", flush=True)
+            for week, by_us, by_them in zip(WEEKS, mine, theirs):
+                gap, error = paired(by_us, by_them)
+                print(f"# {week}: ours {by_us.mean():.4f}, lightgbm {by_them.mean():.4f}, difference {gap:+.4f}, "
+                      f"standard error {error:.4f}, seed by seed {np.round(by_us - by_them, 3).tolist()}", flush=True)
 
 
 def week_and_seed(arguments, data, leaves, seed):
@@ -340,8 +340,7 @@ def shapley(arguments):
         model.save_model(arguments.folder / "model.txt")
         taken, values = Taken(), {}
         for _ in range(REPEATS):
-            for key, value in ours(arguments, "lightgbm", rows.shape[1], explained=len(some)).items():
-                taken.add(key, value)
+            taken.add_all(ours(arguments, "lightgbm", rows.shape[1], explained=len(some)))
             for peer in ("shap", "shap_compiled"):
                 explainer = taken.timed("shap_explainer", lambda: shap.TreeExplainer(model))
                 if peer == "shap_compiled":
@@ -391,7 +390,7 @@ def main():
                 boosted(arguments, "handbook", data, TREES, leaves, (1.8, 2.5))
             boosted_by_depth(arguments, data)
         if "large" in parts:
-            boosted(arguments, "million", million(), FEWER_TREES, 31, (1.3, 1.7))
+            boosted(arguments, "million", million(), LARGE_TREES, 31, (1.3, 1.7))
         if "forest" in parts:
             forest(arguments)
         if "quality" in parts:
