@@ -1,9 +1,10 @@
 //! Our side of `peers/run.sh ensemble`: reads what the Python side wrote, learns, judges, prints CPU seconds.
 //!
-//! `ensemble_peer MODEL FOLDER COLUMNS THREADS [PARAMETERS]`: MODEL is `boosted` or `forest`, with PARAMETERS as JSON, or
-//! `lightgbm`, which reads `model.txt`. FOLDER holds `train.f64` and `test.f64` (little-endian f64 values, row after row)
-//! and `train.u8` (labels). The scores of the test rows are written to `ours.f64` there (log odds, of a forest the share
-//! of frauds), the Shapley values of the first of them to `ours_shap.f64`, each row followed by the baseline.
+//! `ensemble_peer MODEL FOLDER COLUMNS THREADS [PARAMETERS [EXPLAINED]]`: MODEL is `boosted` or `forest`, with PARAMETERS as
+//! JSON, or `lightgbm`, which reads `model.txt`. FOLDER holds `train.f64` and `test.f64` (little-endian f64 values, row
+//! after row) and `train.u8` (labels). The scores of the test rows are written to `ours.f64` there (log odds, of a forest
+//! the share of frauds), the Shapley values of the first EXPLAINED of them (default 0) to `ours_shap.f64`, each row
+//! followed by the baseline.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
 use dafu_benches::cpu_seconds;
@@ -19,22 +20,35 @@ use std::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Rows that are judged one by one, and rows that are explained.
+/// Rows that are judged one by one.
 const ONE_BY_ONE: usize = 20_000;
-const EXPLAINED: usize = 2_000;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let [model, folder, columns, threads, ref params @ ..] = arguments[..] else {
-        return Err("usage: ensemble_peer MODEL FOLDER COLUMNS THREADS [PARAMETERS]".into());
+    let [model, folder, columns, threads, ref more @ ..] = arguments[..] else {
+        return Err(
+            "usage: ensemble_peer MODEL FOLDER COLUMNS THREADS [PARAMETERS [EXPLAINED]]".into(),
+        );
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.parse()?)
         .build()?;
-    let params = params.first().copied().unwrap_or("{}");
+    let explained = more.get(1).map_or(Ok(0), |rows| rows.parse())?;
+    let params = more.first().copied().unwrap_or("{}");
     let columns = columns.parse()?;
-    pool.install(|| run(model, Path::new(folder), columns, params))
+    pool.install(|| -> Outcome<()> {
+        let folder = Path::new(folder);
+        let test = read(&folder.join("test.f64"), columns)?;
+        let model = fit(model, folder, columns, params)?;
+        score(&model, folder, &test)?;
+        if explained > 0 {
+            let explained = explained.min(test.nrows());
+            explain(&model, folder, test.view().split_at(Axis(0), explained).0)?;
+        }
+        println!();
+        Ok(())
+    })
 }
 
 fn read(path: &Path, columns: usize) -> Outcome<Array2<f64>> {
@@ -85,9 +99,8 @@ impl Model {
     }
 }
 
-fn run(kind: &str, folder: &Path, columns: usize, params: &str) -> Outcome<()> {
+fn fit(kind: &str, folder: &Path, columns: usize, params: &str) -> Outcome<Model> {
     let train = read(&folder.join("train.f64"), columns)?;
-    let test = read(&folder.join("test.f64"), columns)?;
     let labels = std::fs::read(folder.join("train.u8"))?;
     let frauds: Vec<bool> = labels.iter().map(|label| *label != 0).collect();
     let samples = Samples::new(train.view(), &frauds)?;
@@ -113,7 +126,10 @@ fn run(kind: &str, folder: &Path, columns: usize, params: &str) -> Outcome<()> {
         cpu_seconds() - start,
         clock.elapsed().as_secs_f64()
     );
+    Ok(model)
+}
 
+fn score(model: &Model, folder: &Path, test: &Array2<f64>) -> Outcome<()> {
     let mut scores = vec![0.0; test.nrows()];
     let start = cpu_seconds();
     model.rows(test.view(), &mut scores)?;
@@ -127,18 +143,19 @@ fn run(kind: &str, folder: &Path, columns: usize, params: &str) -> Outcome<()> {
         black_box(model.row(black_box(row))?);
     }
     print!("one_row={} ", (cpu_seconds() - start) / some as f64);
+    Ok(())
+}
 
+fn explain(model: &Model, folder: &Path, rows: ArrayView2<'_, f64>) -> Outcome<()> {
     let start = cpu_seconds();
     let explainer = model.explainer();
     print!("explainer={} ", cpu_seconds() - start);
-    let some = test.nrows().min(EXPLAINED);
-    let (some, _) = test.view().split_at(Axis(0), some);
-    let mut values = vec![0.0; some.len()];
+    let mut values = vec![0.0; rows.len()];
     let start = cpu_seconds();
-    explainer.explain_rows(some, &mut values)?;
-    println!("explain={}", cpu_seconds() - start);
+    explainer.explain_rows(rows, &mut values)?;
+    print!("explain={} ", cpu_seconds() - start);
     let with_baseline: Vec<f64> = values
-        .chunks_exact(columns)
+        .chunks_exact(rows.ncols())
         .flat_map(|values| values.iter().copied().chain([explainer.baseline()]))
         .collect();
     write(&folder.join("ours_shap.f64"), &with_baseline)

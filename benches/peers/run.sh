@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Compares one area of dafu with its peers and prints one line a figure:
-#   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short
+#   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short|none
 #
-# usage: benches/peers/run.sh AREA        (AREA: iforest, features, ensemble)
+# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble; their parts are in AREA.py)
 #
 # Sets up a Python virtual environment beside this script once; all areas share it, so a package that several of them
 # pin has the same version in all. With DAFU_DATA set to the data folder the figures on public data sets are measured as
