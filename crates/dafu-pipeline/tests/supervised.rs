@@ -16,7 +16,7 @@ use dafu_sim::SimulatorParams;
 use std::sync::LazyLock;
 
 static HISTORY: LazyLock<Vec<Transaction>> = LazyLock::new(|| {
-    let params = SimulatorParams::default().users(300).days(50).seed(21);
+    let params = SimulatorParams::default().users(600).days(60).seed(21);
     params.simulator().unwrap().collect()
 });
 

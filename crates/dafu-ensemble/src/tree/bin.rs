@@ -13,6 +13,8 @@ use std::cmp::Ordering;
 pub(crate) const MOST_BINS: usize = 256;
 /// Columns side by side in one word.
 pub(crate) const LANES: usize = 8;
+/// Values of a bin at either end, where there are more of them than bins.
+const SMALLEST: usize = 4;
 /// Rows that edges are taken from at most.
 const SAMPLE: usize = 200_000;
 
@@ -26,8 +28,8 @@ pub(crate) enum ColumnBins {
 }
 
 impl ColumnBins {
-    /// Cuts at so many edges that at most `most` bins hold numbers, about as many values each; a value that is more
-    /// common than that has a bin of its own. `values` hold no NaN and get sorted.
+    /// Cuts at so many edges that at most `most` bins hold numbers, about as many values each, but fewer towards both ends; a
+    /// value that is more common than that has a bin of its own. `values` hold no NaN and get sorted.
     pub(crate) fn cut(values: &mut [f64], most: usize) -> Self {
         values.sort_unstable_by(f64::total_cmp);
         // -0 and 0 are the same number.
@@ -36,9 +38,16 @@ impl ColumnBins {
             .filter_map(|run| Some((*run.first()?, run.len())))
             .collect();
         let mut edges = Vec::new();
-        let mut left = values.len();
+        let all = values.len();
+        let mut left = all;
         let mut bins_left = most;
         let mut size = left.div_ceil(bins_left.max(1));
+        // The nearer to an end, the fewer values a bin: rare frauds are among the largest amounts, not the usual ones.
+        let at_start = |left: usize, size: usize| {
+            let fewest = SMALLEST.max((all - left).min(left / 2));
+            size.min(fewest)
+        };
+        let mut wanted = at_start(left, size);
         let few = runs.len() <= most;
         let mut held = 0;
         for pair in runs.windows(2) {
@@ -48,7 +57,7 @@ impl ColumnBins {
             held += count;
             left -= count;
             // A common value closes the bin before it and its own.
-            if few || held >= size || next_count >= size {
+            if few || held >= wanted || next_count >= size {
                 if edges.len() + 1 >= most {
                     break;
                 }
@@ -56,6 +65,7 @@ impl ColumnBins {
                 held = 0;
                 bins_left -= 1;
                 size = left.div_ceil(bins_left.max(1)).max(1);
+                wanted = at_start(left, size);
             }
         }
         Self::Numbers(edges)
