@@ -1,7 +1,8 @@
 //! The protocol of the Fraud Detection Handbook: which rows train a model, which ones judge it.
 
 use dafu::features::{
-    Definition, FeatureEngine, FeatureSet, Field, Labels, LatePolicy, Measure, Span, Window,
+    Definition, Derived, Feature, FeatureEngine, FeatureSet, Field, Filter, Labels, LatePolicy,
+    Measure, Span, Window,
 };
 use dafu::ingest::{FileSource, IngestParams};
 use dafu::{Label, Progress, Role, TableSource};
@@ -230,35 +231,78 @@ pub fn handbook_set(delay: i64) -> Result<FeatureSet, Box<dyn Error>> {
 }
 
 /// The Handbook's features and, as of the same instant, how the amount compares with the customer's and the
-/// terminal's own history, and what is known by then of frauds at the terminal. Chosen on earlier weeks than the one
-/// that is judged by default.
+/// terminal's own history, what is known by then of frauds at the terminal and of the customer, and when they
+/// happened. Chosen on earlier weeks than the four that are judged.
 ///
 /// # Errors
 ///
 /// As [`handbook_set`].
 pub fn rich_set(delay: i64) -> Result<FeatureSet, Box<dyn Error>> {
     let known = Span::days(u16::try_from(delay)?);
-    let own = |measure: Measure| {
-        [14, 30, 90].map(|days| Window::new(Field::User, measure.clone()).within(Span::days(days)))
-    };
-    let usual = |measure| Window::new(Field::Merchant, measure).within(Span::days(30));
-    let rate = |days: u16| {
-        let rate = Measure::FraudRate {
-            prior_frauds: 0.1,
-            prior_events: 10.0,
-        };
-        let window = Window::new(Field::Merchant, rate);
+    let label = |k: u8| Window::new(Field::Merchant, Measure::LastLabel { k }).delay(known);
+    let recent = Window::new(Field::Merchant, Measure::Count).within(Span::days(3));
+    let mut set = handbook_set(delay)?
+        .features(amounts())
+        .feature(recent)
+        .features([14, 28].map(|days| merchant_rate(days, known)))
+        .features([1, 2, 3].map(label));
+    // A terminal that was taken over is put right weeks later: frauds of long ago speak for it.
+    for weeks in 1..4 {
+        let age = Span::days(u16::try_from(delay + 7 * weeks)?);
+        set = set.feature(merchant_rate(7, age));
+    }
+    for days in [7, 14, 28] {
+        // Large amounts are frauds of their own: they say nothing about the terminal.
+        let window = Window::new(Field::Merchant, Measure::FraudCount).within(Span::days(days));
+        let ordinary = window.delay(known).filter(Filter::AmountBelow(LARGE));
+        let name = format!("merchant_ordinary_fraud_count_{days}d");
+        set = set.feature(Feature::from(ordinary).named(name));
+    }
+    let customer = |days: u16| {
+        let window = Window::new(Field::User, Measure::FraudCount);
         window.within(Span::days(days)).delay(known)
     };
-    let label = |k: u8| Window::new(Field::Merchant, Measure::LastLabel { k }).delay(known);
-    Ok(handbook_set(delay)?
-        .features(own(Measure::Ratio))
-        .features(own(Measure::ZScore))
-        .features(own(Measure::Rank))
-        .features([Measure::Ratio, Measure::ZScore].map(usual))
-        .features([14, 28].map(rate))
-        .features([1, 2, 3].map(label))
-        .feature(Window::new(Field::Merchant, Measure::SinceFraud)))
+    Ok(set
+        .features([7, 14, 30].map(customer))
+        .features([Field::Merchant, Field::User].map(|by| Window::new(by, Measure::SinceFraud))))
+}
+
+/// A large amount, in major units: few honest ones reach it.
+const LARGE: f64 = 220.0;
+
+/// The amount beside those of the customer and of the terminal.
+fn amounts() -> Vec<Feature> {
+    let own = |measure: Measure, days: &[u16]| -> Vec<Feature> {
+        let window = |days: &u16| {
+            let window = Window::new(Field::User, measure.clone());
+            window.within(Span::days(*days)).include_self(false).into()
+        };
+        days.iter().map(window).collect()
+    };
+    let usual = |measure| Window::new(Field::Merchant, measure).within(Span::days(30));
+    let mut features = Vec::new();
+    for measure in [Measure::Ratio, Measure::ZScore, Measure::Rank] {
+        features.extend(own(measure, &[14, 30, 90]));
+    }
+    features.extend([Measure::Ratio, Measure::ZScore].map(|measure| usual(measure).into()));
+    features.extend(own(Measure::Max, &[1, 7, 14, 30]));
+    features.extend(own(Measure::Quantile { permille: 500 }, &[30]));
+    let over = Derived::Ratio {
+        of: "amount".to_owned(),
+        over: "user_median_amount_30d".to_owned(),
+    };
+    features.push(Feature::from(over).named("user_amount_over_median_30d"));
+    features
+}
+
+/// Share of frauds at a terminal in this many days that ended so long ago.
+fn merchant_rate(days: u16, ago: Span) -> Window {
+    let rate = Measure::FraudRate {
+        prior_frauds: 0.1,
+        prior_events: 10.0,
+    };
+    let window = Window::new(Field::Merchant, rate);
+    window.within(Span::days(days)).delay(ago)
 }
 
 /// Medians of columns, to put where a value is missing.
