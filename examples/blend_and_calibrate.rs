@@ -377,7 +377,7 @@ impl JudgedWeek {
             let params = TopCalibrationParams::default();
             let slope = match calibration_line(&self.frauds, &said, None) {
                 Ok(line) => Some((line.slope, line.slope_error)),
-                Err(MetricsError::NoFiniteSlope { .. }) => None,
+                Err(MetricsError::NoFiniteSlope) => None,
                 Err(error) => return Err(error.into()),
             };
             Probabilities {
