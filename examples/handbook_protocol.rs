@@ -27,11 +27,11 @@ use dafu::ensemble::{
     RandomForestParams, Samples,
 };
 use dafu::iforest::IsolationForestParams;
-use dafu::metrics::{CardPrecisionParams, Ranking, card_precision_at_k};
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::{
-    Features, Medians, Rows, Split, handbook_set, replay, rich_set, write_matrix,
+    FILE, Features, Medians, Metrics, PUBLISHED, Rows, Split, TRAIN_START, day, handbook_set,
+    metrics, open, replay, rich_set, write_matrix,
 };
 use dafu_examples::usage::usage;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -57,26 +57,10 @@ const NAMES: [&str; 10] = [
     "importance",
     "matrix",
 ];
-const FILE: &str = "handbook/transactions_2018-04-01_2018-08-14.csv.gz";
 /// Seeds lie this far apart.
 const SEED_STEP: u64 = 1_000_003;
 /// Permutations of each column.
 const REPEATS: u64 = 3;
-
-/// ROC AUC, average precision, card precision at 100. The tuned ones are means over four weeks.
-const PUBLISHED: [(&str, [f64; 3]); 8] = [
-    ("logistic regression (chapter 3)", [0.871, 0.606, 0.291]),
-    ("decision tree, depth 2 (chapter 3)", [0.763, 0.496, 0.241]),
-    ("random forest (chapter 3)", [0.867, 0.658, 0.287]),
-    ("XGBoost (chapter 3)", [0.862, 0.639, 0.273]),
-    ("XGBoost, tuned, 4 weeks (chapter 5)", [0.869, 0.687, 0.303]),
-    (
-        "feed-forward network, tuned, 4 weeks (chapter 7)",
-        [0.876, 0.675, 0.303],
-    ),
-    ("LSTM, tuned, 4 weeks (chapter 7)", [0.876, 0.665, 0.297]),
-    ("LSTM, single run (chapter 7)", [0.857, 0.658, 0.279]),
-];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Scores of rows, higher for those that are more suspicious.
@@ -203,9 +187,8 @@ fn run() -> Outcome<()> {
         }
     };
     let started = Instant::now();
-    let date = args.value("train-start").unwrap_or("2018-07-25");
     let split = Split {
-        start: format!("{date}T00:00:00Z").parse::<Timestamp>()?.day(),
+        start: day(args.value("train-start").unwrap_or(TRAIN_START))?,
         train: args.parsed("train-days", 7)?,
         delay: args.parsed("delay-days", 7)?,
         test: args.parsed("test-days", 7)?,
@@ -227,7 +210,7 @@ fn run() -> Outcome<()> {
     ];
     let days = split.earlier(weeks - 1).learn_days().start..split.test_days().end;
     let bars = Bars::default();
-    let mut rows = replay(&input, &sets, &days, &bars)?;
+    let mut rows = replay(&open(&input)?, &sets, &days, &bars)?;
     bars.finish();
     let with_labels = std::mem::take(&mut rows.sets);
     for (features, (name, set)) in with_labels.into_iter().zip(sets) {
@@ -271,9 +254,6 @@ fn run() -> Outcome<()> {
     eprintln!("took {:.2} s{cost}", started.elapsed().as_secs_f64());
     Ok(())
 }
-
-/// ROC AUC, average precision, card precision at 100.
-type Metrics = [f64; 3];
 
 /// What a model reached.
 struct Judged {
@@ -327,11 +307,7 @@ impl Week {
     }
 
     fn metrics(&self, scores: &[f64]) -> Outcome<Metrics> {
-        let ranking = Ranking::new(&self.frauds, scores, None)?;
-        let params = CardPrecisionParams::default().k(100);
-        let cards =
-            card_precision_at_k(&self.days, &self.customers, &self.frauds, scores, &params)?;
-        Ok([ranking.roc_auc()?, ranking.average_precision()?, cards.mean])
+        metrics(&self.days, &self.customers, &self.frauds, scores)
     }
 
     fn judge(&self, features: &Features, model: &Model, seeds: u64) -> Outcome<Vec<Metrics>> {

@@ -5,6 +5,7 @@ use dafu::features::{
     Measure, Span, Window,
 };
 use dafu::ingest::{FileSource, IngestParams};
+use dafu::metrics::{CardPrecisionParams, Ranking, card_precision_at_k};
 use dafu::{Label, Progress, Role, TableSource};
 use ndarray::{Array2, ArrayViewMut1};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,57 @@ use std::error::Error;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
+
+/// Where the book's transactions lie under `DAFU_DATA`.
+pub const FILE: &str = "handbook/transactions_2018-04-01_2018-08-14.csv.gz";
+/// First training day of the week that the book judges by.
+pub const TRAIN_START: &str = "2018-07-25";
+
+/// ROC AUC, average precision, card precision at 100.
+pub type Metrics = [f64; 3];
+
+/// What the book reports. The tuned ones are means over four weeks.
+pub const PUBLISHED: [(&str, Metrics); 8] = [
+    ("logistic regression (chapter 3)", [0.871, 0.606, 0.291]),
+    ("decision tree, depth 2 (chapter 3)", [0.763, 0.496, 0.241]),
+    ("random forest (chapter 3)", [0.867, 0.658, 0.287]),
+    ("XGBoost (chapter 3)", [0.862, 0.639, 0.273]),
+    ("XGBoost, tuned, 4 weeks (chapter 5)", [0.869, 0.687, 0.303]),
+    (
+        "feed-forward network, tuned, 4 weeks (chapter 7)",
+        [0.876, 0.675, 0.303],
+    ),
+    ("LSTM, tuned, 4 weeks (chapter 7)", [0.876, 0.665, 0.297]),
+    ("LSTM, single run (chapter 7)", [0.857, 0.658, 0.279]),
+];
+
+/// The metrics of the book.
+///
+/// # Errors
+///
+/// For rows of one class, a score that is not finite, slices of different lengths.
+pub fn metrics(
+    days: &[i64],
+    customers: &[u32],
+    frauds: &[bool],
+    scores: &[f64],
+) -> Result<Metrics, Box<dyn Error>> {
+    let ranking = Ranking::new(frauds, scores, None)?;
+    let params = CardPrecisionParams::default().k(100);
+    let cards = card_precision_at_k(days, customers, frauds, scores, &params)?;
+    Ok([ranking.roc_auc()?, ranking.average_precision()?, cards.mean])
+}
+
+/// The number of a day such as `2018-07-25`.
+///
+/// # Errors
+///
+/// When it is no date.
+pub fn day(date: &str) -> Result<i64, Box<dyn Error>> {
+    Ok(format!("{date}T00:00:00Z")
+        .parse::<dafu::Timestamp>()?
+        .day())
+}
 
 /// A training week, days until its labels are known, and a test week. Days are counted from 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +194,20 @@ impl Features {
     }
 }
 
+/// Opens a file for [`replay`].
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn open(path: &Path) -> Result<FileSource, Box<dyn Error>> {
+    Ok(FileSource::open(path, &wide())?)
+}
+
+/// Wide chunks: the engine works through the entities of a chunk one after the other.
+pub fn wide() -> IngestParams {
+    IngestParams::default().chunk_rows(1 << 16)
+}
+
 /// Replays a file through several sets of features at once and keeps the rows of some days. All rows before them are
 /// remembered by the engines, none is held here.
 ///
@@ -149,13 +215,11 @@ impl Features {
 ///
 /// When the file cannot be read, has no time, user or label, or is not in order of time.
 pub fn replay(
-    path: &Path,
+    source: &FileSource,
     sets: &[(&str, FeatureSet)],
     days: &Range<i64>,
     progress: &dyn Progress,
 ) -> Result<Rows, Box<dyn Error>> {
-    // Wide chunks: the engine works through the entities of a chunk one after the other.
-    let source = FileSource::open(path, &IngestParams::default().chunk_rows(1 << 16))?;
     let mut rows = Rows::default();
     let mut engines = Vec::new();
     for (name, set) in sets {

@@ -1,4 +1,5 @@
-//! Shared by the examples: arguments, progress bars, drawings, the export of scored rows, and the Handbook protocol.
+//! Shared by the examples: arguments, progress bars, drawings, the export of scored rows, the Handbook protocol, and
+//! simulated payments with features.
 
 pub mod args;
 pub mod bar;
@@ -6,6 +7,7 @@ pub mod drawing;
 pub mod feature_figures;
 pub mod file;
 pub mod handbook;
+pub mod payments;
 pub mod scored;
 pub mod usage;
 

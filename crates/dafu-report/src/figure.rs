@@ -4,11 +4,14 @@
 use crate::error::ReportError;
 use crate::ink::{AXIS, SOFT, WARNING, WHITE};
 use crate::number;
-use crate::panel::{alert_share, bands, confusion, curves, days, scatter, scores};
+use crate::panel::{
+    alert_share, bands, confusion, curves, days, models, reliability, scatter, scores,
+};
 use crate::scene::{Area, Scene, Stroke, Text};
 use crate::svg;
 use dafu_core::Evaluation;
 use dafu_core::evaluation::{LearningMode, Period};
+use dafu_core::metrics::{Calibration, PrecisionRecallCurve};
 
 const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 950.0;
@@ -155,14 +158,58 @@ impl Figure {
 
     /// One panel alone. In-sample figures are marked as such here too.
     pub fn of_panel(evaluation: &Evaluation, panel: Panel) -> Self {
-        let (width, height) = (PANEL.0 + 2.0 * MARGIN, PANEL.1 + 2.0 * MARGIN);
         let title = format!("{}: {}", panel.name().replace('_', " "), title(evaluation));
-        let mut scene = Scene::new(width, height, &title);
-        let area = Area::new(MARGIN, MARGIN, PANEL.0, PANEL.1);
-        panel.draw(&mut scene, area, evaluation);
+        let mut figure = Self::alone(&title, |scene, area| panel.draw(scene, area, evaluation));
         if evaluation.scope.in_sample {
-            badge(&mut scene, width - 10.0, 4.0);
+            badge(&mut figure.scene, PANEL.0 + 2.0 * MARGIN - 10.0, 4.0);
         }
+        figure
+    }
+
+    /// Precision-recall curves of several models on the same rows, by name, the first one on top. `prevalence` is the share
+    /// of frauds, which alerts at random have.
+    ///
+    /// ```
+    /// use dafu_core::metrics::{CurvePoints, Ranking};
+    /// use dafu_report::Figure;
+    ///
+    /// let ranking = Ranking::new(&[false, true, false, true], &[0.1, 0.9, 0.3, 0.2], None)?;
+    /// let curve = ranking.precision_recall_curve(CurvePoints::Corners)?;
+    /// let svg = Figure::of_precision_recall(&[("boosted trees", &curve)], 0.5).to_svg();
+    /// assert!(svg.contains(">boosted trees</text>"));
+    /// # Ok::<(), dafu_core::metrics::MetricsError>(())
+    /// ```
+    pub fn of_precision_recall(curves: &[(&str, &PrecisionRecallCurve)], prevalence: f64) -> Self {
+        let title = format!("precision and recall of {} models", curves.len());
+        Self::alone(&title, |scene, area| {
+            models::draw(scene, area, curves, prevalence);
+        })
+    }
+
+    /// Reliability diagram: the mean probability of each bin against its share of frauds, on logarithmic axes, with
+    /// Wilson's 95 % intervals of the shares. Weights are taken as counts of rows. Where a bin has no fraud its mark
+    /// stands on the axis.
+    ///
+    /// ```
+    /// use dafu_core::metrics::{CalibrationBinning, calibration};
+    /// use dafu_report::Figure;
+    ///
+    /// let (labels, said) = ([false, true, false, true], [0.1, 0.9, 0.3, 0.2]);
+    /// let bins = calibration(&labels, &said, None, 2, CalibrationBinning::Quantile)?;
+    /// assert!(Figure::of_reliability(&[("raw", &bins)]).to_svg().contains(">raw</text>"));
+    /// # Ok::<(), dafu_core::metrics::MetricsError>(())
+    /// ```
+    pub fn of_reliability(calibrations: &[(&str, &Calibration)]) -> Self {
+        Self::alone("reliability of probabilities", |scene, area| {
+            reliability::draw(scene, area, calibrations);
+        })
+    }
+
+    /// A figure of one panel.
+    fn alone(title: &str, draw: impl FnOnce(&mut Scene, Area)) -> Self {
+        let (width, height) = (PANEL.0 + 2.0 * MARGIN, PANEL.1 + 2.0 * MARGIN);
+        let mut scene = Scene::new(width, height, title);
+        draw(&mut scene, Area::new(MARGIN, MARGIN, PANEL.0, PANEL.1));
         Self { scene }
     }
 

@@ -1,6 +1,6 @@
 //! The frame of a plot: axes, grid, ticks, legend.
 
-use crate::ink::{AXIS, GRID, Ink, SOFT, TEXT};
+use crate::ink::{AXIS, BLUE, GREEN, GRID, Ink, ORANGE, SKY, SOFT, TEXT, VERMILLION};
 use crate::scale::{Scale, Tick};
 use crate::scene::{Area, Mark, Scene, Stroke, Text, Weight, width};
 
@@ -144,6 +144,29 @@ pub(crate) enum Swatch {
     Line(Stroke),
     /// A point mark.
     Mark(Mark, f64, Ink),
+}
+
+/// The line of one of several models: colour and dashes.
+pub(crate) fn series(number: usize) -> Stroke {
+    const INKS: [Ink; 6] = [VERMILLION, BLUE, GREEN, ORANGE, SKY, TEXT];
+    const DASHES: [Option<(f64, f64)>; 5] = [
+        None,
+        Some((9.0, 3.0)),
+        Some((2.5, 2.5)),
+        Some((9.0, 3.0)),
+        Some((5.0, 5.0)),
+    ];
+    Stroke {
+        ink: INKS[number % INKS.len()],
+        width: if number == 0 { 2.4 } else { 1.6 },
+        dash: DASHES[number % DASHES.len()],
+    }
+}
+
+/// The mark of one of several models.
+pub(crate) fn series_mark(number: usize) -> Mark {
+    const MARKS: [Mark; 4] = [Mark::Dot, Mark::Triangle, Mark::Diamond, Mark::Cross];
+    MARKS[number % MARKS.len()]
 }
 
 /// Height of a row of a legend.

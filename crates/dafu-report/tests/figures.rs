@@ -3,6 +3,7 @@
 
 mod common;
 
+use dafu_core::metrics::{Calibration, CalibrationBin, CurvePoints, Ranking};
 use dafu_report::{Figure, Panel, render_svg};
 
 /// Writes every case as a file for the eye, where the environment names a folder.
@@ -114,6 +115,67 @@ fn a_full_scatter_stays_small() {
     }
     let bytes = render_svg(&evaluation).len();
     assert!(bytes < 100_000, "{bytes} bytes");
+}
+
+#[test]
+fn several_models_stand_in_one_picture() {
+    let labels: Vec<bool> = (0..200).map(|row| row % 10 == 0).collect();
+    let mut numbers = common::Numbers(5);
+    let names: Vec<String> = (0..7).map(|number| format!("model {number}")).collect();
+    let curves: Vec<_> = names
+        .iter()
+        .map(|_| {
+            let scores = labels
+                .iter()
+                .map(|fraud| numbers.next() + f64::from(u8::from(*fraud)));
+            let ranking = Ranking::new(&labels, &scores.collect::<Vec<_>>(), None).unwrap();
+            ranking
+                .precision_recall_curve(CurvePoints::Corners)
+                .unwrap()
+        })
+        .collect();
+    let named: Vec<_> = names.iter().map(String::as_str).zip(&curves).collect();
+    let svg = Figure::of_precision_recall(&named, 0.1).to_svg();
+    check("models", &svg);
+    for name in &names {
+        assert!(svg.contains(&format!(">{name}</text>")), "{name}");
+    }
+    assert!(svg.contains(">chance 0.100</text>"));
+    // One more model is one more line.
+    let lines = |svg: &str| svg.matches("<path").count() + svg.matches("<polyline").count();
+    let fewer = Figure::of_precision_recall(&named[1..], 0.1).to_svg();
+    assert!(lines(&svg) > lines(&fewer));
+    let none = Figure::of_precision_recall(&[], f64::NAN).to_svg();
+    check("no model", &none);
+    assert!(none.contains("no model was judged"));
+}
+
+#[test]
+fn reliability_shows_each_bin_with_its_interval() {
+    let bin = |mean_predicted: f64, observed: f64| CalibrationBin {
+        lower: 0.0,
+        upper: 1.0,
+        rows: 100,
+        weight: 100.0,
+        mean_predicted,
+        observed,
+    };
+    // The point at (0.1, 0.1) lies on the diagonal, as far to the right as up.
+    let sure = Calibration {
+        bins: vec![bin(0.001, 0.0), bin(0.1, 0.1), bin(1.0, 1.0)],
+    };
+    let odd = Calibration {
+        bins: vec![bin(f64::NAN, 0.5), bin(0.5, f64::INFINITY)],
+    };
+    let svg = Figure::of_reliability(&[("raw", &sure), ("odd", &odd)]).to_svg();
+    check("reliability", &svg);
+    assert!(svg.contains(">raw</text>") && svg.contains(">odd</text>"));
+    let without = Calibration { bins: Vec::new() };
+    for nothing in [&without, &odd] {
+        let svg = Figure::of_reliability(&[("x", nothing)]).to_svg();
+        check("no bins", &svg);
+        assert!(svg.contains("no bin with a probability or a fraud"));
+    }
 }
 
 fn check(name: &str, svg: &str) {

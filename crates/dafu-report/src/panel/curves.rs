@@ -74,7 +74,7 @@ fn caption(scene: &mut Scene, area: Area, strong: &str, soft: &str) -> Area {
     area.inset(0.0, 20.0, 0.0, 0.0)
 }
 
-fn unit_axis(label: &str) -> AxisSpec {
+pub(super) fn unit_axis(label: &str) -> AxisSpec {
     AxisSpec::new(Scale::linear(0.0, 1.0), label)
 }
 
@@ -115,6 +115,20 @@ fn roc(scene: &mut Scene, area: Area, ranking: &RankingReport, chosen: Option<&C
     }
 }
 
+/// A precision-recall curve in steps, as average precision sums them: between two recalls the precision of the higher one
+/// holds. Of points with equal recall, those in between say nothing: the curve goes straight from the first to the last.
+pub(super) fn steps(plot: &Plot, points: &[CurvePoint]) -> Vec<(f64, f64)> {
+    let points = by_recall(points);
+    let mut line = Vec::with_capacity(2 * points.len());
+    for (index, point) in points.iter().enumerate() {
+        if let Some(before) = index.checked_sub(1).and_then(|before| points.get(before)) {
+            line.push(plot.at(before.x, point.y));
+        }
+        line.push(plot.at(point.x, point.y));
+    }
+    line
+}
+
 fn precision_recall(
     scene: &mut Scene,
     area: Area,
@@ -133,16 +147,7 @@ fn precision_recall(
         plot.at(1.0, ranking.prevalence),
     ];
     scene.polyline(base, Stroke::dashed(SOFT, 1.2, 4.0, 4.0));
-    // Steps, as average precision sums them: between two recalls the precision of the higher one holds. Of points
-    // with equal recall, those in between say nothing: the curve goes straight from the first to the last.
-    let points = by_recall(&ranking.precision_recall);
-    let mut line = Vec::with_capacity(2 * points.len());
-    for (index, point) in points.iter().enumerate() {
-        if let Some(before) = index.checked_sub(1).and_then(|before| points.get(before)) {
-            line.push(plot.at(before.x, point.y));
-        }
-        line.push(plot.at(point.x, point.y));
-    }
+    let line = steps(&plot, &ranking.precision_recall);
     let mut under = line.clone();
     under.extend([plot.at(1.0, 0.0), plot.at(0.0, 0.0)]);
     scene.polygon(under, VERMILLION.faded(0.1));

@@ -5,5 +5,7 @@ pub(crate) mod bands;
 pub(crate) mod confusion;
 pub(crate) mod curves;
 pub(crate) mod days;
+pub(crate) mod models;
+pub(crate) mod reliability;
 pub(crate) mod scatter;
 pub(crate) mod scores;
