@@ -79,6 +79,7 @@ fn run() -> Done<()> {
         train: 7,
         delay: 7,
         test: 7,
+        learn_from: None,
     };
     let days = split.earlier(WEIGHT_WEEKS[0]).start..split.test_days().end;
     let bars = Bars::default();

@@ -213,7 +213,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             check_column("categorical", *column, rows.ncols())?;
         }
         let constraints = Constraints::new(params, rows.ncols())?;
-        let bins = Bins::cut(rows, params.max_bins, &params.categorical)?;
+        let bins = Bins::cut(samples, params.max_bins, &params.categorical)?;
         let binned = bins.of(rows);
         let active = weights.iter().zip(0..);
         let active = active.filter(|(weight, _)| **weight > 0.0);

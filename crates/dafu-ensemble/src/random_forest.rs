@@ -75,7 +75,7 @@ impl CheckedRandomForestParams {
             check_column("categorical", *column, rows.ncols())?;
         }
         let bags = Bags::new(params, samples)?;
-        let bins = Bins::cut(rows, params.max_bins, &params.categorical)?;
+        let bins = Bins::cut(samples, params.max_bins, &params.categorical)?;
         let binned = bins.of(rows);
         let rules = BoostedTreesParams::default()
             .min_leaf_rows(params.min_leaf_rows)

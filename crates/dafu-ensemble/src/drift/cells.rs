@@ -31,7 +31,9 @@ pub(super) enum Cells {
 impl Cells {
     /// For the numbers of a column; `values` hold no NaN and get sorted.
     pub(super) fn of_numbers(values: &mut [f64], params: &DriftParams) -> Self {
-        let cut = ColumnBins::cut(values, params.bins);
+        values.sort_unstable_by(f64::total_cmp);
+        let mut masses: Vec<(f64, u64)> = values.iter().map(|value| (*value, 1)).collect();
+        let cut = ColumnBins::cut(&mut masses, params.bins);
         let runs = runs(values);
         let knots = if runs.len() <= params.knots {
             runs.into_iter().map(|(value, _)| value).collect()

@@ -3,9 +3,9 @@
 //! Bin 0 holds what is missing. A number is in the first bin whose upper edge it does not exceed, so that a split
 //! between two bins is the same as a comparison with an edge. In a column of categories, each has a bin.
 
-use crate::EnsembleError;
 use crate::params::MAX_CATEGORIES;
 use crate::threads;
+use crate::{EnsembleError, Samples};
 use ndarray::{ArrayView1, ArrayView2};
 use std::cmp::Ordering;
 
@@ -13,8 +13,6 @@ use std::cmp::Ordering;
 pub(crate) const MOST_BINS: usize = 256;
 /// Columns side by side in one word.
 pub(crate) const LANES: usize = 8;
-/// Values of a bin at either end, where there are more of them than bins.
-const SMALLEST: usize = 4;
 /// Rows that edges are taken from at most.
 const SAMPLE: usize = 200_000;
 
@@ -28,36 +26,29 @@ pub(crate) enum ColumnBins {
 }
 
 impl ColumnBins {
-    /// Cuts at so many edges that at most `most` bins hold numbers, about as many values each, but fewer towards both ends; a
-    /// value that is more common than that has a bin of its own. `values` hold no NaN and get sorted.
-    pub(crate) fn cut(values: &mut [f64], most: usize) -> Self {
-        values.sort_unstable_by(f64::total_cmp);
+    /// Cuts at so many edges that at most `most` bins hold numbers, about as much mass each; a value that has more mass than
+    /// that has a bin of its own. `values` with their masses hold no NaN and get sorted.
+    pub(crate) fn cut(values: &mut [(f64, u64)], most: usize) -> Self {
+        values.sort_unstable_by(|one, two| one.0.total_cmp(&two.0));
         // -0 and 0 are the same number.
-        let runs: Vec<(f64, usize)> = values
-            .chunk_by(|one, next| one.partial_cmp(next) == Some(Ordering::Equal))
-            .filter_map(|run| Some((*run.first()?, run.len())))
+        let runs: Vec<(f64, u64)> = values
+            .chunk_by(|one, next| one.0.partial_cmp(&next.0) == Some(Ordering::Equal))
+            .filter_map(|run| Some((run.first()?.0, run.iter().map(|value| value.1).sum())))
             .collect();
         let mut edges = Vec::new();
-        let all = values.len();
-        let mut left = all;
-        let mut bins_left = most;
+        let mut left: u64 = runs.iter().map(|run| run.1).sum();
+        let mut bins_left = most as u64;
         let mut size = left.div_ceil(bins_left.max(1));
-        // The nearer to an end, the fewer values a bin: rare frauds are among the largest amounts, not the usual ones.
-        let at_start = |left: usize, size: usize| {
-            let fewest = SMALLEST.max((all - left).min(left / 2));
-            size.min(fewest)
-        };
-        let mut wanted = at_start(left, size);
         let few = runs.len() <= most;
         let mut held = 0;
         for pair in runs.windows(2) {
-            let [(value, count), (next, next_count)] = *pair else {
+            let [(value, mass), (next, next_mass)] = *pair else {
                 continue;
             };
-            held += count;
-            left -= count;
+            held += mass;
+            left -= mass;
             // A common value closes the bin before it and its own.
-            if few || held >= wanted || next_count >= size {
+            if few || held >= size || next_mass >= size {
                 if edges.len() + 1 >= most {
                     break;
                 }
@@ -65,7 +56,6 @@ impl ColumnBins {
                 held = 0;
                 bins_left -= 1;
                 size = left.div_ceil(bins_left.max(1)).max(1);
-                wanted = at_start(left, size);
             }
         }
         Self::Numbers(edges)
@@ -157,20 +147,28 @@ pub(crate) struct Bins {
 
 impl Bins {
     /// Cuts each column by its values in rows spread evenly over all of them; columns of categories, by all rows.
+    ///
+    /// Frauds have as much mass as honest rows: where they are 1 in 100, edges by the number of rows alone would leave next
+    /// to none among them.
     pub(crate) fn cut(
-        rows: ArrayView2<'_, f64>,
+        samples: &Samples<'_>,
         most: usize,
         categorical: &[usize],
     ) -> Result<Self, EnsembleError> {
+        let rows = samples.rows();
         let step = rows.nrows().div_ceil(SAMPLE).max(1);
+        let drawn = || samples.frauds().iter().step_by(step);
+        let frauds = drawn().filter(|fraud| **fraud).count();
+        let mass = ((drawn().count() - frauds) / frauds.max(1)).max(1) as u64;
         let cut = |(number, column): (usize, ArrayView1<'_, f64>)| {
             if categorical.contains(&number) {
                 let mut codes = codes_of(number, column)?;
                 return Ok(ColumnBins::categories(&mut codes, most));
             }
-            let known = column.iter().step_by(step).copied();
-            let mut values: Vec<f64> = known.filter(|value| !value.is_nan()).collect();
-            Ok(ColumnBins::cut(&mut values, most))
+            let known = column.iter().step_by(step).zip(drawn());
+            let known = known.filter(|(value, _)| !value.is_nan());
+            let masses = known.map(|(value, fraud)| (*value, if *fraud { mass } else { 1 }));
+            Ok(ColumnBins::cut(&mut masses.collect::<Vec<_>>(), most))
         };
         let columns = threads::map(rows.ncols(), |column| cut((column, rows.column(column))));
         Ok(Self {
