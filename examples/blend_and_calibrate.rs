@@ -115,7 +115,7 @@ fn simulated(users: u32, seed: u64) -> Done<(FileSource, i64, bool)> {
 
 /// Trees that correct each other, trees on balanced bags, trees that vote, a line, and a network.
 fn members(seed: u64) -> Vec<Member> {
-    let trees = BoostedTreesParams::default().max_leaves(8).seed(seed);
+    let trees = BoostedTreesParams::default().seed(seed);
     vec![
         ("boosted trees", Box::new(trees)),
         (

@@ -190,7 +190,7 @@ def boosted(arguments, name, data, trees, leaves, reach):
     taken = Taken()
     for _ in range(REPEATS):
         taken.add_all(ours(
-            arguments, "boosted", rows.shape[1], n_estimators=trees, learning_rate=RATE, max_leaves=leaves))
+            arguments, "boosted", rows.shape[1], n_estimators=trees, learning_rate=RATE, max_leaves=leaves, l2=0.0))
         model = taken.timed("lgb", lambda: fit_lightgbm(rows, labels, trees, leaves))
         lgb_scores = taken.timed("lgb_predict", lambda: model.predict(test, num_threads=1))
         model = taken.timed("xgb", lambda: fit_xgboost(
@@ -214,7 +214,7 @@ def boosted_by_depth(arguments, data):
     taken = Taken()
     for _ in range(REPEATS):
         taken.add_all(ours(
-            arguments, "boosted", rows.shape[1], n_estimators=TREES, learning_rate=RATE, growth="depth_wise",
+            arguments, "boosted", rows.shape[1], n_estimators=TREES, learning_rate=RATE, l2=0.0, growth="depth_wise",
             max_depth=6, max_leaves=64))
         model = taken.timed(
             "xgb", lambda: fit_xgboost(rows, labels, TREES, grow_policy="depthwise", max_depth=6))
@@ -234,7 +234,7 @@ def threads(arguments):
     for _ in range(REPEATS):
         for count in best:
             answer = ours(
-                arguments, "boosted", data[0][0].shape[1], threads=count, n_estimators=LARGE_TREES, learning_rate=RATE,
+                arguments, "boosted", data[0][0].shape[1], threads=count, n_estimators=LARGE_TREES, learning_rate=RATE, l2=0.0,
                 max_leaves=31)
             best[count] = min(best[count], answer["wall"])
             scores[count] = our_scores(arguments)
@@ -298,7 +298,7 @@ def quality(arguments):
 def week_and_seed(arguments, data, leaves, seed):
     (rows, labels), (test, truth) = data
     write(arguments.folder, data)
-    ours(arguments, "boosted", rows.shape[1], n_estimators=TREES, learning_rate=RATE, max_leaves=leaves,
+    ours(arguments, "boosted", rows.shape[1], n_estimators=TREES, learning_rate=RATE, max_leaves=leaves, l2=0.0,
          row_sample=0.8, column_sample=0.8, seed=seed)
     model = fit_lightgbm(
         rows, labels, TREES, leaves, bagging_fraction=0.8, bagging_freq=1, feature_fraction=0.8, seed=seed)
@@ -323,7 +323,7 @@ def payment_fraud(arguments, path):
         mine, theirs = [], []
         for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(frame, labels):
             write(arguments.folder, ((values[train], labels[train]), (values[test], labels[test])))
-            ours(arguments, "boosted", values.shape[1], n_estimators=TREES, learning_rate=RATE, categorical=coded)
+            ours(arguments, "boosted", values.shape[1], n_estimators=TREES, learning_rate=RATE, max_leaves=31, l2=0.0, categorical=coded)
             model = fit_lightgbm(frame.iloc[train], labels[train], TREES, 31)
             mine.append(average_precision_score(labels[test], our_scores(arguments)))
             theirs.append(average_precision_score(labels[test], model.predict(frame.iloc[test], num_threads=1)))

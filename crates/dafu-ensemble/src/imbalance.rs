@@ -172,7 +172,8 @@ impl BalancedBaggingParams<BoostedTreesParams> {
     /// Handbook's card payments this was best on rows held out of training, and far better than one.
     pub fn easy_ensemble() -> Self {
         let trees = BoostedTreesParams::default().max_leaves(8);
-        Self::new(trees.n_estimators(50).min_leaf_rows(5)).ratio(10.0)
+        let trees = trees.n_estimators(50).learning_rate(0.1).min_leaf_rows(5);
+        Self::new(trees).ratio(10.0)
     }
 }
 

@@ -55,7 +55,8 @@ pub struct BoostedTreesParams {
     pub max_leaves: usize,
     /// Levels of a tree at most.
     pub max_depth: usize,
-    /// Rows of a leaf at least.
+    /// Rows of a leaf at least. A leaf also needs the share of the hessian of the node above that these, less one, are of its
+    /// rows: else rows that are judged well already would let others stand almost alone. `LightGBM` counts by hessians alone.
     pub min_leaf_rows: usize,
     /// Sum of hessians of a leaf at least.
     pub min_leaf_hessian: f64,
@@ -94,19 +95,20 @@ pub struct BoostedTreesParams {
     pub seed: u64,
 }
 
+/// Many small steps and small trees: frauds are few, and large steps fit each of them by itself.
 impl Default for BoostedTreesParams {
     fn default() -> Self {
         Self {
-            n_estimators: 100,
-            learning_rate: 0.1,
+            n_estimators: 300,
+            learning_rate: 0.03,
             growth: Growth::LeafWise,
-            max_leaves: 31,
+            max_leaves: 16,
             max_depth: MAX_DEPTH,
             min_leaf_rows: 20,
             min_leaf_hessian: 1e-3,
             min_gain: 0.0,
             l1: 0.0,
-            l2: 0.0,
+            l2: 1.0,
             row_sample: 1.0,
             column_sample: 1.0,
             scale_pos_weight: 1.0,

@@ -80,13 +80,17 @@ impl CheckedRandomForestParams {
         let rules = BoostedTreesParams::default()
             .min_leaf_rows(params.min_leaf_rows)
             .min_leaf_hessian(0.0)
+            .l2(0.0)
             .category_smooth(0.0)
             .category_l2(0.0);
         let wood = Wood {
             bins: &bins,
             binned: &binned,
             params,
-            rules: SplitRules::new(&rules),
+            rules: SplitRules {
+                rows_by_hessian: false,
+                ..SplitRules::new(&rules)
+            },
             scale: bags.scale,
         };
         let trees = threads::map(params.n_estimators, |number| {

@@ -114,6 +114,11 @@ impl Exact<'_> {
                     if left.len() < self.least || right.len() < self.least {
                         continue;
                     }
+                    let share = (self.least - 1) as f64 / rows.len() as f64;
+                    let fewest = self.sums(rows).1 * share;
+                    if self.sums(&left).1 < fewest || self.sums(&right).1 < fewest {
+                        continue;
+                    }
                     let gain = self.fit(&left) + self.fit(&right) - self.fit(rows);
                     if gain > best_gain {
                         (best_gain, best) = (gain, Some((left, right)));

@@ -14,6 +14,7 @@ fn stump() -> BoostedTreesParams {
         .max_leaves(2)
         .min_leaf_rows(1)
         .min_leaf_hessian(0.0)
+        .l2(0.0)
         .category_smooth(0.0)
         .category_l2(0.0)
 }

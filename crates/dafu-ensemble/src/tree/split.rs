@@ -16,6 +16,8 @@ pub(crate) struct SplitRules {
     pub(crate) categories: CategoryRules,
     /// Whether answers have bounds.
     pub(crate) bound: bool,
+    /// Whether a part also needs the share of a node's hessian that `min_rows` are of its rows.
+    pub(crate) rows_by_hessian: bool,
 }
 
 /// How categories are split.
@@ -40,6 +42,7 @@ impl SplitRules {
                 most: params.max_category_split,
             },
             bound: !params.monotone.is_empty(),
+            rows_by_hessian: true,
         }
     }
 
@@ -169,6 +172,8 @@ pub(crate) struct Search<'a> {
     bounds: Bounds,
     /// How well the node fits as it is.
     whole: f64,
+    /// Sum of hessians of a part at least.
+    min_hessian: f64,
 }
 
 /// A column to be split.
@@ -207,6 +212,13 @@ impl<'a> Search<'a> {
             node,
             bounds,
             whole,
+            min_hessian: if rules.rows_by_hessian {
+                // A single row may stand alone whatever its hessian.
+                let share = f64::from(rules.min_rows - 1) / f64::from(node.rows.max(1));
+                rules.min_hessian.max(node.values.1 * share)
+            } else {
+                rules.min_hessian
+            },
         }
     }
 
@@ -410,6 +422,7 @@ impl<'a> Search<'a> {
             rules, scale, node, ..
         } = self;
         let (all_gradient, all_hessian) = node.values;
+        let least = self.min_hessian;
         let mut left = missing.unwrap_or_default();
         for (at, sums) in values.enumerate() {
             if sums.is_empty() {
@@ -425,10 +438,10 @@ impl<'a> Search<'a> {
             }
             let (gradient, hessian) = scale.values(left);
             let other = all_hessian - hessian;
-            if hessian < rules.min_hessian {
+            if hessian < least {
                 continue;
             }
-            if other < rules.min_hessian {
+            if other < least {
                 break;
             }
             let (above, below) = fit((gradient, hessian), (all_gradient - gradient, other));
