@@ -9,7 +9,7 @@
 //! weights of the blend on three of them, the way of blending and the calibration on a later one.
 //!
 //! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--figures DIR` (writes
-//! `blend_precision_recall.svg` and `blend_reliability.svg`), `--users N` (simulated ones, default 1,500), `--seed N` (default
+//! `blend_precision_recall.svg` and `blend_reliability.svg`), `--users N` (simulated ones, default 1,000), `--seed N` (default
 //! 1).
 //!
 //! Expected output: `examples/expected/blend_and_calibrate.txt`, on simulated transactions.
@@ -72,7 +72,7 @@ fn run() -> Done<()> {
             let start = day(args.value("train-start").unwrap_or(TRAIN_START))?;
             (open(&path)?, start, true)
         }
-        None => simulated(args.parsed("users", 1_500)?, args.parsed("seed", 1)?)?,
+        None => simulated(args.parsed("users", 1_000)?, args.parsed("seed", 1)?)?,
     };
     let split = Split {
         start,
@@ -115,7 +115,11 @@ fn simulated(users: u32, seed: u64) -> Done<(FileSource, i64, bool)> {
 
 /// Trees that correct each other, trees on balanced bags, trees that vote, a line, and a network.
 fn members(seed: u64) -> Vec<Member> {
-    let trees = BoostedTreesParams::default().seed(seed);
+    let trees = BoostedTreesParams::default()
+        .n_estimators(150)
+        .learning_rate(0.06)
+        .max_leaves(8)
+        .seed(seed);
     vec![
         ("boosted trees", Box::new(trees)),
         (

@@ -46,14 +46,16 @@ fn run() -> Done<()> {
     let later = payments.on(38..45);
     let test = payments.on(45 + i64::from(DELAY)..60);
     let trees = BoostedTreesParams::default()
+        .n_estimators(100)
         .learning_rate(0.05)
         .max_leaves(16);
     let model = trees.fit(&training.samples()?)?;
     let calibrator = CalibrationMethod::Platt.fit(&log_odds(&model, later)?, later.frauds, None)?;
     let probabilities = calibrator.calibrate_rows(&log_odds(&model, test)?)?;
 
-    let said = |row: usize| probabilities[row].get();
-    let alert = (0..probabilities.len()).max_by(|&a, &b| said(a).total_cmp(&said(b)));
+    // The payment with most at stake.
+    let at_stake = |row: usize| probabilities[row].get() * test.amounts[row];
+    let alert = (0..probabilities.len()).max_by(|&a, &b| at_stake(a).total_cmp(&at_stake(b)));
     let alert = alert.ok_or("no payment to judge")?;
     let record = &test.records[alert];
     println!(

@@ -45,9 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         last.date()
     );
 
-    // 2. Learn from the first 80 % of the time, without reading a label.
+    // 2. Learn from the first 80 % of the time. There are labels: an isolation forest, boosted trees and a logistic
+    // regression are blended, and the risk is a calibrated probability. Without labels, the forest stays.
     let trainer = Detector::builder()
-        .mode(Mode::Unsupervised)
         .contamination([0.01, 0.05, 0.1])
         .seed(seed)
         .build()?;
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         detector.model().schema().width()
     );
 
-    // 3. Judge the rest; here the labels are read.
+    // 3. Judge the rest.
     std::fs::create_dir_all(output)?;
     let scored = BufWriter::new(File::create(output.join("scored.csv"))?);
     let mut export = Export::new(&detector, scored, CsvMode::Raw);
@@ -79,6 +79,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         riskiest.band,
         riskiest.decision
     );
+    if let Some(confidence) = riskiest.confidence {
+        println!("  confidence {:.2}", confidence.get());
+    }
     for reason in &riskiest.reasons {
         println!("  {:.2}  {}", reason.contribution, reason.text);
     }

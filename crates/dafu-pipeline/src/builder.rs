@@ -391,7 +391,15 @@ impl DetectorBuilder {
         }
         #[cfg(feature = "ensemble")]
         if trees {
-            let mut params = block.map(boosted_trees).transpose()?.unwrap_or_default();
+            let mut params = match block {
+                Some(block) => boosted_trees(block)?,
+                // Fewer and smaller trees than the default: every answer is explained, which takes as long as there are
+                // leaves.
+                None => dafu_ensemble::BoostedTreesParams::default()
+                    .n_estimators(150)
+                    .learning_rate(0.06)
+                    .max_leaves(8),
+            };
             params.seed = self.seed.unwrap_or(params.seed);
             let checked = params.check();
             checked.map_err(|error| dafu_core::StageError::new(BOOSTED_TREES, error))?;
