@@ -419,6 +419,7 @@ mod tests {
             train: 2,
             delay: 3,
             test: 3,
+            learn_from: None,
         };
         assert_eq!((split.train_days(), split.test_days()), (10..12, 15..18));
         assert_eq!(split.earlier(1).start, 3);

@@ -47,7 +47,7 @@
 //! | root, [`metrics`], [`evaluation`], [`model`] | `dafu-core` | records, scores, tables, metrics, saved models |
 //! | [`pipeline`] | `dafu-pipeline` | the [`Detector`]: roles, features, stages, thresholds, assessments |
 //! | [`features`] | `dafu-features` | imputation, encoding, scaling; windows over past events, in batch and stream |
-//! | `ensemble` | `dafu-ensemble` | boosted trees for labelled data |
+//! | `ensemble` | `dafu-ensemble` | supervised learners, blends, calibration, thresholds, explanations, drift |
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
 //! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
@@ -55,7 +55,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `ensemble` (default) | boosted trees |
+//! | `ensemble` (default) | supervised learners: with labels, a detector learns a calibrated blend |
 //! | `iforest` (default) | the isolation forest |
 //! | `ingest` (default) | reading CSV files |
 //! | `parquet` | reading Parquet files |
