@@ -15,7 +15,7 @@
 //! `--test-days N` (default 7 each), `--learn-from DATE` (models learn from all days since then; the same customers are
 //! left out), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
 //! 10, the means of which are printed), `--importance N` (default 10 columns a model; 0 for none), `--matrix DIR`
-//! (writes the rows that the models get).
+//! (writes the rows that the models get), `--models NAME,NAME` (default all).
 //!
 //! Expected output: `examples/expected/handbook_protocol.txt` without data; with data, one line a model at the end:
 //! `protocol model=NAME auc=0.000 ap=0.000 cp100=0.000 train_rows=N test_rows=N frauds=N`.
@@ -44,8 +44,10 @@ use std::time::Instant;
 
 const USAGE: &str =
     "handbook_protocol [--input FILE] [--train-start DATE] [--train-days N] [--delay-days N]
-                  [--test-days N] [--learn-from DATE] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]";
-const NAMES: [&str; 10] = [
+                  [--test-days N] [--learn-from DATE] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]
+                  [--models NAME,NAME]";
+const NAMES: [&str; 11] = [
+    "models",
     "learn-from",
     "input",
     "train-start",
@@ -230,7 +232,11 @@ fn run() -> Outcome<()> {
     let most = args.parsed("importance", 10)?;
     let mut results = Vec::new();
     for features in &rows.sets {
-        for model in &MODELS {
+        let wanted = |model: &&Model| match args.value("models") {
+            None => true,
+            Some(names) => names.split(',').any(|name| name == model.name),
+        };
+        for model in MODELS.iter().filter(wanted) {
             let timed = Instant::now();
             let mut judged = vec![week.judge(features, model, seeds)?];
             for week in &earlier {

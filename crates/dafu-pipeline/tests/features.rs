@@ -147,7 +147,8 @@ fn a_warm_up_is_remembered_and_not_learned_from() {
     // One in a hundred was asked for. Where nobody has a past yet everything is unusual: learned from, that takes up
     // nearly all of it.
     let share = |warm_up: f64| {
-        let builder = Detector::builder().seed(3).features(FeatureSet::standard());
+        let builder = Detector::builder().seed(3).mode(Mode::Unsupervised);
+        let builder = builder.features(FeatureSet::standard());
         let detector = builder.warm_up(warm_up).build().unwrap().fit(past());
         detector.unwrap().evaluate(&rest()).unwrap().thresholds[0].alert_share
     };
