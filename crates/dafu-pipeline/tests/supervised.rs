@@ -174,7 +174,7 @@ fn learners_are_left_out_where_there_is_nothing_to_learn_from() {
     let stages: Vec<&str> = detector
         .model()
         .stages()
-        .map(|stage| stage.name())
+        .map(dafu_core::Stage::name)
         .collect();
     assert_eq!(stages, ["isolation_forest"]);
     assert!(detector.peek(&unlabelled[0]).unwrap().confidence.is_none());
@@ -202,7 +202,7 @@ fn a_detector_that_names_no_stage_learns_forest_trees_and_regression() {
     let stages: Vec<&str> = detector
         .model()
         .stages()
-        .map(|stage| stage.name())
+        .map(dafu_core::Stage::name)
         .collect();
     assert_eq!(
         stages,
@@ -219,7 +219,7 @@ fn models_json_builds_its_boosted_trees() {
     let stages: Vec<&str> = detector
         .model()
         .stages()
-        .map(|stage| stage.name())
+        .map(dafu_core::Stage::name)
         .collect();
     assert_eq!(stages, ["boosted_trees"]);
     let wrong = ModelsFile::parse(r#"{"xgboost": {"learning_rate": 7.0}}"#).unwrap();
