@@ -1,6 +1,6 @@
 //! Boosted trees: fit and answers.
 
-use crate::learner::{Classifier, Learner, check_column, check_shapes};
+use crate::learner::{check_column, check_shapes, check_width, classifier, learner};
 use crate::logistic::{LANES, derivatives, each, focal_derivatives};
 use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_TREES, count};
 use crate::tree::bin::{BinnedRows, Bins};
@@ -114,7 +114,7 @@ impl CheckedBoostedTreesParams {
     ) -> Result<BoostedTrees, EnsembleError> {
         let trees = start.trees.len() + self.0.n_estimators;
         count("trees of both models", trees, 1, MAX_TREES)?;
-        start.check_width(samples.rows().ncols())?;
+        check_width(start.width, samples.rows().ncols())?;
         let mut boosting = Boosting::new(&self.0, samples)?;
         let rows = samples.rows().nrows();
         start.log_odds_rows(samples.rows(), &mut boosting.scores[..rows])?;
@@ -137,7 +137,7 @@ impl CheckedBoostedTreesParams {
             return Ok(boosting.model.finish());
         };
         let rows = validation.rows();
-        boosting.model.check_width(rows.ncols())?;
+        check_width(boosting.model.width, rows.ncols())?;
         let mut scores = vec![0.0; rows.nrows()];
         boosting.model.log_odds_rows(rows, &mut scores)?;
         let (mut best, mut best_trees) = (f64::NEG_INFINITY, first);
@@ -376,7 +376,7 @@ impl BoostedTrees {
     ///
     /// When the row has another width than the training rows.
     pub fn log_odds_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
-        self.check_width(row.len())?;
+        check_width(self.width, row.len())?;
         let mut odds = self.base;
         self.walk.add_row(row, &mut odds);
         Ok(odds)
@@ -414,44 +414,12 @@ impl BoostedTrees {
         self.walk = Walk::new(&self.trees);
         self
     }
-
-    const fn check_width(&self, got: usize) -> Result<(), EnsembleError> {
-        if got == self.width {
-            Ok(())
-        } else {
-            Err(EnsembleError::WrongWidth {
-                expected: self.width,
-                got,
-            })
-        }
-    }
 }
 
-impl Learner for BoostedTreesParams {
-    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
-        Ok(Box::new(self.fit(samples)?))
-    }
-}
+learner!(BoostedTreesParams);
 
-impl Classifier for BoostedTrees {
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        Self::log_odds_rows(self, rows, out)
-    }
-
+classifier!(BoostedTrees {
     fn explainer(&self) -> Option<TreeExplainer> {
         Some(Self::explainer(self))
     }
-
-    #[cfg(feature = "serde")]
-    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        Self::to_bytes(self)
-    }
-}
+});

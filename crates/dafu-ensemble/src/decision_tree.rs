@@ -7,7 +7,7 @@ mod text;
 
 use crate::imbalance::ClassWeight;
 use crate::inputs::{Imputation, Inputs};
-use crate::learner::{Classifier, Learner, check_shapes};
+use crate::learner::{check_shapes, check_width, classifier, learner};
 use crate::params::{MAX_DEPTH, count, number, setters};
 use crate::{EnsembleError, Samples};
 pub use grow::MAX_DECISION_TREE_ROWS;
@@ -237,12 +237,7 @@ impl DecisionTree {
     ///
     /// O(depth), no allocation.
     pub fn log_odds_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
-        if row.len() != self.width() {
-            return Err(EnsembleError::WrongWidth {
-                expected: self.width(),
-                got: row.len(),
-            });
-        }
+        check_width(self.width(), row.len())?;
         Ok(self.walk(|column| row[column]))
     }
 
@@ -282,27 +277,6 @@ impl DecisionTree {
     }
 }
 
-impl Learner for DecisionTreeParams {
-    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
-        Ok(Box::new(self.fit(samples)?))
-    }
-}
+learner!(DecisionTreeParams);
 
-impl Classifier for DecisionTree {
-    fn width(&self) -> usize {
-        self.width()
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        Self::log_odds_rows(self, rows, out)
-    }
-
-    #[cfg(feature = "serde")]
-    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        Self::to_bytes(self)
-    }
-}
+classifier!(DecisionTree {});

@@ -7,7 +7,7 @@ mod draw;
 #[cfg(feature = "serde")]
 mod saved;
 
-use crate::learner::{Classifier, Learner, check_shapes};
+use crate::learner::{Classifier, Learner, check_shapes, classifier};
 use crate::logistic::{LANES, logistic};
 use crate::params::{count, number};
 use crate::{BoostedTreesParams, EnsembleError, Samples, threads};
@@ -375,21 +375,4 @@ impl<L: Learner> Learner for BalancedBaggingParams<L> {
     }
 }
 
-impl Classifier for BalancedBagging {
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        Self::log_odds_rows(self, rows, out)
-    }
-
-    #[cfg(feature = "serde")]
-    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        Self::to_bytes(self)
-    }
-}
+classifier!(BalancedBagging {});

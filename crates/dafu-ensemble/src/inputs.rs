@@ -1,6 +1,10 @@
 //! Columns made ready for models that know neither missing values nor units.
 
 use crate::Samples;
+#[cfg(feature = "serde")]
+use crate::{EnsembleError, saved::check};
+#[cfg(feature = "serde")]
+use dafu_core::model::Limits;
 
 /// Largest size of a standardised input.
 const LARGEST: f64 = 1e100;
@@ -195,18 +199,20 @@ impl Inputs {
             .map(|scaling| (scaling.mean, scaling.factor))
     }
 
-    /// Whether numbers from a file can be what a fit gives.
+    /// Checks that numbers from a file can be what a fit gives.
     #[cfg(feature = "serde")]
-    pub(crate) fn is_sound(&self) -> bool {
-        !self.columns.is_empty()
-            && self.columns.len() <= crate::MAX_COLUMNS
-            && self.columns.iter().all(|column| {
-                column.low.is_finite()
-                    && column.high.is_finite()
-                    && (column.low..=column.high).contains(&column.fill)
-                    && column.scaling.is_sound()
-                    && column.flag.is_none_or(Scaling::is_sound)
-            })
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), EnsembleError> {
+        let most = limits.max_features.min(crate::MAX_COLUMNS as u64);
+        let width = self.columns.len() as u64;
+        check((1..=most).contains(&width), "its width")?;
+        let sound = |column: &Column| {
+            column.low.is_finite()
+                && column.high.is_finite()
+                && (column.low..=column.high).contains(&column.fill)
+                && column.scaling.is_sound()
+                && column.flag.is_none_or(Scaling::is_sound)
+        };
+        check(self.columns.iter().all(sound), "columns that no fit gives")
     }
 }
 

@@ -47,18 +47,63 @@ pub trait Classifier: fmt::Debug + Send + Sync {
     }
 }
 
+/// Parameters of which `fit` makes a [`Classifier`].
+macro_rules! learner {
+    ($params:ty) => {
+        impl $crate::Learner for $params {
+            fn learn(
+                &self,
+                samples: &$crate::Samples<'_>,
+            ) -> Result<Box<dyn $crate::Classifier>, $crate::EnsembleError> {
+                Ok(Box::new(self.fit(samples)?))
+            }
+        }
+    };
+}
+
+/// A model that has `width`, `log_odds_rows` and `to_bytes` of its own, and what the trait has besides.
+macro_rules! classifier {
+    ($model:ty { $($more:tt)* }) => {
+        impl $crate::Classifier for $model {
+            fn width(&self) -> usize {
+                Self::width(self)
+            }
+
+            fn log_odds_rows(
+                &self,
+                rows: ::ndarray::ArrayView2<'_, f64>,
+                out: &mut [f64],
+            ) -> Result<(), $crate::EnsembleError> {
+                Self::log_odds_rows(self, rows, out)
+            }
+
+            $($more)*
+
+            #[cfg(feature = "serde")]
+            fn to_bytes(&self) -> Result<Vec<u8>, $crate::EnsembleError> {
+                Self::to_bytes(self)
+            }
+        }
+    };
+}
+pub(crate) use {classifier, learner};
+
+/// Checks that a row has the columns of the training rows.
+pub(crate) const fn check_width(expected: usize, got: usize) -> Result<(), EnsembleError> {
+    if got == expected {
+        Ok(())
+    } else {
+        Err(EnsembleError::WrongWidth { expected, got })
+    }
+}
+
 /// Checks the shapes of [`Classifier::log_odds_rows`].
 pub(crate) fn check_shapes(
     width: usize,
     rows: ArrayView2<'_, f64>,
     out: &[f64],
 ) -> Result<(), EnsembleError> {
-    if rows.ncols() != width {
-        return Err(EnsembleError::WrongWidth {
-            expected: width,
-            got: rows.ncols(),
-        });
-    }
+    check_width(width, rows.ncols())?;
     if out.len() != rows.nrows() {
         return Err(EnsembleError::WrongOutputLength {
             expected: rows.nrows(),

@@ -3,9 +3,11 @@
 mod newton;
 
 use crate::inputs::{Imputation, Inputs};
-use crate::learner::{Classifier, Learner, check_shapes};
+use crate::learner::{check_shapes, check_width, classifier, learner};
 use crate::params::{count, number, setters};
 use crate::{EnsembleError, Samples};
+#[cfg(feature = "serde")]
+use dafu_core::model::Limits;
 use ndarray::ArrayView2;
 use newton::Problem;
 
@@ -247,12 +249,7 @@ impl LogisticRegression {
     ///
     /// O(columns), no allocation.
     pub fn log_odds_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
-        if row.len() != self.width() {
-            return Err(EnsembleError::WrongWidth {
-                expected: self.width(),
-                got: row.len(),
-            });
-        }
+        check_width(self.width(), row.len())?;
         Ok(self.sum(|column| row[column]))
     }
 
@@ -289,42 +286,25 @@ struct Saved {
 }
 
 #[cfg(feature = "serde")]
-impl LogisticRegression {
-    /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.logistic_regression";
+crate::saved::saved!(LogisticRegression, "dafu.logistic_regression", VERSION);
 
-    /// The model as bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError::Envelope`], which sound models do not meet.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        let saved = Saved {
+#[cfg(feature = "serde")]
+impl LogisticRegression {
+    fn to_saved(&self) -> Saved {
+        Saved {
             inputs: self.inputs.clone(),
             standardised: self.standardised.clone(),
             convergence: self.convergence,
-        };
-        crate::saved::encode(Self::KIND, VERSION, &saved)
+        }
     }
 
-    /// Reads bytes, trusting nothing in them.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError::Envelope`] or [`EnsembleError::Damaged`] when the bytes are no sound model of this kind.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnsembleError> {
-        let saved: Saved = crate::saved::decode(Self::KIND, VERSION, bytes)?;
+    fn from_saved(saved: Saved, limits: &Limits) -> Result<Self, EnsembleError> {
+        saved.inputs.check(limits)?;
         // The bound keeps sums over standardised inputs finite.
-        let sound = saved.inputs.is_sound()
-            && saved.standardised.len() == saved.inputs.len() + 1
+        let sound = saved.standardised.len() == saved.inputs.len() + 1
             && saved.standardised.iter().all(|c| c.abs() <= 1e100)
             && saved.convergence.gradient.is_finite();
-        if !sound {
-            return Err(crate::saved::damaged(
-                Self::KIND,
-                "numbers that no fit gives",
-            ));
-        }
+        crate::saved::check(sound, "coefficients that no fit gives")?;
         Ok(Self {
             inputs: saved.inputs,
             standardised: saved.standardised,
@@ -333,27 +313,6 @@ impl LogisticRegression {
     }
 }
 
-impl Learner for LogisticRegressionParams {
-    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
-        Ok(Box::new(self.fit(samples)?))
-    }
-}
+learner!(LogisticRegressionParams);
 
-impl Classifier for LogisticRegression {
-    fn width(&self) -> usize {
-        self.width()
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        Self::log_odds_rows(self, rows, out)
-    }
-
-    #[cfg(feature = "serde")]
-    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        Self::to_bytes(self)
-    }
-}
+classifier!(LogisticRegression {});

@@ -12,9 +12,11 @@ mod params;
 mod tests;
 mod train;
 
+use crate::EnsembleError;
 use crate::inputs::Inputs;
-use crate::learner::{Classifier, Learner, check_shapes};
-use crate::{EnsembleError, Samples};
+use crate::learner::{check_shapes, classifier, learner};
+#[cfg(feature = "serde")]
+use dafu_core::model::Limits;
 use layer::Layer;
 use ndarray::ArrayView2;
 pub use params::{
@@ -64,12 +66,8 @@ impl NeuralNet {
     /// O(weights).
     pub fn log_odds_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
         let mut out = [0.0];
-        let view = ArrayView2::from_shape((1, row.len()), row);
-        let view = view.map_err(|_| EnsembleError::WrongWidth {
-            expected: self.width(),
-            got: row.len(),
-        })?;
-        self.log_odds_rows(view, &mut out)?;
+        let row = ndarray::ArrayView1::from(row).insert_axis(ndarray::Axis(0));
+        self.log_odds_rows(row, &mut out)?;
         Ok(out[0])
     }
 
@@ -122,43 +120,27 @@ struct Saved {
 }
 
 #[cfg(feature = "serde")]
-impl NeuralNet {
-    /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.neural_net";
+crate::saved::saved!(NeuralNet, "dafu.neural_net", VERSION);
 
-    /// The model as bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError::Envelope`], which sound models do not meet.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        let saved = Saved {
+#[cfg(feature = "serde")]
+impl NeuralNet {
+    fn to_saved(&self) -> Saved {
+        Saved {
             inputs: self.inputs.clone(),
             layers: self.layers.clone(),
             epochs: u32::try_from(self.epochs).unwrap_or(u32::MAX),
-        };
-        crate::saved::encode(Self::KIND, VERSION, &saved)
+        }
     }
 
-    /// Reads bytes, trusting nothing in them.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError::Envelope`] or [`EnsembleError::Damaged`] when the bytes are no sound model of this kind.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnsembleError> {
-        let saved: Saved = crate::saved::decode(Self::KIND, VERSION, bytes)?;
+    fn from_saved(saved: Saved, limits: &Limits) -> Result<Self, EnsembleError> {
+        saved.inputs.check(limits)?;
         let mut wanted = saved.inputs.len();
-        let mut sound = saved.inputs.is_sound() && saved.layers.len() <= MAX_HIDDEN_LAYERS + 1;
+        let mut sound = (1..=MAX_HIDDEN_LAYERS + 1).contains(&saved.layers.len());
         for layer in &saved.layers {
             sound &= layer.is_sound(wanted);
             wanted = layer.outputs();
         }
-        if !sound || saved.layers.is_empty() || wanted != 1 {
-            return Err(crate::saved::damaged(
-                Self::KIND,
-                "layers that no fit gives",
-            ));
-        }
+        crate::saved::check(sound && wanted == 1, "layers that no fit gives")?;
         Ok(Self {
             inputs: saved.inputs,
             layers: saved.layers,
@@ -167,27 +149,6 @@ impl NeuralNet {
     }
 }
 
-impl Learner for NeuralNetParams {
-    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
-        Ok(Box::new(self.fit(samples)?))
-    }
-}
+learner!(NeuralNetParams);
 
-impl Classifier for NeuralNet {
-    fn width(&self) -> usize {
-        self.width()
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        Self::log_odds_rows(self, rows, out)
-    }
-
-    #[cfg(feature = "serde")]
-    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        Self::to_bytes(self)
-    }
-}
+classifier!(NeuralNet {});

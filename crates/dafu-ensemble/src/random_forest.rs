@@ -1,7 +1,7 @@
 //! A random forest: fit and answers.
 
 use crate::forest_params::{Bagging, CheckedRandomForestParams, RandomForestParams};
-use crate::learner::{Classifier, Learner, check_column, check_shapes};
+use crate::learner::{Classifier, check_column, check_shapes, check_width, learner};
 use crate::params::{BoostedTreesParams, number};
 use crate::tree::Tree;
 use crate::tree::bin::Bins;
@@ -315,12 +315,7 @@ impl RandomForest {
     ///
     /// When the row has another width than the training rows.
     pub fn share_row(&self, row: &[f64]) -> Result<f64, EnsembleError> {
-        if row.len() != self.width {
-            return Err(EnsembleError::WrongWidth {
-                expected: self.width,
-                got: row.len(),
-            });
-        }
+        check_width(self.width, row.len())?;
         let mut sum = 0.0;
         self.walk.add_row(row, &mut sum);
         Ok(sum / self.trees.len() as f64)
@@ -347,11 +342,7 @@ impl RandomForest {
     }
 }
 
-impl Learner for RandomForestParams {
-    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
-        Ok(Box::new(self.fit(samples)?))
-    }
-}
+learner!(RandomForestParams);
 
 /// Log odds of the mean share, with one tree more that answers the share of frauds in training: so they are finite, and in
 /// the same order.

@@ -2,7 +2,7 @@
 
 use super::blend::check_names;
 use super::combiner::Combiner;
-use crate::learner::{Classifier, check_shapes};
+use crate::learner::{Classifier, check_shapes, classifier};
 use crate::params::MAX_COLUMNS;
 use crate::{EnsembleError, threads};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -209,21 +209,4 @@ fn one_row(row: &[f64]) -> ArrayView2<'_, f64> {
     ndarray::ArrayView1::from(row).insert_axis(Axis(0))
 }
 
-impl Classifier for Blend {
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        Self::log_odds_rows(self, rows, out)
-    }
-
-    #[cfg(feature = "serde")]
-    fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-        Self::to_bytes(self)
-    }
-}
+classifier!(Blend {});

@@ -35,7 +35,8 @@ impl ClassifierRegistry {
         let mut registry = Self::single(limits);
         registry.register(BalancedBagging::KIND, |bytes, limits| {
             let members = Self::single(*limits);
-            let bags = BalancedBagging::from_bytes(bytes, |bytes| members.load_single(bytes))?;
+            let read = |bytes: &[u8]| members.load_single(bytes);
+            let bags = BalancedBagging::from_bytes_within(bytes, limits, read)?;
             Ok(Box::new(bags))
         });
         registry
@@ -51,15 +52,19 @@ impl ClassifierRegistry {
             .register(RandomForest::KIND, |bytes, limits| {
                 Ok(Box::new(RandomForest::from_bytes_within(bytes, limits)?))
             })
-            .register(LogisticRegression::KIND, |bytes, _| {
-                Ok(Box::new(LogisticRegression::from_bytes(bytes)?))
+            .register(LogisticRegression::KIND, |bytes, limits| {
+                Ok(Box::new(LogisticRegression::from_bytes_within(
+                    bytes, limits,
+                )?))
             })
-            .register(NeuralNet::KIND, |bytes, _| {
-                Ok(Box::new(NeuralNet::from_bytes(bytes)?))
+            .register(NeuralNet::KIND, |bytes, limits| {
+                Ok(Box::new(NeuralNet::from_bytes_within(bytes, limits)?))
             });
         #[cfg(feature = "linfa")]
-        registry.register(crate::DecisionTree::KIND, |bytes, _| {
-            Ok(Box::new(crate::DecisionTree::from_bytes(bytes)?))
+        registry.register(crate::DecisionTree::KIND, |bytes, limits| {
+            Ok(Box::new(crate::DecisionTree::from_bytes_within(
+                bytes, limits,
+            )?))
         });
         registry
     }

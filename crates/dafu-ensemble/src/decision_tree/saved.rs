@@ -6,6 +6,7 @@ use super::{DecisionTree, Node, Question};
 use crate::inputs::Inputs;
 use crate::params::MAX_DEPTH;
 use crate::{EnsembleError, saved};
+use dafu_core::model::Limits;
 
 const VERSION: u16 = 1;
 
@@ -17,34 +18,26 @@ struct SavedTree {
     nodes: Vec<(Question, f64, f64)>,
 }
 
-impl DecisionTree {
-    /// Kind of the saved model in its envelope.
-    pub const KIND: &'static str = "dafu.decision_tree";
+saved::saved!(DecisionTree, "dafu.decision_tree", VERSION);
 
-    /// The model as bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError::Envelope`], which sound models do not meet.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
+impl DecisionTree {
+    fn to_saved(&self) -> SavedTree {
         let nodes = self.nodes.iter();
-        let tree = SavedTree {
+        SavedTree {
             inputs: self.inputs.clone(),
             smoothing: self.smoothing,
             nodes: nodes
                 .map(|node| (node.question, node.fraud, node.honest))
                 .collect(),
-        };
-        saved::encode(Self::KIND, VERSION, &tree)
+        }
     }
 
-    /// Reads bytes, trusting nothing in them.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError::Envelope`] or [`EnsembleError::Damaged`] when the bytes are no sound model of this kind.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnsembleError> {
-        let tree: SavedTree = saved::decode(Self::KIND, VERSION, bytes)?;
+    fn from_saved(tree: SavedTree, limits: &Limits) -> Result<Self, EnsembleError> {
+        tree.inputs.check(limits)?;
+        saved::check(
+            tree.nodes.len() as u64 <= limits.max_nodes,
+            "too many nodes",
+        )?;
         let width = tree.inputs.width();
         let sound = |question: &Question| match question {
             Question::None => true,
@@ -54,17 +47,15 @@ impl DecisionTree {
             Question::Known { column } => (*column as usize) < width,
         };
         let weights = |weight: &f64| weight.is_finite() && *weight >= 0.0;
-        let good = tree.inputs.is_sound()
-            && (1e-9..=1e9).contains(&tree.smoothing)
+        let good = (1e-9..=1e9).contains(&tree.smoothing)
             && tree.nodes.iter().all(|(question, fraud, honest)| {
                 sound(question) && weights(fraud) && weights(honest)
             });
         let nodes = if good { link(&tree.nodes) } else { None };
-        let nodes = nodes.ok_or_else(|| saved::damaged(Self::KIND, "nodes that no fit gives"))?;
         Ok(Self {
             inputs: tree.inputs,
             smoothing: tree.smoothing,
-            nodes,
+            nodes: nodes.ok_or(saved::damaged("nodes that no fit gives"))?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::baseline::{DriftBaseline, DriftRows, Profile};
 use super::report::DriftReport;
+use crate::learner::check_width;
 use crate::{EnsembleError, threads};
 
 /// Rows counted against a [`DriftBaseline`]: as many counts as the baseline has cells, whatever the number of rows.
@@ -72,7 +73,7 @@ impl DriftWindow {
         season: usize,
     ) -> Result<(), EnsembleError> {
         self.check(baseline)?;
-        check_width(baseline, values.len())?;
+        check_width(baseline.width(), values.len())?;
         check_scores(baseline, score.is_some())?;
         super::check_season(0, season, self.season_rows.len())?;
         let profiles = baseline.columns().iter();
@@ -103,7 +104,7 @@ impl DriftWindow {
         rows: &DriftRows<'_>,
     ) -> Result<(), EnsembleError> {
         self.check(baseline)?;
-        check_width(baseline, rows.rows.ncols())?;
+        check_width(baseline.width(), rows.rows.ncols())?;
         check_scores(baseline, rows.scores.is_some())?;
         rows.check_seasons(self.season_rows.len())?;
         let profiles = baseline.columns();
@@ -185,15 +186,6 @@ impl DriftWindow {
         } else {
             Err(EnsembleError::OtherBaseline)
         }
-    }
-}
-
-fn check_width(baseline: &DriftBaseline, got: usize) -> Result<(), EnsembleError> {
-    let expected = baseline.width();
-    if got == expected {
-        Ok(())
-    } else {
-        Err(EnsembleError::WrongWidth { expected, got })
     }
 }
 

@@ -20,15 +20,5 @@ pub use permutation::{
 };
 pub use reason::{GroupReason, group_reasons};
 
-use crate::EnsembleError;
-
 /// Rows that a model answers at a time, and that are copied to be changed.
 const CHUNK: usize = 4096;
-
-fn check_width(expected: usize, got: usize) -> Result<(), EnsembleError> {
-    if expected == got {
-        Ok(())
-    } else {
-        Err(EnsembleError::WrongWidth { expected, got })
-    }
-}

@@ -1,7 +1,7 @@
 //! What a model makes of the values of one or two columns.
 
-use super::{CHUNK, check_width};
-use crate::learner::check_column;
+use super::CHUNK;
+use crate::learner::{check_column, check_width};
 use crate::params::{MAX_ROWS, count, setters};
 use crate::{Classifier, EnsembleError, threads};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};

@@ -1,7 +1,7 @@
 //! How much worse a model gets when columns lose their meaning.
 
-use super::{CHUNK, check_width};
-use crate::learner::check_column;
+use super::CHUNK;
+use crate::learner::{check_column, check_width};
 use crate::params::{MAX_ROWS, count, setters};
 use crate::samples::check_length;
 use crate::{Classifier, EnsembleError, Samples, threads};

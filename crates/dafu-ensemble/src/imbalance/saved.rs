@@ -2,6 +2,7 @@
 
 use super::{Average, BalancedBagging, MAX_BAGS, Member};
 use crate::{Classifier, EnsembleError, saved};
+use dafu_core::model::Limits;
 use std::sync::Arc;
 
 const VERSION: u16 = 1;
@@ -70,21 +71,30 @@ impl BalancedBagging {
         bytes: &[u8],
         read: impl Fn(&[u8]) -> Result<Box<dyn Classifier>, EnsembleError>,
     ) -> Result<Self, EnsembleError> {
-        let bags: SavedBags = saved::decode(Self::KIND, VERSION, bytes)?;
+        Self::from_bytes_within(bytes, &Limits::default(), read)
+    }
+
+    /// As [`BalancedBagging::from_bytes`], within limits of your own.
+    ///
+    /// # Errors
+    ///
+    /// As [`BalancedBagging::from_bytes`].
+    pub fn from_bytes_within(
+        bytes: &[u8],
+        limits: &Limits,
+        read: impl Fn(&[u8]) -> Result<Box<dyn Classifier>, EnsembleError>,
+    ) -> Result<Self, EnsembleError> {
+        let bags: SavedBags = saved::decode(Self::KIND, VERSION, bytes, limits)?;
         let width = bags.width as usize;
         let sound = (1..=MAX_BAGS).contains(&bags.models.len())
             && bags.shifts.len() == bags.models.len()
             // Shares of rows have logarithms of this size.
             && bags.shifts.iter().all(|shift| shift.abs() <= 1e3);
-        if !sound {
-            return Err(saved::damaged(Self::KIND, "bags that no fit gives"));
-        }
+        saved::check(sound, "bags that no fit gives")?;
         let mut members = Vec::with_capacity(bags.models.len());
         for (model, shift) in bags.models.iter().zip(bags.shifts) {
             let model = read(model)?;
-            if model.width() != width {
-                return Err(saved::damaged(Self::KIND, "models of different width"));
-            }
+            saved::check(model.width() == width, "models of different width")?;
             members.push(Member {
                 model: Arc::from(model),
                 shift,

@@ -5,6 +5,7 @@ use super::kernel::{Matrix, push_inputs};
 use super::layer::{Layer, rectify};
 use super::params::{NeuralNetParams, StoppingMetric, check_size};
 use crate::inputs::Inputs;
+use crate::learner::check_width;
 use crate::logistic::{LANES, derivatives, logistic};
 use crate::params::number;
 use crate::{EnsembleError, Samples, threads};
@@ -26,10 +27,7 @@ pub(super) fn fit(
 ) -> Result<NeuralNet, EnsembleError> {
     let mut training = Training::new(params, samples)?;
     if let Some(validation) = validation {
-        let (expected, got) = (training.net.width(), validation.rows().ncols());
-        if got != expected {
-            return Err(EnsembleError::WrongWidth { expected, got });
-        }
+        check_width(training.net.width(), validation.rows().ncols())?;
     }
     let mut best: Option<(f64, NeuralNet)> = None;
     for epoch in 0..params.epochs {

@@ -4,16 +4,15 @@
 //! therefore not hold a cycle or an index outside its tree, only a wrong number of nodes.
 
 use crate::params::{MAX_CATEGORIES, MAX_COLUMNS, MAX_TREES};
+use crate::saved::{check, damaged, saved};
 use crate::tree::walk::Walk;
 use crate::tree::{CategorySet, MAX_LEVELS, Node, Tree};
 use crate::{BoostedTrees, EnsembleError, RandomForest};
-use dafu_core::SchemaHash;
-use dafu_core::model::{Envelope, Limits};
-use serde::de::DeserializeOwned;
+use dafu_core::model::Limits;
 use serde::{Deserialize, Serialize};
 
 /// Layout of the payloads, counted up with every change.
-const SCHEMA_VERSION: u16 = 1;
+const VERSION: u16 = 1;
 /// Answers beyond this could add up to infinity.
 const MOST: f64 = 1e250;
 /// In [`SavedTrees::ways`]: what is missing goes left.
@@ -51,17 +50,6 @@ struct SavedForest {
     width: u32,
     prior: f64,
     trees: SavedTrees,
-}
-
-const fn damaged(problem: &'static str) -> EnsembleError {
-    EnsembleError::Damaged {
-        what: "model",
-        problem,
-    }
-}
-
-fn check(holds: bool, problem: &'static str) -> Result<(), EnsembleError> {
-    if holds { Ok(()) } else { Err(damaged(problem)) }
 }
 
 impl SavedTrees {
@@ -160,65 +148,8 @@ impl SavedTrees {
     }
 }
 
-/// Reads the payload of an envelope.
-fn decode<T: DeserializeOwned>(
-    bytes: &[u8],
-    kind: &str,
-    limits: &Limits,
-) -> Result<T, EnsembleError> {
-    Envelope::expect(bytes, kind, SCHEMA_VERSION, limits)
-        .and_then(|envelope| envelope.decode())
-        .map_err(EnsembleError::Envelope)
-}
-
-macro_rules! saved {
-    ($model:ident, $kind:literal) => {
-        impl $model {
-            /// Kind of the saved model in its envelope.
-            pub const KIND: &'static str = $kind;
-
-            /// The model as the bytes of a model file.
-            ///
-            /// # Errors
-            ///
-            /// [`EnsembleError::Envelope`], which sound models do not meet.
-            ///
-            /// # Complexity
-            ///
-            /// O(nodes), about 20 bytes a node.
-            pub fn to_bytes(&self) -> Result<Vec<u8>, EnsembleError> {
-                Envelope::encode(Self::KIND, SCHEMA_VERSION, SchemaHash(0), &self.to_saved())
-                    .map_err(EnsembleError::Envelope)
-            }
-
-            /// Reads a model file, within the default [`Limits`].
-            ///
-            /// # Errors
-            ///
-            /// As [`Self::from_bytes_within`].
-            pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnsembleError> {
-                Self::from_bytes_within(bytes, &Limits::default())
-            }
-
-            /// Reads a model file, trusting nothing in it.
-            ///
-            /// # Errors
-            ///
-            /// [`EnsembleError::Envelope`] when the bytes are no intact envelope of such a model within the limits,
-            /// [`EnsembleError::Damaged`] when the trees in it are not sound.
-            ///
-            /// # Complexity
-            ///
-            /// O(bytes) time and memory.
-            pub fn from_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, EnsembleError> {
-                Self::from_saved(decode(bytes, Self::KIND, limits)?, limits)
-            }
-        }
-    };
-}
-
-saved!(BoostedTrees, "dafu.boosted_trees");
-saved!(RandomForest, "dafu.random_forest");
+saved!(BoostedTrees, "dafu.boosted_trees", VERSION);
+saved!(RandomForest, "dafu.random_forest", VERSION);
 
 impl BoostedTrees {
     fn to_saved(&self) -> SavedBoostedTrees {

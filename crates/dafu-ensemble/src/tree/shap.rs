@@ -1,6 +1,6 @@
 //! Shapley values of trees.
 
-use crate::learner::check_shapes;
+use crate::learner::check_width;
 use crate::tree::Tree;
 use crate::{BoostedTrees, EnsembleError, RandomForest, threads};
 use dafu_core::Explain;
@@ -222,9 +222,7 @@ impl TreeExplainer {
         rows: ArrayView2<'_, f64>,
         out: &mut [f64],
     ) -> Result<(), EnsembleError> {
-        if rows.ncols() != self.width {
-            return check_shapes(self.width, rows, out);
-        }
+        check_width(self.width, rows.ncols())?;
         if out.len() != rows.len() {
             return Err(EnsembleError::WrongOutputLength {
                 expected: rows.len(),
@@ -362,14 +360,8 @@ impl Explain for TreeExplainer {
     type Error = EnsembleError;
 
     fn explain_row(&self, row: &[f64], out: &mut [f64]) -> Result<f64, EnsembleError> {
-        for got in [row.len(), out.len()] {
-            if got != self.width {
-                return Err(EnsembleError::WrongWidth {
-                    expected: self.width,
-                    got,
-                });
-            }
-        }
+        check_width(self.width, row.len())?;
+        check_width(self.width, out.len())?;
         out.fill(0.0);
         self.add(|_, column| row[column], &mut self.room::<1>(), out);
         Ok(self.baseline)
