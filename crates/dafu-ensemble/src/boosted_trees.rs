@@ -7,6 +7,7 @@ use crate::tree::bin::{BinnedRows, Bins};
 use crate::tree::constraint::Constraints;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::grow::{Field, Workshop};
+use crate::tree::histogram::Layout;
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
 use crate::{EnsembleError, Samples, TreeExplainer, threads};
@@ -183,6 +184,7 @@ struct Boosting<'p, 'r> {
     weights: Vec<f64>,
     constraints: Constraints,
     bins: Bins,
+    layout: Layout,
     binned: BinnedRows,
     /// Log odds so far.
     scores: Vec<f64>,
@@ -208,7 +210,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             })
             .collect();
         let [honest, fraud] = samples.class_weights(params.scale_pos_weight)?;
-        let base = (fraud / honest).ln();
+        let base = fraud.ln() - honest.ln();
         for column in &params.categorical {
             check_column("categorical", *column, rows.ncols())?;
         }
@@ -232,6 +234,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             weights,
             constraints,
             binned,
+            layout: Layout::new(&bins),
             bins,
             scores: vec![base; full],
             gradients: vec![Sums::default(); full],
@@ -253,6 +256,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
         let columns = self.draw_columns(number);
         let field = Field {
             bins: &self.bins,
+            layout: &self.layout,
             binned: &self.binned,
             params: self.params,
             constraints: &self.constraints,

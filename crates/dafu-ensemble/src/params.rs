@@ -10,7 +10,7 @@ pub const MAX_LEAVES: usize = 1 << 16;
 pub const MAX_LEAVES_OF_MODEL: usize = 1 << 30;
 /// Most levels of a tree.
 pub const MAX_DEPTH: usize = 64;
-/// Most rows to learn from.
+/// Most rows to learn from. Sums have 61 bits: beyond about 2^26 rows the smallest hessians are rounded away.
 pub const MAX_ROWS: usize = 1 << 31;
 /// Most columns.
 pub const MAX_COLUMNS: usize = 1 << 24;

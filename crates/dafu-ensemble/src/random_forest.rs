@@ -17,6 +17,8 @@ use ndarray::ArrayView2;
 /// What random streams are for.
 const ROWS: u64 = 3;
 const NODES: u64 = 4;
+/// Priors are at least this far from 0 and 1, so that log odds are finite.
+pub(crate) const PRIOR_EDGE: f64 = 1e-12;
 /// Rows that a thread judges at a time by the trees that have not seen them.
 const CHUNK: usize = 1024;
 
@@ -38,9 +40,9 @@ pub struct RandomForest {
 pub struct OutOfBag {
     /// Mean share of frauds by row; NaN for rows of weight 0 and for those that every tree has seen.
     pub probabilities: Vec<f64>,
-    /// Share of the rows that are on the wrong side of one half, by weight.
+    /// Share of the rows that are on the wrong side of one half, by weight; NaN where every tree has seen every row.
     pub error: f64,
-    /// Mean squared distance of probability and label, by weight.
+    /// Mean squared distance of probability and label, by weight; NaN where every tree has seen every row.
     pub brier: f64,
     /// Average precision; `None` when the rows judged are of one class.
     pub average_precision: Option<f64>,
@@ -171,9 +173,10 @@ impl<'p> Bags<'p> {
         Ok(Self {
             params,
             prior: match params.bagging {
-                Bagging::Balanced => 0.5,
+                Bagging::Balanced => factor / (1.0 + factor),
                 Bagging::Bootstrap | Bagging::None => fraud_sum * factor / both,
-            },
+            }
+            .clamp(PRIOR_EDGE, 1.0 - PRIOR_EDGE),
             gradients: gradients.collect(),
             active,
             frauds,

@@ -396,7 +396,17 @@ fn stops_when_others_are_not_judged_better() {
         .learning_rate(0.5)
         .patience(5);
     let model = params.fit_validated(&samples, &others).unwrap();
-    assert!((1..500).contains(&model.len()), "{}", model.len());
+    assert!((1..495).contains(&model.len()), "{}", model.len());
+    // No number of trees around is judged better, and none as good is smaller.
+    let judged = |trees: usize| {
+        let model = params.clone().n_estimators(trees).fit(&samples).unwrap();
+        let mut odds = vec![0.0; 1_000];
+        model.log_odds_rows(last, &mut odds).unwrap();
+        dafu_core::metrics::average_precision(&frauds[2_000..], &odds, None).unwrap()
+    };
+    let best = judged(model.len());
+    assert!((1..model.len()).all(|trees| judged(trees) < best));
+    assert!((1..=5).all(|more| judged(model.len() + more) <= best));
     // The same trees, as far as they go.
     let again = params.n_estimators(model.len()).fit(&samples).unwrap();
     assert_eq!(model, again);

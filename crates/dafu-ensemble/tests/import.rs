@@ -206,3 +206,21 @@ fn any_cut_of_a_file_is_an_error_or_a_model_of_fewer_trees() {
         assert!(BoostedTrees::from_xgboost_json(&extreme[..end]).is_err());
     }
 }
+
+#[test]
+fn a_short_text_makes_no_large_model() {
+    // Two splits that name the same categories, and sets that overlap.
+    let light = include_str!("fixtures/lightgbm_categories.txt");
+    let line = |key: &str| light.lines().find(|line| line.starts_with(key)).unwrap();
+    let boundaries = light.replacen(line("cat_boundaries="), "cat_boundaries=2 0", 1);
+    let key = "cat_boundaries";
+    let error = problem(BoostedTrees::from_lightgbm_text(&boundaries));
+    assert_eq!(error, ImportProblem::Entry { key, tree: 0 });
+
+    let extreme = include_str!("fixtures/xgboost_categories.model.json");
+    let twice = extreme.replacen("\"categories_sizes\":[35]", "\"categories_sizes\":[36]", 1);
+    assert_ne!(twice, extreme);
+    let key = "categories";
+    let error = problem(BoostedTrees::from_xgboost_json(&twice));
+    assert_eq!(error, ImportProblem::Entry { key, tree: 0 });
+}

@@ -123,7 +123,7 @@ impl RankMap {
     /// Log odds of the rank; exact where the rank is close to 1.
     pub fn log_odds(&self, score: f64) -> f64 {
         let (rank, rest) = self.rank_and_rest(score);
-        rank.ln() - rest.ln()
+        rank.max(f64::MIN_POSITIVE).ln() - rest.max(f64::MIN_POSITIVE).ln()
     }
 
     /// The rank and 1 minus the rank.

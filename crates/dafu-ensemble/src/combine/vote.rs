@@ -4,6 +4,7 @@ use super::combiner::{MemberScale, check_weights, keep};
 use super::out_of_fold::{MemberScores, WeekScores};
 use crate::EnsembleError;
 use crate::logistic::chance;
+use crate::params::number;
 use crate::select::Metric;
 use ndarray::ArrayView2;
 
@@ -112,6 +113,9 @@ impl Vote {
         weights: Vec<f64>,
     ) -> Result<Self, EnsembleError> {
         let checked = Self::new(kind, scale, &weights)?;
+        let sum: f64 = weights.iter().sum();
+        let good = (sum - 1.0).abs() <= 1e-9;
+        number("sum of weights", sum, "1 in a saved vote", good)?;
         Ok(Self { weights, ..checked })
     }
 }
@@ -150,7 +154,7 @@ pub fn weights_by_gain(
     power: f64,
 ) -> Result<Vec<f64>, EnsembleError> {
     let good = power >= 0.0 && power.is_finite();
-    crate::params::number("power", power, "finite and at least 0", good)?;
+    number("power", power, "finite and at least 0", good)?;
     let shares: Vec<f64> = scores
         .weeks()
         .iter()

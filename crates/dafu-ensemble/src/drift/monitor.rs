@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// Alarms that are kept.
 const MAX_ALARMS: usize = 100;
 /// Most predictions that may be pending, and most periods.
-const MAX_PENDING: usize = 1 << 32;
+const MAX_PENDING: usize = u32::MAX as usize;
 const MAX_PERIODS: usize = 1 << 20;
 
 /// What a prediction is whose delay has passed without a label.

@@ -251,6 +251,16 @@ impl PeriodSums {
             && sums.iter().all(|sum| sum.is_finite())
             && self.expected >= 0.0
             && self.variance >= 0.0
+            && self.spread_variance >= 0.0
+            && (self.rows == 0
+                || self
+                    .loss
+                    .brier()
+                    .is_ok_and(|brier| (0.0..=1.0).contains(&brier))
+                    && self
+                        .loss
+                        .log_loss()
+                        .is_ok_and(|loss| loss >= 0.0 && loss.is_finite()))
             && self.bins.iter().all(|bin| bin.log_odds.is_finite())
             && counts
                 .chain([(self.rows, self.observed)])

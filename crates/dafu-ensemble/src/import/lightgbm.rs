@@ -1,6 +1,6 @@
 //! Models of `LightGBM`, as text.
 
-use super::{ImportProblem, Linked, insert, link, model};
+use super::{ImportProblem, Linked, Room, insert, link, model};
 use crate::BoostedTrees;
 use crate::tree::{CategorySet, Node, Tree};
 use std::collections::BTreeMap;
@@ -93,13 +93,14 @@ pub(super) fn read(text: &str) -> Result<BoostedTrees, ImportProblem> {
     };
     let last: usize = head.number("max_feature_idx")?;
     let mut trees = Vec::new();
+    let mut room = Room::of(text);
     while let Some(line) = lines.next() {
         if line == "end of trees" {
             break;
         }
         if line.starts_with("Tree=") {
             let section = Section::new(lines.by_ref(), trees.len());
-            trees.push(tree(&section, sigmoid)?);
+            trees.push(tree(&section, sigmoid, &mut room)?);
         }
     }
     if head.entries.contains_key("average_output") {
@@ -111,7 +112,7 @@ pub(super) fn read(text: &str) -> Result<BoostedTrees, ImportProblem> {
     model(last.saturating_add(1), 0.0, trees)
 }
 
-fn tree(section: &Section<'_>, factor: f64) -> Result<Tree, ImportProblem> {
+fn tree(section: &Section<'_>, factor: f64, room: &mut Room) -> Result<Tree, ImportProblem> {
     let tree = section.tree;
     let entry = |key| ImportProblem::Entry { key, tree };
     if section
@@ -162,6 +163,7 @@ fn tree(section: &Section<'_>, factor: f64) -> Result<Tree, ImportProblem> {
     };
     let mut linked = Vec::with_capacity(splits + leaves);
     let mut sets = Vec::new();
+    let mut named = vec![false; categories.len()];
     for at in 0..splits {
         let (threshold, kind) = (thresholds[at], types[at]);
         let mut node = Node {
@@ -173,7 +175,9 @@ fn tree(section: &Section<'_>, factor: f64) -> Result<Tree, ImportProblem> {
             return Err(entry("threshold"));
         }
         if kind & CATEGORIES != 0 {
-            sets.push(categories.set(threshold, tree)?);
+            let set = categories.set(threshold, &mut named, tree)?;
+            room.take(&set, tree)?;
+            sets.push(set);
             node.set = u32::try_from(sets.len()).unwrap_or_default();
         } else {
             node.threshold = threshold;
@@ -222,6 +226,10 @@ impl Categories {
             });
         }
         let boundaries: Vec<usize> = section.numbers("cat_boundaries", count.saturating_add(1))?;
+        if !boundaries.is_sorted() {
+            let (key, tree) = ("cat_boundaries", section.tree);
+            return Err(ImportProblem::Entry { key, tree });
+        }
         let words = boundaries.last().copied().unwrap_or_default();
         Ok(Self {
             words: section.numbers("cat_threshold", words)?,
@@ -229,8 +237,20 @@ impl Categories {
         })
     }
 
+    /// Sets of the tree.
+    fn len(&self) -> usize {
+        self.boundaries.len().saturating_sub(1)
+    }
+
     /// The set of a number, which stands in the place of a threshold.
-    fn set(&self, number: f64, tree: usize) -> Result<CategorySet, ImportProblem> {
+    ///
+    /// `named` are the sets that splits have named already: each belongs to one, so that a short text makes no large model.
+    fn set(
+        &self,
+        number: f64,
+        named: &mut [bool],
+        tree: usize,
+    ) -> Result<CategorySet, ImportProblem> {
         let key = "cat_threshold";
         #[expect(
             clippy::cast_possible_truncation,
@@ -244,6 +264,10 @@ impl Categories {
             };
             self.words.get(start..end)
         };
+        let first = named
+            .get_mut(number)
+            .is_some_and(|named| !std::mem::replace(named, true));
+        let words = || words().filter(|_| first);
         let mut set = CategorySet::default();
         let words = words().ok_or(ImportProblem::Entry { key, tree })?;
         for (place, word) in (0_u32..).zip(words) {

@@ -4,7 +4,7 @@ mod lightgbm;
 mod xgboost;
 
 use crate::params::{MAX_CATEGORIES, MAX_COLUMNS, MAX_TREES};
-use crate::tree::{MAX_LEVELS, Node, Tree};
+use crate::tree::{CategorySet, MAX_LEVELS, Node, Tree};
 use crate::{BoostedTrees, EnsembleError};
 
 /// What is wrong with a model file of another library.
@@ -61,11 +61,7 @@ struct Linked {
 }
 
 /// A tree of linked nodes, the first of which is the root.
-fn link(
-    linked: &[Linked],
-    sets: Vec<crate::tree::CategorySet>,
-    tree: usize,
-) -> Result<Tree, ImportProblem> {
+fn link(linked: &[Linked], sets: Vec<CategorySet>, tree: usize) -> Result<Tree, ImportProblem> {
     let shape = ImportProblem::Shape { tree };
     let mut found = Tree {
         nodes: Vec::with_capacity(linked.len()),
@@ -115,9 +111,28 @@ fn model(width: usize, base: f64, trees: Vec<Tree>) -> Result<BoostedTrees, Impo
     Ok(BoostedTrees::new(width, base, trees))
 }
 
+/// Words that the sets of a model may have beside as many as its text is long: a category far up takes many.
+const MOST_WORDS: usize = 1 << 22;
+
+/// Words of sets of categories that a model may still have, so that a short text makes no large model.
+struct Room(usize);
+
+impl Room {
+    const fn of(text: &str) -> Self {
+        Self(MOST_WORDS.saturating_add(text.len()))
+    }
+
+    fn take(&mut self, set: &CategorySet, tree: usize) -> Result<(), ImportProblem> {
+        let key = "categories";
+        let left = self.0.checked_sub(set.words.len());
+        self.0 = left.ok_or(ImportProblem::Entry { key, tree })?;
+        Ok(())
+    }
+}
+
 /// Adds a category to a set.
 fn insert(
-    set: &mut crate::tree::CategorySet,
+    set: &mut CategorySet,
     code: Option<u32>,
     (key, tree): (&'static str, usize),
 ) -> Result<(), ImportProblem> {

@@ -1,6 +1,6 @@
 //! Models of `XGBoost`, as JSON.
 
-use super::{ImportProblem, Linked, insert, link, model};
+use super::{ImportProblem, Linked, Room, insert, link, model};
 use crate::BoostedTrees;
 use crate::tree::{CategorySet, Node, Tree};
 use serde::Deserialize;
@@ -92,10 +92,10 @@ struct SavedTree {
     categories_sizes: Vec<usize>,
 }
 
-const fn unsupported(what: &'static str, got: String, supported: &'static str) -> ImportProblem {
+fn unsupported(what: &'static str, got: &str, supported: &'static str) -> ImportProblem {
     ImportProblem::Unsupported {
         what,
-        got,
+        got: got.chars().take(100).collect(),
         supported,
     }
 }
@@ -112,21 +112,21 @@ pub(super) fn read(text: &str) -> Result<BoostedTrees, ImportProblem> {
     } = file.learner;
     if !["binary:logistic", "reg:logistic"].contains(&objective.name.as_str()) {
         let supported = "binary:logistic, reg:logistic";
-        return Err(unsupported("the objective", objective.name, supported));
+        return Err(unsupported("the objective", &objective.name, supported));
     }
     for number in [Some(param.num_class), param.num_target]
         .into_iter()
         .flatten()
     {
         if !["0", "1"].contains(&number.as_str()) {
-            return Err(unsupported("the number of outputs", number, "1"));
+            return Err(unsupported("the number of outputs", &number, "1"));
         }
     }
     let (saved, factors) = match (booster.name.as_str(), booster.model, booster.gbtree) {
         ("gbtree", Some(model), _) => (model.trees, None),
         ("dart", _, Some(inner)) => (inner.model.trees, booster.weight_drop),
         ("gbtree" | "dart", ..) => return Err(ImportProblem::Missing { key: "model" }),
-        _ => return Err(unsupported("the booster", booster.name, "gbtree, dart")),
+        _ => return Err(unsupported("the booster", &booster.name, "gbtree, dart")),
     };
     let entry = |key| ImportProblem::Entry { key, tree: 0 };
     let width = param
@@ -140,21 +140,23 @@ pub(super) fn read(text: &str) -> Result<BoostedTrees, ImportProblem> {
         return Err(entry("base_score"));
     }
     let mut trees = Vec::with_capacity(saved.len());
+    let mut room = Room::of(text);
     for (number, saved) in saved.iter().enumerate() {
         let factor = match &factors {
             None => 1.0,
             Some(factors) => *factors.get(number).ok_or(entry("weight_drop"))?,
         };
-        trees.push(saved.tree(number, factor)?);
+        trees.push(saved.tree(number, factor, &mut room)?);
     }
     model(width, (base / (1.0 - base)).ln(), trees)
 }
 
 impl SavedTree {
-    fn tree(&self, tree: usize, factor: f32) -> Result<Tree, ImportProblem> {
+    fn tree(&self, tree: usize, factor: f32, room: &mut Room) -> Result<Tree, ImportProblem> {
         let entry = |key| ImportProblem::Entry { key, tree };
         let mut linked = Vec::with_capacity(self.left_children.len());
         let mut sets = Vec::new();
+        let mut taken = 0;
         for at in 0..self.left_children.len() {
             let number = |key, values: &[f32]| {
                 let value = values.get(at).filter(|value| value.is_finite());
@@ -192,7 +194,9 @@ impl SavedTree {
                 // The categories of a split go right.
                 children.reverse();
                 node.missing_left = !node.missing_left;
-                sets.push(self.set(at, tree)?);
+                let set = self.set(at, &mut taken, tree)?;
+                room.take(&set, tree)?;
+                sets.push(set);
                 node.set = u32::try_from(sets.len()).unwrap_or_default();
             } else {
                 node.threshold = below(condition);
@@ -205,7 +209,13 @@ impl SavedTree {
         link(&linked, sets, tree)
     }
 
-    fn set(&self, node: usize, tree: usize) -> Result<CategorySet, ImportProblem> {
+    /// `taken` counts the categories of all splits: a file cannot name those it has more than once.
+    fn set(
+        &self,
+        node: usize,
+        taken: &mut usize,
+        tree: usize,
+    ) -> Result<CategorySet, ImportProblem> {
         let key = "categories";
         let entry = ImportProblem::Entry { key, tree };
         let part = || {
@@ -214,8 +224,13 @@ impl SavedTree {
             let end = start.checked_add(*self.categories_sizes.get(place)?)?;
             self.categories.get(start..end)
         };
+        let codes = part().ok_or(entry.clone())?;
+        *taken += codes.len();
+        if *taken > self.categories.len() {
+            return Err(entry);
+        }
         let mut set = CategorySet::default();
-        for code in part().ok_or(entry)? {
+        for code in codes {
             insert(&mut set, Some(*code), (key, tree))?;
         }
         Ok(set)

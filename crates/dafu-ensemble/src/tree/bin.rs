@@ -157,17 +157,21 @@ impl Bins {
     ) -> Result<Self, EnsembleError> {
         let rows = samples.rows();
         let step = rows.nrows().div_ceil(SAMPLE).max(1);
-        let drawn = || samples.frauds().iter().step_by(step);
-        let frauds = drawn().filter(|fraud| **fraud).count();
-        let mass = ((drawn().count() - frauds) / frauds.max(1)).max(1) as u64;
+        // Rows of weight 0 do not count; other weights move no edge.
+        let counts: Vec<bool> = (0..rows.nrows())
+            .map(|row| samples.weight(row) > 0.0)
+            .collect();
+        let drawn = || (samples.frauds().iter().zip(&counts)).step_by(step);
+        let classes = |class: bool| drawn().filter(|row| *row == (&class, &true)).count();
+        let mass = (classes(false) / classes(true).max(1)).max(1) as u64;
         let cut = |(number, column): (usize, ArrayView1<'_, f64>)| {
             if categorical.contains(&number) {
-                let mut codes = codes_of(number, column)?;
+                let mut codes = codes_of(number, column, &counts)?;
                 return Ok(ColumnBins::categories(&mut codes, most));
             }
             let known = column.iter().step_by(step).zip(drawn());
-            let known = known.filter(|(value, _)| !value.is_nan());
-            let masses = known.map(|(value, fraud)| (*value, if *fraud { mass } else { 1 }));
+            let known = known.filter(|(value, (_, counts))| **counts && !value.is_nan());
+            let masses = known.map(|(value, (fraud, _))| (*value, if *fraud { mass } else { 1 }));
             Ok(ColumnBins::cut(&mut masses.collect::<Vec<_>>(), most))
         };
         let columns = threads::map(rows.ncols(), |column| cut((column, rows.column(column))));
@@ -225,9 +229,15 @@ fn category(value: f64) -> Result<Option<u32>, ()> {
     }
 }
 
-fn codes_of(number: usize, column: ArrayView1<'_, f64>) -> Result<Vec<u32>, EnsembleError> {
+/// The codes of a column, in rows that count.
+fn codes_of(
+    number: usize,
+    column: ArrayView1<'_, f64>,
+    counts: &[bool],
+) -> Result<Vec<u32>, EnsembleError> {
     let mut codes = Vec::new();
-    for (row, value) in column.iter().enumerate() {
+    let rows = column.iter().zip(counts).enumerate();
+    for (row, (value, _)) in rows.filter(|(_, (_, counts))| **counts) {
         let code = category(*value).map_err(|()| EnsembleError::Category {
             row,
             column: number,

@@ -5,7 +5,7 @@ use crate::threads;
 use crate::tree::bin::{BinnedRows, Bins};
 use crate::tree::constraint::{Bounds, Constraints};
 use crate::tree::gradient::{Scale, Sums};
-use crate::tree::histogram::Histogram;
+use crate::tree::histogram::{Histogram, Layout};
 use crate::tree::partition::partition;
 use crate::tree::split::{Candidate, NodeSums, Search, Split, SplitRules};
 use crate::tree::{Node, Tree};
@@ -22,6 +22,7 @@ const HISTOGRAM_BYTES: usize = 1 << 30;
 #[derive(Debug)]
 pub(crate) struct Field<'a> {
     pub(crate) bins: &'a Bins,
+    pub(crate) layout: &'a Layout,
     pub(crate) binned: &'a BinnedRows,
     pub(crate) params: &'a BoostedTreesParams,
     pub(crate) constraints: &'a Constraints,
@@ -110,7 +111,6 @@ impl Field<'_> {
         columns: &[usize],
         shop: &mut Workshop,
     ) -> Grown {
-        let bytes = Histogram::bytes(self.bins.columns.len());
         let mut grower = Grower {
             field: self,
             rules: SplitRules::new(self.params),
@@ -121,7 +121,7 @@ impl Field<'_> {
             tree: Tree::default(),
             leaves: Vec::new(),
             open: BinaryHeap::new(),
-            room: HISTOGRAM_BYTES / bytes,
+            room: HISTOGRAM_BYTES / self.layout.bytes(),
         };
         grower.plant();
         while grower.leaves.len() < self.params.max_leaves {
@@ -144,7 +144,7 @@ impl Grower<'_> {
             // Every column holds all rows.
             let column = self.columns.first().copied().unwrap_or_default();
             let bins = self.field.bins.columns[column].len();
-            for sums in &histogram.column(column)[..bins] {
+            for sums in &histogram.column(self.field.layout, column)[..bins] {
                 all.add(*sums);
             }
         } else {
@@ -203,7 +203,7 @@ impl Grower<'_> {
         let mut jobs: Vec<_> = of_part
             .map(|(rows, ordered)| {
                 let spare = shop.spare.pop();
-                let new = || Histogram::new(field.bins.columns.len());
+                let new = || Histogram::new(field.layout);
                 (spare.unwrap_or_else(new), rows, ordered)
             })
             .collect();
@@ -212,17 +212,27 @@ impl Grower<'_> {
                 for (sums, row) in ordered.iter_mut().zip(*rows) {
                     *sums = self.gradients[*row as usize];
                 }
-                histogram.fill(field.bins, field.binned, self.columns, (rows, ordered));
+                histogram.fill(
+                    (field.bins, field.layout),
+                    field.binned,
+                    self.columns,
+                    (rows, ordered),
+                );
             }
         });
         let mut histograms = jobs.into_iter().map(|(histogram, ..)| histogram);
         let mut whole = histograms.next().unwrap_or_else(|| {
-            let mut empty = Histogram::new(field.bins.columns.len());
-            empty.fill(field.bins, field.binned, self.columns, (&[], &[]));
+            let mut empty = Histogram::new(field.layout);
+            empty.fill(
+                (field.bins, field.layout),
+                field.binned,
+                self.columns,
+                (&[], &[]),
+            );
             empty
         });
         for part in histograms {
-            whole.add(field.bins, self.columns, &part);
+            whole.add((field.bins, field.layout), self.columns, &part);
             shop.spare.push(part);
         }
         whole
@@ -247,7 +257,7 @@ impl Grower<'_> {
                 bins: &self.field.bins.columns[column],
                 monotone: constraints.monotone(column),
             };
-            search.column(candidate, histogram.column(column))
+            search.column(candidate, histogram.column(self.field.layout, column))
         });
         let better = |best: Split, split: Split| if split.fit > best.fit { split } else { best };
         leaf.split = found.into_iter().flatten().reduce(better);
@@ -333,7 +343,8 @@ impl Grower<'_> {
         };
         let of_small = self.histogram(&small.rows);
         if two {
-            of_large.subtract(self.field.bins, self.columns, &of_small);
+            let place = (self.field.bins, self.field.layout);
+            of_large.subtract(place, self.columns, &of_small);
             self.search(large, of_large);
         } else {
             self.shop.spare.push(of_large);

@@ -15,7 +15,7 @@ pub(crate) mod walk;
 
 /// Levels of a tree at most, where it was not grown here.
 #[cfg(any(feature = "serde", feature = "import"))]
-pub(crate) const MAX_LEVELS: usize = 1024;
+pub(crate) const MAX_LEVELS: usize = 128;
 
 /// A node of a tree. The children of a node follow each other, and lie behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]

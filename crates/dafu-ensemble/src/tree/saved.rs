@@ -4,6 +4,7 @@
 //! therefore not hold a cycle or an index outside its tree, only a wrong number of nodes.
 
 use crate::params::{MAX_CATEGORIES, MAX_COLUMNS, MAX_TREES};
+use crate::random_forest::PRIOR_EDGE;
 use crate::saved::{check, damaged, saved};
 use crate::tree::walk::Walk;
 use crate::tree::{CategorySet, MAX_LEVELS, Node, Tree};
@@ -177,7 +178,8 @@ impl RandomForest {
     }
 
     fn from_saved(saved: SavedForest, limits: &Limits) -> Result<Self, EnsembleError> {
-        check(saved.prior > 0.0 && saved.prior < 1.0, "its prior")?;
+        let possible = PRIOR_EDGE..=1.0 - PRIOR_EDGE;
+        check(possible.contains(&saved.prior), "its prior")?;
         let trees = saved.trees.restore(saved.width, limits)?;
         check(!trees.is_empty(), "no tree")?;
         let mut nodes = trees.iter().flat_map(|tree| &tree.nodes);

@@ -312,7 +312,7 @@ impl<'a> Search<'a> {
     ) {
         let values = values.iter().copied();
         if self.rules.bound {
-            let fit = |left, right| self.fit_bound(monotone, left, right);
+            let fit = |left, right| self.fit_bound((monotone, 0.0), left, right);
             self.scan(values, missing, fit, best);
         } else {
             self.scan(
@@ -345,7 +345,7 @@ impl<'a> Search<'a> {
             (order.len() - usize::from(missing.is_empty() && !order.is_empty())).min(rules.most);
         let fit = |left, right| {
             if self.rules.bound {
-                self.fit_bound(None, left, right)
+                self.fit_bound((None, rules.l2), left, right)
             } else {
                 self.fit_free(rules.l2, left, right)
             }
@@ -392,10 +392,11 @@ impl<'a> Search<'a> {
     /// As [`Search::fit_free`], with answers within the bounds; parts whose answers would turn the order round do not fit.
     fn fit_bound(
         &self,
-        monotone: Option<Monotone>,
+        (monotone, more_l2): (Option<Monotone>, f64),
         left: (f64, f64),
         right: (f64, f64),
     ) -> (f64, f64) {
+        let [left, right] = [left, right].map(|sums| (sums.0, sums.1 + more_l2));
         let [one, two] = [left, right].map(|sums| self.bounds.clamp(self.rules.answer(sums)));
         let wrong = match monotone {
             None => false,
