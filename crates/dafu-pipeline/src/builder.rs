@@ -6,7 +6,7 @@ use crate::features::{Features, reads_labels};
 use crate::{ModelsFile, OneOrMany, PipelineError, Trainer};
 use dafu_core::metrics::ThresholdGoal;
 use dafu_core::{Bands, Role, StageSpec};
-use dafu_features::{FeatureSet, Labels, PreprocessorParams};
+use dafu_features::{FeatureSet, Labels, PreprocessorParams, Span};
 use std::collections::BTreeMap;
 
 /// Name of the forest's block in a `models.json`, and of its stage.
@@ -22,8 +22,10 @@ pub enum Mode {
     /// counted in any case, and read by an encoding or a set of features that asks for them.
     #[default]
     Auto,
-    /// Labels of the history choose the threshold, those of its last fifth where it has at least 10 frauds; without
-    /// labels fitting is an error.
+    /// Learners learn from the labels of the history. They are blended, calibrated and given a threshold by how they judge its
+    /// last three fifths, each fifth judged by learners of what came before; a detector without learners chooses its threshold
+    /// on the last fifth. With fewer than 10 frauds there, all rows choose it, and its name says "in-sample". Without labels
+    /// fitting is an error.
     Supervised,
     /// No label is read while learning.
     Unsupervised,
@@ -40,7 +42,7 @@ pub enum Detection {
     /// The rows of the highest risk, as many a day as this, where as many rows come as in training.
     AlertsPerDay(f64),
     /// Rows whose risk reaches the threshold that is best for a goal, on labelled training rows that the stages had not
-    /// learned from.
+    /// learned from (with fewer than 10 frauds among those, on all).
     Goal(ThresholdGoal),
 }
 
@@ -61,6 +63,7 @@ pub struct DetectorBuilder {
     forest_share: Option<f64>,
     stages: Vec<Box<dyn StageSpec>>,
     bands: Bands,
+    label_delay: Option<Span>,
     models: Option<ModelsFile>,
     seed: Option<u64>,
     sample_rows: usize,
@@ -85,6 +88,7 @@ impl Default for DetectorBuilder {
             forest_share: None,
             stages: Vec::new(),
             bands: Bands::default(),
+            label_delay: None,
             models: None,
             seed: None,
             sample_rows: 1 << 18,
@@ -106,6 +110,8 @@ pub(crate) struct Settings {
     pub(crate) preprocessor: PreprocessorParams,
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
     pub(crate) bands: Bands,
+    #[cfg_attr(not(feature = "ensemble"), expect(dead_code, reason = "of blends"))]
+    pub(crate) label_delay: Option<Span>,
     pub(crate) seed: u64,
     pub(crate) sample_rows: usize,
     pub(crate) remembered: usize,
@@ -119,14 +125,16 @@ impl DetectorBuilder {
         self
     }
 
-    /// Sets the contamination levels; the first decides and maps to risk 0.5. One forest serves them all.
+    /// Sets the contamination levels; the first decides, and maps to risk 0.5 where the risk is not calibrated. One forest
+    /// serves them all.
     #[must_use]
     pub fn contamination(mut self, levels: impl IntoIterator<Item = f64>) -> Self {
         self.levels = levels.into_iter().collect();
         self
     }
 
-    /// Sets which of the contamination levels decides and maps to risk 0.5, counted from 0. Default 0.
+    /// Sets which of the contamination levels decides (and maps to risk 0.5 where the risk is not calibrated), counted from
+    /// 0. Default 0.
     #[must_use]
     pub fn main_level(mut self, index: usize) -> Self {
         self.main_level = index;
@@ -238,7 +246,7 @@ impl DetectorBuilder {
     }
 
     /// Adds a stage; the default forest is then left out. With several stages the tail probabilities of their
-    /// scores are combined by Fisher's method.
+    /// scores are combined by Fisher's method; with labels and a learner among them, by a calibrated blend.
     #[must_use]
     pub fn stage(mut self, spec: impl StageSpec + 'static) -> Self {
         self.stages.push(Box::new(spec));
@@ -249,6 +257,15 @@ impl DetectorBuilder {
     #[must_use]
     pub fn bands(mut self, bands: Bands) -> Self {
         self.bands = bands;
+        self
+    }
+
+    /// Sets how long after its event a label is known. Where stages are blended by how they judge later rows, they have
+    /// then not learned from labels that were not yet known. Default: as the set of features says
+    /// ([`Labels::AfterDelay`]), else none.
+    #[must_use]
+    pub fn label_delay(mut self, delay: Span) -> Self {
+        self.label_delay = Some(delay);
         self
     }
 
@@ -360,6 +377,7 @@ impl DetectorBuilder {
             preprocessor: self.preprocessor,
             stages: self.stages,
             bands: self.bands,
+            label_delay: self.label_delay,
             seed: self.seed.unwrap_or_default(),
             sample_rows: self.sample_rows,
             remembered: self.remembered,

@@ -89,16 +89,12 @@ impl Combination {
     }
 
     /// The probability that a row is fraud, where it was calibrated.
-    #[cfg_attr(
-        not(feature = "ensemble"),
-        expect(unused_variables, reason = "nothing is calibrated")
-    )]
     pub(crate) fn probability(&self, risk: Score) -> Option<Probability> {
-        #[cfg(feature = "ensemble")]
-        if let Self::Calibrated(_) = self {
-            return Probability::new(risk.get()).ok();
+        match self {
+            Self::Tails(_) => None,
+            #[cfg(feature = "ensemble")]
+            Self::Calibrated(_) => Probability::new(risk.get()).ok(),
         }
-        None
     }
 
     /// Share of rows like the training rows that reach a risk above 0.
@@ -221,17 +217,24 @@ fn statistic_of(scores: &[Vec<f64>], maps: &[RiskMap]) -> Vec<f64> {
 #[cfg(feature = "ensemble")]
 impl Calibrated {
     fn statistic(&self, scores: &[Vec<f64>]) -> Vec<f64> {
-        let rows = scores.first().map_or(0, Vec::len);
-        (0..rows)
-            .map(|row| {
-                let parts = scores.iter().zip(&self.weights);
-                let sum: f64 = parts
-                    .map(|(scores, weight)| weight * log_odds(scores[row]))
-                    .sum();
-                RawScore::new(self.intercept + sum).map_or(0.0, |sum| self.calibrator.log_odds(sum))
-            })
-            .collect()
+        let sums = weighted_sums(scores, (&self.weights, self.intercept)).into_iter();
+        let calibrated = |sum| RawScore::new(sum).map_or(0.0, |sum| self.calibrator.log_odds(sum));
+        sums.map(calibrated).collect()
     }
+}
+
+/// Weighted sums of the log odds of stages, one a row.
+#[cfg(feature = "ensemble")]
+pub(crate) fn weighted_sums(scores: &[Vec<f64>], (weights, intercept): (&[f64], f64)) -> Vec<f64> {
+    let rows = scores.first().map_or(0, Vec::len);
+    let sum = |row: usize| -> f64 {
+        let parts = scores.iter().zip(weights);
+        intercept
+            + parts
+                .map(|(scores, weight)| weight * log_odds(scores[row]))
+                .sum::<f64>()
+    };
+    (0..rows).map(sum).collect()
 }
 
 /// Log odds of a score from 0 to 1; finite.
@@ -241,7 +244,9 @@ pub(crate) fn log_odds(score: f64) -> f64 {
     (score / (1.0 - score)).ln()
 }
 
+/// Probability of log odds, below 1: a threshold of 1 is above all rows.
 #[cfg(feature = "ensemble")]
 pub(crate) fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
+    let probability = 1.0 / (1.0 + (-log_odds).exp());
+    probability.min(1.0 - f64::EPSILON / 2.0)
 }

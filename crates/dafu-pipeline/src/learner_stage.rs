@@ -13,10 +13,8 @@ use dafu_ensemble::{
 };
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// Kind of the envelope around a classifier.
-const KIND: &str = "dafu.learner_stage";
 const SCHEMA_VERSION: u16 = 1;
 
 /// A supervised learner to be fitted as a stage, by rows whose label is known.
@@ -59,6 +57,8 @@ impl StageSpec for LearnerSpec {
 
     fn fit_stage(&self, history: &History<'_>) -> Result<Box<dyn Stage>, StageError> {
         let failed = |error: EnsembleError| StageError::new(self.name.clone(), error);
+        EntityId::new(self.name.as_str())
+            .map_err(|error| StageError::new(self.name.clone(), error))?;
         let step = format!("fit {}", self.name.replace('_', " "));
         history.progress.report(&step, 0, Some(1));
         let dataset = history.dataset;
@@ -87,7 +87,8 @@ impl StageSpec for LearnerSpec {
 pub struct LearnerStage {
     name: String,
     classifier: Box<dyn Classifier>,
-    explainer: Option<TreeExplainer>,
+    /// Made when a row is first to be explained: it takes many times the room of the model.
+    explainer: OnceLock<Option<TreeExplainer>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,11 +98,14 @@ struct Saved {
 }
 
 impl LearnerStage {
+    /// Kind of the saved stage in its envelope.
+    pub const KIND: &'static str = "dafu.learner_stage";
+
     /// A classifier as a stage.
     pub fn new(name: impl Into<String>, classifier: Box<dyn Classifier>) -> Self {
         Self {
             name: name.into(),
-            explainer: classifier.explainer(),
+            explainer: OnceLock::new(),
             classifier,
         }
     }
@@ -113,11 +117,11 @@ impl LearnerStage {
     ///
     /// Every way in which the bytes are no sound stage within the limits.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Box<dyn Stage>, StageError> {
-        let of_model = |error: ModelError| StageError::new(KIND, error);
-        let saved: Saved = Envelope::expect(bytes, KIND, SCHEMA_VERSION, limits)
+        let of_model = |error: ModelError| StageError::new(Self::KIND, error);
+        let saved: Saved = Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)
             .and_then(|envelope| envelope.decode())
             .map_err(of_model)?;
-        EntityId::new(saved.name.as_str()).map_err(|error| StageError::new(KIND, error))?;
+        EntityId::new(saved.name.as_str()).map_err(|error| StageError::new(Self::KIND, error))?;
         let registry = ClassifierRegistry::standard(*limits);
         let classifier = registry
             .load(&saved.classifier)
@@ -135,7 +139,8 @@ impl LearnerStage {
     }
 
     fn contributions(&self, row: &[f64]) -> Result<Vec<FeatureContribution>, StageError> {
-        let Some(explainer) = &self.explainer else {
+        let explainer = self.explainer.get_or_init(|| self.classifier.explainer());
+        let Some(explainer) = explainer else {
             return Ok(Vec::new());
         };
         let mut contributions = vec![0.0; row.len()];
@@ -163,7 +168,7 @@ impl Stage for LearnerStage {
     }
 
     fn kind(&self) -> &'static str {
-        KIND
+        Self::KIND
     }
 
     fn evaluate(
@@ -211,7 +216,7 @@ impl Stage for LearnerStage {
                 .to_bytes()
                 .map_err(|error| self.failed(error))?,
         };
-        Envelope::encode(KIND, SCHEMA_VERSION, SchemaHash(0), &saved)
+        Envelope::encode(Self::KIND, SCHEMA_VERSION, SchemaHash(0), &saved)
             .map_err(|error| StageError::new(self.name.clone(), error))
     }
 }

@@ -99,7 +99,7 @@ fn confidence(
     Ok(right.transpose()?)
 }
 
-/// What an uncalibrated score may ask for: a look, at most a further proof. It never declines by itself.
+/// What a score may ask for: a look, at most a further proof. It never declines by itself.
 fn decision(is_fraud: bool, band: RiskBand) -> Decision {
     match (is_fraud, band) {
         (false, _) => Decision::Approve,

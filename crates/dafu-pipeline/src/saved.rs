@@ -94,7 +94,7 @@ pub fn stage_registry(limits: Limits) -> StageRegistry {
         crate::ForestStage::decode,
     );
     #[cfg(feature = "ensemble")]
-    registry.register("dafu.learner_stage", crate::LearnerStage::decode);
+    registry.register(crate::LearnerStage::KIND, crate::LearnerStage::decode);
     registry
 }
 

@@ -1,7 +1,7 @@
 //! A combination that is learned from labels: weights of the stages and a calibration, from scores that no stage gave to
 //! rows it had learned from.
 
-use crate::combination::{Calibrated, Combination, log_odds};
+use crate::combination::{Calibrated, Combination, log_odds, weighted_sums};
 use crate::learner_stage::both_classes;
 use crate::model::{new_states, stage_scores};
 use crate::trainer::HELD_OUT_FRAUDS;
@@ -53,11 +53,16 @@ impl OutOfFold {
         let count = dataset.rows();
         let labels = dataset.labels().unwrap_or_default();
         let mut found = Self::default();
+        let scored = labels.get(count * FIRST / PARTS..).unwrap_or_default();
+        if !enough(scored.iter().copied()) {
+            return Ok(found);
+        }
         for part in FIRST..PARTS {
             let test = count * part / PARTS..count * (part + 1) / PARTS;
             let known_until = known_until(dataset, test.start, delay);
             let (frauds, honest) = both_classes(labels.iter().take(known_until).copied());
-            if test.is_empty() || frauds == 0 || honest == 0 {
+            let known = labels.get(test.clone()).unwrap_or_default();
+            if frauds == 0 || honest == 0 || known.iter().all(|label| label.known().is_none()) {
                 continue;
             }
             let select = |rows: Range<usize>| dataset.select(&rows.collect::<Vec<_>>());
@@ -92,8 +97,7 @@ impl OutOfFold {
         main: usize,
     ) -> Result<Option<Blend>, PipelineError> {
         let label = |at: usize| labels.get(self.rows[at]).copied().unwrap_or_default();
-        let (frauds, honest) = both_classes((0..self.rows.len()).map(label));
-        if frauds < HELD_OUT_FRAUDS as u64 || honest == 0 {
+        if !enough((0..self.rows.len()).map(label)) {
             return Ok(None);
         }
         let failed = |error: EnsembleError| StageError::new("combination", error);
@@ -114,14 +118,7 @@ impl OutOfFold {
         let weeks: Vec<WeekScores> = self.folds.iter().map(week).collect();
         let members = MemberScores::new(weeks).map_err(failed)?;
         let stack = StackParams::default().fit(&members).map_err(failed)?;
-        let blended = |at: usize| {
-            let parts = self.scores.iter().zip(stack.weights());
-            let sum: f64 = parts
-                .map(|(scores, weight)| weight * log_odds(scores[at]))
-                .sum();
-            stack.intercept() + sum
-        };
-        let sums: Vec<f64> = (0..self.rows.len()).map(blended).collect();
+        let sums = weighted_sums(&self.scores, (stack.weights(), stack.intercept()));
         let known = sums.iter().enumerate();
         let (scores, frauds): (Vec<f64>, Vec<bool>) = known
             .filter_map(|(at, sum)| Some((*sum, label(at).known()?)))
@@ -144,6 +141,12 @@ impl OutOfFold {
     }
 }
 
+/// Whether a blend can be learned from rows with these labels.
+fn enough(labels: impl Iterator<Item = Label>) -> bool {
+    let (frauds, honest) = both_classes(labels);
+    frauds >= HELD_OUT_FRAUDS as u64 && honest > 0
+}
+
 /// How many of the rows before one have labels that are known when it comes.
 fn known_until(dataset: &Dataset, start: usize, delay: i64) -> usize {
     let Some(times) = dataset.times() else {
@@ -153,4 +156,26 @@ fn known_until(dataset: &Dataset, start: usize, delay: i64) -> usize {
         return start;
     };
     times[..start].partition_point(|time| first.since(*time) >= delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known_until;
+    use dafu_core::{Dataset, FeatureSpec, Schema, Timestamp};
+    use ndarray::Array2;
+    use std::sync::Arc;
+
+    #[test]
+    fn labels_are_known_once_the_delay_has_passed() {
+        let schema = Arc::new(Schema::new(vec![FeatureSpec::real("x")]).unwrap());
+        let dataset = Dataset::new(schema, Array2::zeros((6, 1))).unwrap();
+        assert_eq!(known_until(&dataset, 4, 7), 4, "no times: all before");
+        let times = [0, 10, 10, 20, 25, 30].map(|at| Timestamp::from_micros(at).unwrap());
+        let dataset = dataset.with_times(times.to_vec()).unwrap();
+        assert_eq!(known_until(&dataset, 4, 0), 4);
+        assert_eq!(known_until(&dataset, 4, 5), 4, "known at the very time");
+        assert_eq!(known_until(&dataset, 4, 6), 3);
+        assert_eq!(known_until(&dataset, 4, 16), 1);
+        assert_eq!(known_until(&dataset, 4, 100), 0);
+    }
 }

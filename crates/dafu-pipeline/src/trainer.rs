@@ -17,9 +17,9 @@ use crate::{Detection, Mode, PipelineError};
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
 use dafu_core::{History, Label, NoProgress, Progress, Score, Stage, StageSpec, TableSource};
-#[cfg(feature = "ensemble")]
-use dafu_features::Labels;
 use dafu_features::{Fitter, Preprocessor, PreprocessorParams, TimeSortParams, TimeSorted};
+#[cfg(feature = "ensemble")]
+use dafu_features::{Labels, Span};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl Trainer {
         };
         let (mut sample, engine) =
             sample(settings, (&inputs, features.as_ref()), (&source, warm_up))?;
-        let mode = self.mode(sample.classes)?;
+        let mode = self.mode(&sample)?;
         if mode == LearningMode::Supervised {
             sample.dataset = sample
                 .dataset
@@ -213,14 +213,12 @@ impl Trainer {
         progress: &dyn Progress,
     ) -> Result<Option<Blend>, PipelineError> {
         let settings = &self.settings;
-        let delay = match settings
-            .features
-            .as_ref()
-            .map(|features| features.set().labels)
-        {
-            Some(Labels::AfterDelay(delay)) => delay.as_micros(),
-            _ => 0,
+        let of_set = || match settings.features.as_ref()?.set().labels {
+            Labels::AfterDelay(delay) => Some(delay),
+            Labels::Events => None,
         };
+        let delay = settings.label_delay.or_else(of_set);
+        let delay = delay.map_or(0, Span::as_micros);
         let fit = |rows: Rows<'_>| {
             let population = rows.0.rows() as u64;
             self.fit_stages(mode, rows, population, progress)
@@ -230,9 +228,11 @@ impl Trainer {
         scores.blend(labels, &settings.levels, settings.main_level)
     }
 
-    fn mode(&self, classes: Classes) -> Result<LearningMode, PipelineError> {
-        let Classes { frauds, legitimate } = classes;
-        let both = frauds > 0 && legitimate > 0;
+    /// How to learn. Labels count as far as they are among the rows that stages see.
+    fn mode(&self, sample: &TrainingRows) -> Result<LearningMode, PipelineError> {
+        let Classes { frauds, legitimate } = sample.classes;
+        let seen = |wanted| sample.labels.contains(&wanted);
+        let both = seen(Label::Fraud) && seen(Label::Legitimate);
         match self.settings.mode {
             Mode::Supervised if !both => Err(PipelineError::NoLabels { frauds, legitimate }),
             Mode::Supervised => Ok(LearningMode::Supervised),
@@ -311,9 +311,9 @@ impl Trainer {
                 known.filter_map(|(row, risk)| Some((*row, labels.get(*row)?.known()?, *risk)));
             let mut known: Vec<(usize, bool, f64)> = known.collect();
             let by_amount =
-                matches!(goal, ThresholdGoal::MinCost(costs) if costs.missed_amount > 0.0);
+                matches!(goal, ThresholdGoal::MinCost(costs) if costs.missed_amount.abs() > 0.0);
             if by_amount {
-                known.retain(|(row, ..)| !sample.amounts[*row].is_nan());
+                known.retain(|(row, ..)| sample.amounts[*row].is_finite());
             }
             let frauds: Vec<bool> = known.iter().map(|row| row.1).collect();
             let risks: Vec<f64> = known.iter().map(|row| row.2).collect();
@@ -333,9 +333,10 @@ impl Trainer {
             return Ok((format!("{what}, held out"), kind, risk));
         }
         let cut = dataset.rows() / 5 * 4;
-        let later = labels.get(cut..).unwrap_or_default();
+        let (before, later) = labels.split_at_checked(cut).unwrap_or_default();
         let count = |wanted| later.iter().filter(|label| **label == wanted).count();
-        if count(Label::Fraud) < HELD_OUT_FRAUDS || count(Label::Legitimate) == 0 {
+        let learnable = before.contains(&Label::Fraud) && before.contains(&Label::Legitimate);
+        if count(Label::Fraud) < HELD_OUT_FRAUDS || count(Label::Legitimate) == 0 || !learnable {
             let rows: Vec<usize> = (0..dataset.rows()).collect();
             let risk = choose(&rows, &learned.risks_of(&learned.statistic))?;
             return Ok((format!("{what}, in-sample"), kind, risk));
@@ -412,8 +413,12 @@ impl Learned {
 
     /// The lowest risk that no more rows a day reach, where as many come as in training.
     fn risk_of_budget(&self, alerts: f64, sample: &TrainingRows) -> Result<Score, PipelineError> {
-        let trained = sample.trained.ok_or(PipelineError::NoTime)?;
-        let days = trained.until.since(trained.from) as f64 / MICROS_PER_DAY;
+        // Days of the rows that were learned from, not of those that only filled the memory of features.
+        let times = sample.dataset.times().unwrap_or_default();
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
+            return Err(PipelineError::NoTime);
+        };
+        let days = last.since(*first) as f64 / MICROS_PER_DAY;
         let share = alerts * days.max(1.0) / sample.population.max(1) as f64;
         let mut risks = self.risks_of(self.typical());
         risks.sort_unstable_by(|one, two| two.total_cmp(one));

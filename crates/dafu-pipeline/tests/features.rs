@@ -34,8 +34,14 @@ fn labelled_set() -> FeatureSet {
     FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)))
 }
 
-fn builder() -> DetectorBuilder {
+/// With what is learned from labels by default.
+fn blend() -> DetectorBuilder {
     Detector::builder().seed(3).features(labelled_set())
+}
+
+/// Quicker to fit.
+fn builder() -> DetectorBuilder {
+    blend().stage(ForestSpec::default())
 }
 
 /// Index of the first transaction after three quarters of the time.
@@ -84,7 +90,7 @@ impl TableSource for Cut<'_> {
 
 #[test]
 fn scoring_one_by_one_gives_the_bits_of_the_batch() {
-    let mut detector = fitted();
+    let mut detector = blend().build().unwrap().fit(past()).unwrap();
     let batch = judged(&detector, &rest());
     let table = Table::from_transactions(&rest()[..200]);
     let explained = detector.assess_table(&table, &[3, 150, 199]).unwrap();
@@ -117,9 +123,8 @@ fn scoring_one_by_one_gives_the_bits_of_the_batch() {
 
 #[test]
 fn training_rows_are_judged_with_the_features_that_they_were_learned_with() {
-    // A blend has its shares of rows that it has not seen.
-    let forest = builder().stage(ForestSpec::default());
-    let detector = forest.warm_up(0.0).build().unwrap().fit(past()).unwrap();
+    // A forest: a blend has its shares of rows that it has not seen.
+    let detector = builder().warm_up(0.0).build().unwrap().fit(past()).unwrap();
     let evaluation = detector.evaluate(past()).unwrap();
     assert!(evaluation.scope.in_sample);
     for (threshold, level) in evaluation.thresholds.iter().zip([0.01, 0.05, 0.1]) {
@@ -199,7 +204,7 @@ fn peeking_changes_nothing_and_the_same_transaction_counts_once() {
 
 #[test]
 fn a_saved_detector_has_its_set_and_no_memory() {
-    let mut detector = fitted();
+    let mut detector = blend().build().unwrap().fit(past()).unwrap();
     let bytes = detector.to_bytes().unwrap();
     let registry = stage_registry(Limits::default());
     let mut loaded = Detector::load(&bytes, &registry).unwrap();
@@ -226,7 +231,7 @@ fn a_saved_detector_has_its_set_and_no_memory() {
     for tx in past() {
         again.score(tx).unwrap();
     }
-    let mut detector = fitted();
+    let mut detector = blend().build().unwrap().fit(past()).unwrap();
     for tx in &rest()[..300] {
         assert_eq!(again.score(tx).unwrap(), detector.score(tx).unwrap());
     }
@@ -473,7 +478,7 @@ fn a_detector_without_a_set_is_as_it_was() {
 fn features_of_the_past_find_more_fraud() {
     let mut gains = [0.0, 0.0];
     for seed in [1, 2] {
-        let history = simulated(600, 80, seed);
+        let history = simulated(300, 60, seed);
         let (at, _) = cut(&history);
         let (past, rest) = (
             TimeSlice::until(&history, at),

@@ -6,14 +6,16 @@ use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Costs, ThresholdGoal};
 use dafu_core::model::Limits;
 use dafu_core::{Label, TableSource, Timestamp, Transaction};
-use dafu_ensemble::{BoostedTreesParams, LogisticRegressionParams};
+use dafu_ensemble::{
+    BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams, Samples,
+};
 use dafu_features::{FeatureSet, Labels, Span};
 use dafu_pipeline::{
     Detector, DetectorBuilder, LearnerSpec, Mode, ModelsFile, PipelineError, TimeSlice,
     stage_registry,
 };
 use dafu_sim::SimulatorParams;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 static HISTORY: LazyLock<Vec<Transaction>> = LazyLock::new(|| {
     let params = SimulatorParams::default().users(600).days(60).seed(21);
@@ -228,11 +230,87 @@ fn models_json_builds_its_boosted_trees() {
 
 #[test]
 fn labels_that_are_not_yet_known_are_not_learned_from() {
-    // Features that read labels say how late those are; folds leave out as much before their test rows.
-    let set = FeatureSet::standard().labels(Labels::AfterDelay(Span::days(7)));
-    let detector = fit(quick().features(set));
-    let evaluation = detector
-        .evaluate(&TimeSlice::after(&*HISTORY, cut()))
+    // Rows that the learner is given, fold after fold and at last all of them.
+    #[derive(Debug, Default)]
+    struct Counting(Arc<Mutex<Vec<usize>>>);
+    impl Learner for Counting {
+        fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
+            self.0.lock().unwrap().push(samples.rows().nrows());
+            LogisticRegressionParams::default().learn(samples)
+        }
+    }
+    let given = |builder: DetectorBuilder| {
+        let counts: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let learner = Counting(Arc::clone(&counts));
+        fit(builder.stage(LearnerSpec::new("counting", learner)));
+        std::mem::take(&mut *counts.lock().unwrap())
+    };
+    let at_once = given(Detector::builder());
+    let rows = at_once[0];
+    assert_eq!(at_once, [rows, rows * 2 / 5, rows * 3 / 5, rows * 4 / 5]);
+    // 48 days in all: a week is between a ninth and a fifth of the rows.
+    let late = given(Detector::builder().label_delay(Span::days(7)));
+    for (late, at_once) in late[1..].iter().zip(&at_once[1..]) {
+        let missing = at_once - late;
+        assert!(
+            (rows / 9..rows / 5).contains(&missing),
+            "{missing} of {rows}"
+        );
+    }
+    let set = FeatureSet::handbook().labels(Labels::AfterDelay(Span::days(7)));
+    let by_set = given(Detector::builder().features(set).warm_up(0.0));
+    assert_eq!(by_set, late);
+}
+
+#[test]
+fn rows_without_a_label_at_the_end_are_no_hindrance() {
+    let mut history = HISTORY.clone();
+    let known = history.len() * 3 / 4;
+    for payment in &mut history[known..] {
+        payment.is_fraud = Label::Unknown;
+    }
+    let detector = quick().build().unwrap().fit(&history).unwrap();
+    assert!(detector.peek(&history[0]).unwrap().confidence.is_some());
+    // All frauds at the end: nothing can be held out.
+    let mut history = HISTORY.clone();
+    let early = history.len() * 5 / 6;
+    for payment in &mut history[..early] {
+        payment.is_fraud = Label::Legitimate;
+    }
+    let detector = quick()
+        .mode(Mode::Supervised)
+        .build()
+        .unwrap()
+        .fit(&history)
         .unwrap();
-    assert!(evaluation.ranking.unwrap().average_precision > 0.2);
+    assert!(
+        detector
+            .model()
+            .thresholds()
+            .last()
+            .unwrap()
+            .name
+            .contains("in-sample")
+    );
+}
+
+#[test]
+fn a_budget_holds_with_features_that_are_warmed_up() {
+    for warm_up in [0.0, 0.5] {
+        let builder = Detector::builder()
+            .mode(Mode::Unsupervised)
+            .alerts_per_day(6.0);
+        let detector = fit(builder.features(FeatureSet::handbook()).warm_up(warm_up));
+        let expected = detector
+            .model()
+            .thresholds()
+            .last()
+            .unwrap()
+            .expected_alert_share
+            .unwrap();
+        let (rows, _) = detector.model().training_rows();
+        let days = 48.0 * (1.0 - warm_up);
+        let a_day = expected * rows as f64 / days;
+        assert!((5.0..=6.2).contains(&a_day), "{warm_up}: {a_day}");
+    }
 }
