@@ -24,18 +24,17 @@ use dafu::ensemble::{
     LogisticRegressionParams, NeuralNetParams, RandomForestParams, Samples,
 };
 use dafu::ingest::FileSource;
-use dafu::metrics::{
-    CurvePoints, MetricsError, Ranking, TopCalibration, TopCalibrationParams, brier_skill,
-    calibration_line, log_loss, top_calibration,
-};
+use dafu::metrics::{CurvePoints, Ranking, TopCalibrationParams, top_calibration};
 use dafu::report::Figure;
 use dafu::sim::{CsvColumns, SimulatorParams, write_csv};
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::{
-    FILE, Metrics, PUBLISHED, Rows, Split, TRAIN_START, day, metrics, open, replay, rich_set, wide,
+    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, metrics, rich_set,
 };
 use dafu_examples::payments::more_frauds;
+use dafu_examples::probabilities::{print_header, print_probabilities};
+use dafu_examples::replayed::{Rows, open, replay, wide};
 use ndarray::{Array2, Axis};
 use std::error::Error;
 use std::path::Path;
@@ -324,16 +323,6 @@ struct JudgedWeek {
     blended: Vec<f64>,
 }
 
-/// Probabilities, and what is known of their calibration.
-struct Probabilities {
-    name: &'static str,
-    top: TopCalibration,
-    log_loss: f64,
-    brier_skill: f64,
-    /// None where all are the same.
-    slope: Option<(f64, f64)>,
-}
-
 impl JudgedWeek {
     fn print(&self, book: bool) {
         let header = format!("{:>9}{:>9}{:>9}", "ROC AUC", "AP", "CP@100");
@@ -374,25 +363,9 @@ impl JudgedWeek {
                 .collect();
             println!("\nweights: {}", named.join(", "));
         }
-        println!(
-            "\n{:<14}{:>10}{:>13}{:>16}{:>31}{:>12}",
-            "probabilities", "log loss", "Brier skill", "slope", "ECE of the top 1 %", "by chance"
-        );
+        print_header();
         for (name, said) in self.probabilities(chosen)? {
-            let params = TopCalibrationParams::default();
-            let slope = match calibration_line(&self.frauds, &said, None) {
-                Ok(line) => Some((line.slope, line.slope_error)),
-                Err(MetricsError::NoFiniteSlope) => None,
-                Err(error) => return Err(error.into()),
-            };
-            Probabilities {
-                name,
-                top: top_calibration(&self.frauds, &said, None, &params)?,
-                log_loss: log_loss(&self.frauds, &said, None)?,
-                brier_skill: brier_skill(&self.frauds, &said, None, Some(chosen.prior))?,
-                slope,
-            }
-            .print();
+            print_probabilities(name, &said, &self.frauds, chosen.prior)?;
         }
         Ok(())
     }
@@ -426,26 +399,6 @@ impl JudgedWeek {
         let figure = Figure::of_reliability(&named);
         std::fs::write(folder.join("blend_reliability.svg"), figure.to_svg())?;
         Ok(())
-    }
-}
-
-impl Probabilities {
-    fn print(&self) {
-        let slope = self.slope.map_or("-".to_owned(), |(slope, error)| {
-            format!("{slope:.2} +- {error:.2}")
-        });
-        let error = &self.top.error;
-        println!(
-            "{:<14}{:>10.5}{:>13.3}{slope:>16}{:>31}{:>12.3}",
-            self.name,
-            self.log_loss,
-            self.brier_skill,
-            format!(
-                "{:.3} ({:.3} to {:.3})",
-                error.value, error.lower, error.upper
-            ),
-            self.top.by_chance
-        );
     }
 }
 

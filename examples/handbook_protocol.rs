@@ -8,14 +8,14 @@
 //!
 //! A model learns from seven days, waits seven days until their labels are known, and judges the seven days after
 //! that; customers whose fraud is known by then are left out. Features see all earlier transactions, and labels only
-//! once they are seven days old. Two sets of features, each with and without those that read labels; the forest itself
+//! once they are seven days old. Three sets of features, each with and without those that read labels; the forest itself
 //! reads none, all other models learn from those of the training days. They have the defaults of this library.
 //!
 //! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--train-days N`, `--delay-days N`,
 //! `--test-days N` (default 7 each), `--learn-from DATE` (models learn from all days since then; the same customers are
 //! left out), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
 //! 10, the means of which are printed), `--importance N` (default 10 columns a model; 0 for none), `--matrix DIR`
-//! (writes the rows that the models get), `--models NAME,NAME` (default all).
+//! (writes the rows that the models get), `--models NAME,NAME` and `--sets NAME,NAME` (default all).
 //!
 //! Expected output: `examples/expected/handbook_protocol.txt` without data; with data, one line a model at the end:
 //! `protocol model=NAME auc=0.000 ap=0.000 cp100=0.000 train_rows=N test_rows=N frauds=N`.
@@ -30,9 +30,10 @@ use dafu::iforest::IsolationForestParams;
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::{
-    FILE, Features, Medians, Metrics, PUBLISHED, Rows, Split, TRAIN_START, day, handbook_set,
-    metrics, open, replay, rich_set, write_matrix,
+    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set,
+    standard_set,
 };
+use dafu_examples::replayed::{Features, Medians, Rows, open, replay, write_matrix};
 use dafu_examples::usage::usage;
 use ndarray::{Array1, Array2, ArrayView2};
 use std::error::Error;
@@ -45,9 +46,10 @@ use std::time::Instant;
 const USAGE: &str =
     "handbook_protocol [--input FILE] [--train-start DATE] [--train-days N] [--delay-days N]
                   [--test-days N] [--learn-from DATE] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]
-                  [--models NAME,NAME]";
-const NAMES: [&str; 11] = [
+                  [--models NAME,NAME] [--sets NAME,NAME]";
+const NAMES: [&str; 12] = [
     "models",
+    "sets",
     "learn-from",
     "input",
     "train-start",
@@ -209,6 +211,7 @@ fn run() -> Outcome<()> {
     let sets = [
         ("handbook", handbook_set(split.delay)?),
         ("rich", rich_set(split.delay)?),
+        ("standard", standard_set(split.delay)?),
     ];
     let days = split.earlier(weeks - 1).learn_days().start..split.test_days().end;
     let bars = Bars::default();
@@ -218,6 +221,10 @@ fn run() -> Outcome<()> {
     for (features, (name, set)) in with_labels.into_iter().zip(sets) {
         let without = features.of_set(&format!("{name}_no_labels"), &set.without_labels())?;
         rows.sets.extend([features, without]);
+    }
+    if let Some(names) = args.value("sets") {
+        rows.sets
+            .retain(|set| names.split(',').any(|name| name == set.name));
     }
 
     let week = Week::new(&rows, split)?;

@@ -1,5 +1,5 @@
-//! Shared by the examples: arguments, progress bars, drawings, the export of scored rows, the Handbook protocol, and
-//! simulated payments with features.
+//! Shared by the examples: arguments, progress bars, drawings, replayed files, tables of probabilities, the export of scored
+//! rows, the Handbook protocol, and simulated payments with features.
 
 pub mod args;
 pub mod bar;
@@ -8,6 +8,8 @@ pub mod feature_figures;
 pub mod file;
 pub mod handbook;
 pub mod payments;
+pub mod probabilities;
+pub mod replayed;
 pub mod scored;
 pub mod usage;
 
