@@ -7,6 +7,7 @@ pub(crate) mod gradient;
 pub(crate) mod grow;
 pub(crate) mod histogram;
 mod partition;
+mod quick;
 #[cfg(feature = "serde")]
 mod saved;
 pub(crate) mod shap;

@@ -1,9 +1,12 @@
-//! Trees laid out for answers: several ways through them are walked side by side.
+//! Trees laid out for answers: several ways through them are walked side by side, and trees of few leaves not at all
+//! ([`Quick`]).
 //!
 //! A single way waits for each node before it knows the next. Of eight rows in one tree, or of one row in eight trees, the
-//! waits fall together, and no step depends on a branch.
+//! waits fall together, and no step depends on a branch. A tree answers for many rows before the next one does, so that it
+//! stays in the cache.
 
 use crate::threads;
+use crate::tree::quick::Quick;
 use crate::tree::{Tree, contains};
 use ndarray::{ArrayView2, Axis};
 
@@ -13,7 +16,7 @@ const SIDE: usize = 8;
 const ASK: u32 = 2;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 4096;
-/// Rows that are brought together at a time, where they do not lie row after row.
+/// Rows that a tree answers for before the next one does. Groups of them are numbered by bits of 64.
 const BLOCK: usize = 256;
 /// In [`Step::column`]: what is missing goes left.
 const MISSING_LEFT: u32 = 1 << 31;
@@ -47,11 +50,17 @@ pub(crate) struct Walk {
     roots: Vec<Root>,
     /// The categories that go left, of all steps.
     words: Vec<u64>,
+    /// For rows without missing values.
+    quick: Option<Quick>,
 }
 
 impl Walk {
     pub(crate) fn new<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> Self {
-        let mut walk = Self::default();
+        let trees: Vec<&Tree> = trees.into_iter().collect();
+        let mut walk = Self {
+            quick: Quick::new(&trees),
+            ..Self::default()
+        };
         for tree in trees {
             let start = u32::try_from(walk.steps.len()).unwrap_or(u32::MAX);
             let mut depths = vec![0; tree.nodes.len()];
@@ -164,6 +173,8 @@ impl Walk {
     pub(crate) fn add_row(&self, row: &[f64], out: &mut f64) {
         if self.special(row) {
             self.add_row_of::<true>(row, out);
+        } else if let Some(quick) = &self.quick {
+            quick.add_row(row, out);
         } else {
             self.add_row_of::<false>(row, out);
         }
@@ -212,28 +223,156 @@ impl Walk {
 
     /// Adds the answers for rows that follow each other in one slice.
     fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        let (groups, rest) = out.as_chunks_mut::<SIDE>();
-        let of_group = width * SIDE;
-        for (rows, out) in rows.chunks_exact(of_group).zip(groups) {
-            if self.special(rows) {
-                self.add_group::<true>(rows, width, out);
-            } else {
-                self.add_group::<false>(rows, width, out);
+        let blocks = rows.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK));
+        for (rows, out) in blocks {
+            let of_group = width * SIDE;
+            let (groups, rest) = out.as_chunks_mut::<SIDE>();
+            let (rows, last) = rows.split_at(groups.len() * of_group);
+            match &self.quick {
+                Some(quick) if !self.special(rows) => {
+                    quick.add_rows(rows, width, groups.as_flattened_mut());
+                }
+                _ => self.add_groups(rows, of_group, groups),
             }
-        }
-        let done = rows.len() / of_group * of_group;
-        for (row, out) in rows[done..].chunks_exact(width).zip(rest) {
-            self.add_row(row, out);
+            for (row, out) in last.chunks_exact(width).zip(rest) {
+                self.add_row(row, out);
+            }
         }
     }
 
-    fn add_group<const SPECIAL: bool>(&self, rows: &[f64], width: usize, out: &mut [f64; SIDE]) {
-        let sides: [&[f64]; SIDE] = std::array::from_fn(|side| &rows[side * width..][..width]);
+    /// Adds the answers for at most a block of rows, tree after tree.
+    fn add_groups(&self, rows: &[f64], of_group: usize, groups: &mut [[f64; SIDE]]) {
+        let mut special = 0_u64;
+        for (number, rows) in rows.chunks_exact(of_group).enumerate() {
+            special |= u64::from(self.special(rows)) << number;
+        }
         for root in &self.roots {
-            let mut at = [root.at; SIDE];
-            self.descend::<SPECIAL>(&mut at, (root.least, root.most), |side| sides[side]);
-            for (out, at) in out.iter_mut().zip(at) {
-                *out += self.answers[at as usize];
+            for (number, (rows, out)) in rows.chunks_exact(of_group).zip(&mut *groups).enumerate() {
+                if (special >> number) & 1 == 1 {
+                    self.add_group::<true>(*root, rows, out);
+                } else {
+                    self.add_group::<false>(*root, rows, out);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn add_group<const SPECIAL: bool>(&self, root: Root, rows: &[f64], out: &mut [f64; SIDE]) {
+        let width = rows.len() / SIDE;
+        let sides: [&[f64]; SIDE] = std::array::from_fn(|side| &rows[side * width..][..width]);
+        let mut at = [root.at; SIDE];
+        self.descend::<SPECIAL>(&mut at, (root.least, root.most), |side| sides[side]);
+        for (out, at) in out.iter_mut().zip(at) {
+            *out += self.answers[at as usize];
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+mod tests {
+    use super::Walk;
+    use crate::tree::{CategorySet, Node, Tree};
+    use dafu_core::random::Stream;
+    use ndarray::Array2;
+
+    const WIDTH: usize = 5;
+    const VALUES: [f64; 8] = [
+        f64::NEG_INFINITY,
+        -1.5,
+        -0.0,
+        0.0,
+        0.25,
+        2.0,
+        f64::INFINITY,
+        f64::NAN,
+    ];
+
+    fn tree(leaves: usize, categories: bool, stream: &mut Stream) -> Tree {
+        let mut tree = Tree {
+            nodes: vec![Node::LEAF],
+            sets: Vec::new(),
+        };
+        while tree.nodes.len() < 2 * leaves - 1 {
+            let open: Vec<usize> = (0..tree.nodes.len())
+                .filter(|at| tree.nodes[*at].is_leaf())
+                .collect();
+            let at = open[stream.index_below(open.len())];
+            let left = tree.nodes.len() as u32;
+            let mut node = Node {
+                left,
+                column: stream.below(WIDTH as u64) as u32,
+                threshold: VALUES[stream.index_below(7)],
+                missing_left: stream.below(2) == 0,
+                ..Node::LEAF
+            };
+            if categories && stream.below(3) == 0 {
+                let mut set = CategorySet::default();
+                set.insert(stream.below(3) as u32);
+                tree.sets.push(set);
+                node.set = tree.sets.len() as u32;
+            }
+            tree.nodes[at] = node;
+            tree.nodes.extend([Node::LEAF; 2]);
+        }
+        for node in &mut tree.nodes {
+            node.value = stream.below(1 << 20) as f64 / 3.0;
+        }
+        tree
+    }
+
+    /// The sum of what each tree answers by itself is the oracle, to the bit.
+    #[test]
+    fn answers_are_those_of_tree_after_tree() {
+        let mut stream = Stream::new(7, 1, 0);
+        for (leaves, count, categories, missing) in [
+            (1, 3, false, false),
+            (2, 1, false, true),
+            (8, 300, false, false),
+            (32, 40, false, true),
+            (33, 20, false, false),
+            (90, 30, false, true),
+            (12, 30, true, false),
+            (12, 30, true, true),
+        ] {
+            let trees: Vec<Tree> = (0..count)
+                .map(|number| tree(1 + (leaves - 1) * (number % 5) / 4, categories, &mut stream))
+                .collect();
+            let walk = Walk::new(&trees);
+            let quick = !categories && leaves <= 32;
+            assert_eq!(walk.quick.is_some(), quick);
+            for rows in [0, 1, 7, 8, 300, 1029] {
+                let mut values = |_| {
+                    // Few rows with missing values: groups of both kinds.
+                    let kinds = if missing && stream.below(40) == 0 {
+                        8
+                    } else {
+                        7
+                    };
+                    VALUES[stream.index_below(kinds)]
+                };
+                let rows = Array2::from_shape_fn((rows, WIDTH), &mut values);
+                let expected: Vec<u64> = rows
+                    .rows()
+                    .into_iter()
+                    .map(|row| {
+                        let answers = trees.iter().map(|tree| tree.answer(|column| row[column]));
+                        answers.fold(0.5, |sum, answer| sum + answer).to_bits()
+                    })
+                    .collect();
+                let mut out = vec![0.5; rows.nrows()];
+                walk.add_view(rows.view(), &mut out);
+                assert!(out.iter().map(|out| out.to_bits()).eq(expected.clone()));
+                let turned = rows.t().as_standard_layout().into_owned();
+                out.fill(0.5);
+                walk.add_view(turned.t(), &mut out);
+                assert!(out.iter().map(|out| out.to_bits()).eq(expected.clone()));
+                for (row, expected) in rows.rows().into_iter().zip(expected) {
+                    let mut out = 0.5;
+                    walk.add_row(&row.to_vec(), &mut out);
+                    assert_eq!(out.to_bits(), expected);
+                }
             }
         }
     }
