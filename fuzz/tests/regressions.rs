@@ -1,16 +1,22 @@
 //! Replays every kept input on stable Rust.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn replay(target: &str, run: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("regressions")
-        .join(target);
-    let files: Vec<_> = std::fs::read_dir(folder)
+    let files = files_in(Path::new("regressions").join(target));
+    assert!(!files.is_empty(), "{target} has no input");
+    run_on(&files, run);
+}
+
+fn files_in(folder: PathBuf) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path())
-        .collect();
-    assert!(!files.is_empty(), "{target} has no input");
+        .collect()
+}
+
+fn run_on(files: &[PathBuf], run: fn(&[u8])) {
     for file in files {
         println!("{}", file.display());
         run(&std::fs::read(file).unwrap());
@@ -25,6 +31,18 @@ fn ingest_csv_holds() {
 #[test]
 fn model_decode_holds() {
     replay("model_decode", dafu_fuzz::model_decode);
+}
+
+/// The fuzzer begins with the golden files: each has to pass as it is.
+#[test]
+fn golden_models_are_decoded() {
+    let mut files = files_in("../testdata/golden".into());
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "dafu")
+    });
+    assert!(!files.is_empty());
+    run_on(&files, dafu_fuzz::model_decode);
 }
 
 #[test]

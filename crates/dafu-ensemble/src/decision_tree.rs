@@ -264,7 +264,15 @@ impl DecisionTree {
             let node = &self.nodes[at];
             let yes = match node.question {
                 Question::None => {
-                    return ((node.fraud + self.smoothing) / (node.honest + self.smoothing)).ln();
+                    let (fraud, honest) =
+                        (node.fraud + self.smoothing, node.honest + self.smoothing);
+                    let odds = (fraud / honest).ln();
+                    // The quotient of a very large and a very small weight has no room in a double.
+                    return if odds.is_finite() {
+                        odds
+                    } else {
+                        fraud.ln() - honest.ln()
+                    };
                 }
                 Question::AtMost { column, threshold } => {
                     let column = column as usize;

@@ -22,6 +22,17 @@
 //!
 //! **Which, and how many**: [`select`] searches parameters on folds in time, [`combine`] blends several models.
 //!
+//! When to use another crate: everything here tells two classes apart, learned on the CPU from rows that are in memory.
+//!
+//! - For a number instead of a class, more than two classes, a ranking of lists, training on a GPU or from data larger than memory,
+//!   take `XGBoost` or `LightGBM` by one of their bindings. Models of two classes that they saved are read by the feature
+//!   `import`, and answer here without their libraries.
+//! - For regression, clusters, nearest neighbours, support vectors or fewer dimensions in plain Rust, take linfa or smartcore.
+//!   Their classifiers stand beside those of this crate, in searches and blends as well, by the features `linfa` and `smartcore`;
+//!   such a model has no saved form here.
+//! - Without labels there is nothing to learn from: `dafu-iforest` needs none. For records instead of rows of numbers,
+//!   `dafu-pipeline` (or the umbrella `dafu`) does the features, the blend and its calibration.
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `import` | models of `XGBoost` (JSON) and `LightGBM` (text) |

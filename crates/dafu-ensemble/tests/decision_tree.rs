@@ -284,6 +284,37 @@ fn saved_trees_come_back_and_damaged_ones_are_errors_or_sound() {
     }
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn leaves_of_any_weight_have_finite_log_odds() {
+    use dafu_core::SchemaHash;
+    use dafu_core::model::{Envelope, Limits};
+    let rows = array![[1.0], [1.0], [1.0], [2.0], [2.0], [2.0]];
+    let samples = Samples::new(rows.view(), &[true, true, true, false, false, false]).unwrap();
+    let params = DecisionTreeParams::default().smoothing(1e-9);
+    let bytes = params.fit(&samples).unwrap().to_bytes().unwrap();
+    let envelope = Envelope::read(&bytes, &Limits::default()).unwrap();
+    // Every weight of three rows becomes another.
+    let weighing = |weight: f64| {
+        let mut payload = envelope.payload().to_vec();
+        for at in 0..payload.len() - 8 {
+            if payload[at..].starts_with(&3.0_f64.to_le_bytes()) {
+                payload[at..at + 8].copy_from_slice(&weight.to_le_bytes());
+            }
+        }
+        let kind = DecisionTree::KIND;
+        let forged = Envelope::write(kind, 1, SchemaHash(0), &payload).unwrap();
+        DecisionTree::from_bytes(&forged)
+    };
+    let tree = weighing(1e300).unwrap();
+    let expected = 1e300_f64.ln() - 1e-9_f64.ln();
+    // Relative, to the rounding of logarithms.
+    let odds = tree.log_odds_row(&[1.0]).unwrap();
+    assert!((odds / expected - 1.0).abs() < 1e-12, "{odds} {expected}");
+    // In the root the two add up to infinity.
+    assert!(weighing(1e308).is_err());
+}
+
 fn sound<T: Send + Sync + std::fmt::Debug + Clone>() {}
 
 #[test]

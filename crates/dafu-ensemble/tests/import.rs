@@ -3,9 +3,10 @@
 #![cfg(feature = "import")]
 #![allow(
     clippy::unwrap_used,
+    clippy::float_cmp,
     clippy::panic,
     clippy::string_slice,
-    reason = "tests"
+    reason = "tests; equal means the same bits"
 )]
 
 use dafu_core::Explain;
@@ -223,4 +224,85 @@ fn a_short_text_makes_no_large_model() {
     let key = "categories";
     let error = problem(BoostedTrees::from_xgboost_json(&twice));
     assert_eq!(error, ImportProblem::Entry { key, tree: 0 });
+}
+
+#[test]
+fn categories_of_lightgbm_lose_what_is_behind_the_point() {
+    // Category 0 put into the first set, so that it goes left.
+    let light = include_str!("fixtures/lightgbm_categories.txt");
+    let with_zero = light.replacen("cat_threshold=8482 2", "cat_threshold=8483 2", 1);
+    assert_ne!(with_zero, light);
+    for text in [light, &with_zero] {
+        let model = BoostedTrees::from_lightgbm_text(text).unwrap();
+        let rows = [0.5, 0.0, 0.0];
+        let row = |category: f64| [rows[0], rows[1], rows[2], category];
+        let explained = |category: f64| {
+            let mut parts = [0.0; 4];
+            let explainer = model.explainer();
+            explainer.explain_row(&row(category), &mut parts).unwrap();
+            (model.log_odds_row(&row(category)).unwrap(), parts)
+        };
+        for (value, category) in [
+            (-0.999, 0.0),
+            (-0.5, 0.0),
+            (-1e-300, 0.0),
+            (-0.0, 0.0),
+            (0.999, 0.0),
+            (5.5, 5.0),
+            // None at all.
+            (-1.0, 1000.0),
+            (-1.5, 1000.0),
+            (-5.0, 1000.0),
+            (1e10, 1000.0),
+            (f64::NAN, 1000.0),
+        ] {
+            assert_eq!(explained(value), explained(category), "{value}");
+        }
+        // Many rows are answered by another way through the trees.
+        let table = ndarray::Array2::from_shape_fn((9, 4), |(_, column)| row(-0.5)[column]);
+        let mut odds = [0.0; 9];
+        model.log_odds_rows(table.view(), &mut odds).unwrap();
+        assert_eq!(odds, [explained(0.0).0; 9]);
+        #[cfg(feature = "serde")]
+        assert_eq!(
+            BoostedTrees::from_bytes(&model.to_bytes().unwrap()).unwrap(),
+            model
+        );
+    }
+    // As lightgbm 4.7.0 answers for the second text.
+    let model = BoostedTrees::from_lightgbm_text(&with_zero).unwrap();
+    let of = |category: f64| model.log_odds_row(&[0.5, 0.0, 0.0, category]).unwrap();
+    for (category, expected) in [
+        (-1.0, -2.937_855_328_337_272),
+        (-0.5, -2.468_554_559_126_579),
+        (5.5, -0.420_752_523_872_398_9),
+        (400.0, -2.937_855_328_337_272),
+    ] {
+        assert!((of(category) - expected).abs() < 1e-10, "{category}");
+    }
+    // In xgboost 3.2.0 whatever is negative is no category.
+    let extreme = include_str!("fixtures/xgboost_categories.model.json");
+    let model = BoostedTrees::from_xgboost_json(extreme).unwrap();
+    let of = |category: f64| model.log_odds_row(&[0.5, 0.0, 0.0, category]).unwrap();
+    for (category, expected) in [
+        (-0.5, 0.695_775_57),
+        (-7.0, 0.695_775_57),
+        (5.5, 0.274_135_47),
+        (0.0, -3.873_123),
+    ] {
+        assert!((of(category) - expected).abs() < 1e-6, "{category}");
+    }
+}
+
+#[test]
+fn a_split_of_lightgbm_names_a_set_by_a_whole_number() {
+    let light = include_str!("fixtures/lightgbm_categories.txt");
+    for number in ["-1", "0.5", "1", "1e300"] {
+        let to = format!("0.18750000000000003 {number}\n");
+        let text = light.replacen("0.18750000000000003 0\n", &to, 1);
+        assert_ne!(text, light);
+        let (key, tree) = ("cat_threshold", 0);
+        let error = problem(BoostedTrees::from_lightgbm_text(&text));
+        assert_eq!(error, ImportProblem::Entry { key, tree });
+    }
 }

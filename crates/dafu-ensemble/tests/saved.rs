@@ -1,9 +1,14 @@
 //! Trees saved and loaded; files that are damaged or made by an enemy.
 
 #![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "tests; equal means the same bits"
+)]
 
-use dafu_core::model::Limits;
+use dafu_core::SchemaHash;
+use dafu_core::model::{Envelope, Limits};
 use dafu_ensemble::{
     BoostedTrees, BoostedTreesParams, EnsembleError, RandomForest, RandomForestParams, Samples,
 };
@@ -128,4 +133,53 @@ fn a_model_beyond_the_limits_is_not_read() {
     }
     let error = RandomForest::from_bytes(&bytes).unwrap_err();
     assert!(matches!(error, EnsembleError::Envelope(_)));
+}
+
+#[test]
+fn thresholds_are_those_that_a_split_can_have() {
+    let rows = Array2::from_shape_fn((40, 1), |(row, _)| row as f64);
+    let frauds: Vec<bool> = (0..40).map(|row| row > 13).collect();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let params = BoostedTreesParams::default()
+        .n_estimators(1)
+        .max_leaves(2)
+        .min_leaf_rows(1);
+    let model = params.fit(&samples).unwrap();
+    let left = model.log_odds_row(&[0.0]).unwrap();
+    let bytes = model.to_bytes().unwrap();
+    let envelope = Envelope::read(&bytes, &Limits::default()).unwrap();
+    let split_at = |threshold: f64| {
+        let mut payload = envelope.payload().to_vec();
+        let mut places = payload.windows(8);
+        let at = places.position(|part| part == 13.5_f64.to_le_bytes());
+        let at = at.unwrap();
+        payload[at..at + 8].copy_from_slice(&threshold.to_le_bytes());
+        let forged = Envelope::write(BoostedTrees::KIND, 1, SchemaHash(0), &payload).unwrap();
+        BoostedTrees::from_bytes(&forged)
+    };
+    for threshold in [f64::MIN, -0.0, f64::MAX, f64::INFINITY] {
+        let model = split_at(threshold).unwrap();
+        assert_eq!(model.log_odds_row(&[threshold]).unwrap(), left);
+    }
+    for threshold in [f64::NEG_INFINITY, f64::NAN, -f64::NAN] {
+        let error = split_at(threshold).unwrap_err();
+        assert!(matches!(error, EnsembleError::Damaged { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_split_that_parts_what_is_missing_from_all_numbers_is_saved() {
+    // All values are the same, and what is missing is fraud: the threshold has no number above it.
+    let rows = Array2::from_shape_fn((40, 1), |(row, _)| if row > 29 { f64::NAN } else { 1.0 });
+    let frauds: Vec<bool> = (0..40).map(|row| row > 29).collect();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let params = BoostedTreesParams::default()
+        .n_estimators(1)
+        .min_leaf_rows(1);
+    let model = params.fit(&samples).unwrap();
+    let loaded = BoostedTrees::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    assert_eq!(loaded, model);
+    let [number, missing] =
+        [f64::INFINITY, f64::NAN].map(|value| loaded.log_odds_row(&[value]).unwrap());
+    assert!(missing > number);
 }

@@ -142,11 +142,128 @@ fn a_set_of_features_in_a_file_is_checked() {
 }
 
 #[test]
+fn version_3_loads_and_answers_as_it_did() {
+    answers_as_it_did("detector-v3");
+    // The same layout is written today.
+    let bytes = std::fs::read(golden("detector-v3.dafu")).unwrap();
+    let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+    assert_eq!(loaded.to_bytes().unwrap(), bytes);
+}
+
+/// Writes a detector and its risks.
+fn write(name: &str, detector: &Detector) {
+    let bytes = detector.to_bytes().unwrap();
+    std::fs::write(golden(&format!("{name}.dafu")), &bytes).unwrap();
+    let mut loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+    std::fs::write(golden(&format!("{name}.risks")), risks(&mut loaded)).unwrap();
+}
+
+#[test]
 #[ignore = "writes the golden files; only for a new version of the format"]
 fn write_golden_files() {
     let trainer = builder().features(set()).build().unwrap();
-    let bytes = trainer.fit(&payments()).unwrap().to_bytes().unwrap();
-    std::fs::write(golden("detector-v2.dafu"), &bytes).unwrap();
-    let mut loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
-    std::fs::write(golden("detector-v2.risks"), risks(&mut loaded)).unwrap();
+    write("detector-v3", &trainer.fit(&payments()).unwrap());
+}
+
+/// Labels enough to learn a blend from.
+#[cfg(feature = "ensemble")]
+mod calibrated {
+    use super::{answers_as_it_did, builder, golden, payments, write};
+    use dafu_core::model::Limits;
+    use dafu_core::{Dataset, FeatureSpec, Schema, Stage, Transaction};
+    use dafu_ensemble::{BoostedTreesParams, Learner, LogisticRegressionParams, Samples};
+    use dafu_pipeline::{Detector, LearnerSpec, LearnerStage, Mode, stage_registry};
+    use ndarray::Array2;
+    use std::sync::Arc;
+
+    fn labelled() -> Vec<Transaction> {
+        let label = |(n, tx): (usize, Transaction)| {
+            let large = tx.amount.minor() > 8000;
+            tx.with_label(large == (n % 5 > 0) && (large || n % 3 == 0))
+        };
+        payments().into_iter().enumerate().map(label).collect()
+    }
+
+    fn trees() -> BoostedTreesParams {
+        BoostedTreesParams::default()
+            .n_estimators(4)
+            .max_leaves(4)
+            .min_leaf_rows(5)
+    }
+
+    fn fitted() -> Detector {
+        let line = LogisticRegressionParams::default();
+        builder()
+            .mode(Mode::Supervised)
+            .stage(LearnerSpec::boosted_trees(trees()))
+            .stage(LearnerSpec::logistic_regression(line))
+            .build()
+            .unwrap()
+            .fit(&labelled())
+            .unwrap()
+    }
+
+    fn rows() -> Array2<f64> {
+        Array2::from_shape_fn((40, 2), |(row, column)| {
+            if row % 7 == column {
+                f64::NAN
+            } else {
+                ((row * (5 + column)) % 23) as f64
+            }
+        })
+    }
+
+    fn stage() -> LearnerStage {
+        let rows = rows();
+        let frauds: Vec<bool> = rows.rows().into_iter().map(|row| row[0] > 12.0).collect();
+        let samples = Samples::new(rows.view(), &frauds).unwrap();
+        LearnerStage::new("small_trees", trees().learn(&samples).unwrap())
+    }
+
+    fn scores(stage: &dyn Stage) -> String {
+        let feature = |name| FeatureSpec::real(name).with_nullable(true);
+        let schema = Schema::new(vec![feature("a"), feature("b")]).unwrap();
+        let dataset = Dataset::new(Arc::new(schema), rows()).unwrap();
+        let mut scores = vec![0.0; 40];
+        stage.score_dataset(&dataset, &mut scores).unwrap().unwrap();
+        let lines = scores.iter().map(|score| format!("{score:?}\n"));
+        lines.collect()
+    }
+
+    #[test]
+    fn a_calibrated_detector_loads_and_answers_as_it_did() {
+        answers_as_it_did("detector_calibrated-v3");
+        let bytes = std::fs::read(golden("detector_calibrated-v3.dafu")).unwrap();
+        let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+        assert!(loaded.peek(&payments()[3]).unwrap().confidence.is_some());
+        // The same layout is written today.
+        assert_eq!(loaded.to_bytes().unwrap(), bytes);
+        let fitted = fitted();
+        assert_eq!(loaded.model().schema(), fitted.model().schema());
+    }
+
+    #[test]
+    fn a_learner_as_a_stage_loads_and_scores_as_it_did() {
+        let bytes = std::fs::read(golden("learner_stage-v1.dafu")).unwrap();
+        let expected = std::fs::read_to_string(golden("learner_stage-v1.scores")).unwrap();
+        let stage = stage_registry(Limits::default()).load(&bytes).unwrap();
+        assert_eq!(stage.name(), "small_trees");
+        let found = scores(&*stage);
+        assert_eq!(found.lines().count(), expected.lines().count());
+        for (found, expected) in found.lines().zip(expected.lines()) {
+            // Absolute: exponentials are those of the platform.
+            let difference = found.parse::<f64>().unwrap() - expected.parse::<f64>().unwrap();
+            assert!(difference.abs() < 1e-12, "{found} {expected}");
+        }
+        assert_eq!(stage.save().unwrap(), bytes);
+    }
+
+    #[test]
+    #[ignore = "writes the golden files; only for a new version of a format"]
+    fn write_golden_files() {
+        write("detector_calibrated-v3", &fitted());
+        let stage = stage();
+        std::fs::write(golden("learner_stage-v1.dafu"), stage.save().unwrap()).unwrap();
+        std::fs::write(golden("learner_stage-v1.scores"), scores(&stage)).unwrap();
+    }
 }

@@ -56,12 +56,16 @@
 //! | feature | adds |
 //! |---|---|
 //! | `ensemble` (default) | supervised learners: with labels, a detector learns a calibrated blend |
+//! | `import` | models of `XGBoost` and `LightGBM` in `ensemble` |
+//! | `linfa` | readable decision trees, and any model of linfa as a learner |
+//! | `smartcore` | any estimator of smartcore as a learner |
 //! | `iforest` (default) | the isolation forest |
 //! | `ingest` (default) | reading CSV files |
 //! | `parquet` | reading Parquet files |
 //! | `report` (default) | figures, reports, exports |
 //! | `parallel` (default) | several threads; the results are the same bits |
 //! | `sim` | the simulator |
+//! | `toml` | sets of features from TOML |
 //!
 //! Minimum supported Rust version: 1.89.
 

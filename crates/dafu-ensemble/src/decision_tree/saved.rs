@@ -46,11 +46,14 @@ impl DecisionTree {
             }
             Question::Known { column } => (*column as usize) < width,
         };
-        let weights = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        let weights = |fraud: &f64, honest: &f64| {
+            *fraud >= 0.0 && *honest >= 0.0 && (fraud + honest).is_finite()
+        };
         let good = (1e-9..=1e9).contains(&tree.smoothing)
-            && tree.nodes.iter().all(|(question, fraud, honest)| {
-                sound(question) && weights(fraud) && weights(honest)
-            });
+            && tree
+                .nodes
+                .iter()
+                .all(|(question, fraud, honest)| sound(question) && weights(fraud, honest));
         let nodes = if good { link(&tree.nodes) } else { None };
         Ok(Self {
             inputs: tree.inputs,

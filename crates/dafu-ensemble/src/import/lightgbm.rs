@@ -252,10 +252,13 @@ impl Categories {
         tree: usize,
     ) -> Result<CategorySet, ImportProblem> {
         let key = "cat_threshold";
+        if number < 0.0 || number.fract() != 0.0 {
+            return Err(ImportProblem::Entry { key, tree });
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "what is no number of a set has no boundaries"
+            reason = "what is too large has no boundaries"
         )]
         let number = number as usize;
         let words = || {
@@ -268,7 +271,10 @@ impl Categories {
             .get_mut(number)
             .is_some_and(|named| !std::mem::replace(named, true));
         let words = || words().filter(|_| first);
-        let mut set = CategorySet::default();
+        let mut set = CategorySet {
+            truncates: true,
+            ..CategorySet::default()
+        };
         let words = words().ok_or(ImportProblem::Entry { key, tree })?;
         for (place, word) in (0_u32..).zip(words) {
             for bit in (0..32).filter(|bit| (word >> bit) & 1 == 1) {

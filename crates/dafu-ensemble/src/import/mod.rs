@@ -165,7 +165,8 @@ impl BoostedTrees {
     /// A model that `LightGBM` saved as text (`save_model`, `model_to_string`), of the objective `binary`; random forests
     /// (`boosting=rf`) too.
     ///
-    /// Its log odds are those of `LightGBM` (its raw scores times its parameter `sigmoid`).
+    /// Its log odds are those of `LightGBM` (its raw scores times its parameter `sigmoid`). Categories that are no whole number lose
+    /// what is behind the point, as there: -0.5 is category 0, -1 is none.
     ///
     /// # Errors
     ///

@@ -239,7 +239,14 @@ impl SavedTree {
 
 /// The largest number that is below a 32 bit one when taken to 32 bits itself: `XGBoost` asks whether a value is less.
 fn below(condition: f32) -> f64 {
-    let middle = f64::midpoint(f64::from(condition.next_down()), f64::from(condition));
+    let wide = |number: f32| f64::from(number);
+    let under = if condition > f32::MIN {
+        wide(condition.next_down())
+    } else {
+        // Nothing finite is below. What is further down than half a step is infinite in 32 bits, and less.
+        2.0 * wide(condition) - wide(condition.next_up())
+    };
+    let middle = f64::midpoint(under, wide(condition));
     #[expect(
         clippy::cast_possible_truncation,
         reason = "what XGBoost does with values"
@@ -271,8 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_one_are_no_exception() {
-        for condition in [0.0_f32, -0.0, 1.0, f32::MIN_POSITIVE, 1e-45] {
+    fn zero_one_and_the_ends_are_no_exception() {
+        for condition in [
+            0.0_f32,
+            -0.0,
+            1.0,
+            f32::MIN_POSITIVE,
+            1e-45,
+            f32::MIN,
+            f32::MIN.next_up(),
+            f32::MAX,
+        ] {
+            assert!(below(condition).is_finite());
             assert!((below(condition) as f32) < condition);
             assert!((below(condition).next_up() as f32) >= condition);
         }

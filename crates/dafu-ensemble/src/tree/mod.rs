@@ -59,6 +59,9 @@ impl Node {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct CategorySet {
     pub(crate) words: Vec<u64>,
+    /// Numbers that are not whole lose what is behind the point, so that those between -1 and 0 are category 0: the rule of
+    /// `LightGBM`. Otherwise they are no category.
+    pub(crate) truncates: bool,
 }
 
 impl CategorySet {
@@ -69,17 +72,18 @@ impl CategorySet {
     }
 }
 
-/// Whether a value is one of the categories. A number that is not whole counts as the whole one below.
+/// Whether a value is one of the categories. A number that is not whole counts as the whole one below; between -1 and 0 it
+/// is none, or where it `truncates` 0.
 #[inline]
-pub(crate) fn contains(words: &[u64], value: f64) -> bool {
+pub(crate) fn contains(words: &[u64], truncates: bool, value: f64) -> bool {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "NaN is made 0, and what is too large is in no word"
+        reason = "NaN and what is negative are made 0, and what is too large is in no word"
     )]
     let code = value as u64;
     let word = usize::try_from(code / 64).unwrap_or(usize::MAX);
-    value >= 0.0
+    (value >= 0.0 || (truncates && value > -1.0))
         && words
             .get(word)
             .is_some_and(|word| (word >> (code % 64)) & 1 == 1)
@@ -95,11 +99,9 @@ pub(crate) struct Tree {
 impl Tree {
     /// The categories that go left at a node that splits by them.
     #[inline]
-    pub(crate) fn set(&self, node: &Node) -> Option<&[u64]> {
+    pub(crate) fn set(&self, node: &Node) -> Option<&CategorySet> {
         let place = node.set.checked_sub(1)?;
-        self.sets
-            .get(place as usize)
-            .map(|set| set.words.as_slice())
+        self.sets.get(place as usize)
     }
 
     /// Whether a value goes left at a node.
@@ -107,7 +109,7 @@ impl Tree {
     pub(crate) fn goes_left(&self, node: &Node, value: f64) -> bool {
         let inside = match self.set(node) {
             None => value <= node.threshold,
-            Some(words) => contains(words, value),
+            Some(set) => contains(&set.words, set.truncates, value),
         };
         inside || (value.is_nan() && node.missing_left)
     }

@@ -70,6 +70,7 @@ impl Tree {
         let (mut threshold, mut set, mut missing) = (0.0, 0, false);
         match &split.way {
             Way::Numbers { bin, missing_left } => {
+                // Without an edge all numbers go left, and what is missing right.
                 threshold = column.edge(usize::from(*bin)).unwrap_or(f64::INFINITY);
                 missing = *missing_left;
             }

@@ -20,6 +20,8 @@ const MOST: f64 = 1e250;
 const MISSING_LEFT: u8 = 1;
 /// In [`SavedTrees::ways`]: categories are split.
 const CATEGORIES: u8 = 2;
+/// In [`SavedTrees::ways`]: the set of categories truncates.
+const TRUNCATES: u8 = 4;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SavedTrees {
@@ -70,8 +72,8 @@ impl SavedTrees {
                 saved.gains.push(node.gain);
                 let mut way = if node.missing_left { MISSING_LEFT } else { 0 };
                 if let Some(set) = tree.set(node) {
-                    way |= CATEGORIES;
-                    saved.sets.push(set.to_vec());
+                    way |= CATEGORIES | if set.truncates { TRUNCATES } else { 0 };
+                    saved.sets.push(set.words.clone());
                 } else {
                     saved.thresholds.push(node.threshold);
                 }
@@ -115,7 +117,9 @@ impl SavedTrees {
                 check(column < width, "the column of a split")?;
                 let (way, gain) = splits.next().ok_or(damaged("the number of splits"))?;
                 check(gain.abs() <= MOST, "the gain of a split")?;
-                check(*way <= MISSING_LEFT | CATEGORIES, "the way of a split")?;
+                let known = *way <= MISSING_LEFT | CATEGORIES | TRUNCATES;
+                let of_set = way & TRUNCATES == 0 || way & CATEGORIES != 0;
+                check(known && of_set, "the way of a split")?;
                 (node.column, node.gain) = (column, *gain);
                 (node.left, node.missing_left) = (next_child, way & MISSING_LEFT != 0);
                 next_child = next_child.saturating_add(2);
@@ -123,7 +127,8 @@ impl SavedTrees {
                     let threshold = thresholds
                         .next()
                         .ok_or(damaged("the number of thresholds"))?;
-                    check(!threshold.is_nan(), "a threshold")?;
+                    // Infinity parts all numbers from what is missing. Of minus infinity no split is made: all would go right.
+                    check(*threshold > f64::NEG_INFINITY, "a threshold")?;
                     node.threshold = *threshold;
                 } else {
                     let words = sets.next().ok_or(damaged("the number of sets"))?;
@@ -131,7 +136,8 @@ impl SavedTrees {
                         words.len() <= MAX_CATEGORIES as usize / 64,
                         "a set of categories",
                     )?;
-                    tree.sets.push(CategorySet { words });
+                    let truncates = way & TRUNCATES != 0;
+                    tree.sets.push(CategorySet { words, truncates });
                     node.set = u32::try_from(tree.sets.len()).unwrap_or_default();
                 }
                 tree.nodes.push(node);

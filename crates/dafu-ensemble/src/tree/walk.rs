@@ -23,6 +23,8 @@ const MISSING_LEFT: u32 = 1 << 31;
 /// In [`Step::column`]: categories are split.
 const CATEGORIES: u32 = 1 << 30;
 const COLUMN: u32 = CATEGORIES - 1;
+/// In the number of words of a set: whether it truncates.
+const TRUNCATES: u64 = 1 << 31;
 
 /// A node. A leaf leads to itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,8 +84,10 @@ impl Walk {
                     let (threshold, categories) = match tree.set(node) {
                         None => (node.threshold, 0),
                         Some(set) => {
-                            let place = (walk.words.len() as u64) << 32 | set.len() as u64;
-                            walk.words.extend(set);
+                            let truncates = if set.truncates { TRUNCATES } else { 0 };
+                            let len = set.words.len() as u64 | truncates;
+                            let place = (walk.words.len() as u64) << 32 | len;
+                            walk.words.extend(&set.words);
                             (f64::from_bits(place), CATEGORIES)
                         }
                     };
@@ -125,13 +129,10 @@ impl Walk {
     /// Whether a value goes left at a split by categories.
     fn categories_left(&self, step: Step, value: f64) -> bool {
         let place = step.threshold.to_bits();
-        #[expect(clippy::cast_possible_truncation, reason = "both halves are 32 bits")]
-        let (start, len) = (
-            (place >> 32) as usize,
-            (place & u64::from(u32::MAX)) as usize,
-        );
+        let (start, len) = ((place >> 32) as usize, (place & (TRUNCATES - 1)) as usize);
         let words = self.words.get(start..start + len).unwrap_or_default();
-        contains(words, value) || (value.is_nan() && step.column & MISSING_LEFT != 0)
+        contains(words, place & TRUNCATES != 0, value)
+            || (value.is_nan() && step.column & MISSING_LEFT != 0)
     }
 
     /// Whether a way through needs more than comparisons.
