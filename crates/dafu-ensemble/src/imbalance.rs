@@ -10,6 +10,7 @@ mod saved;
 use crate::learner::{Classifier, Learner, check_shapes, classifier};
 use crate::logistic::{LANES, logistic};
 use crate::params::{count, number};
+use crate::samples::check_length;
 use crate::{BoostedTreesParams, EnsembleError, Samples, threads};
 use ndarray::{ArrayView2, Axis};
 use std::sync::Arc;
@@ -264,13 +265,7 @@ impl<L: Learner> BalancedBaggingParams<L> {
     ) -> Result<BalancedBagging, EnsembleError> {
         self.check()?;
         let rows = samples.rows();
-        if blocks.len() != rows.nrows() {
-            return Err(EnsembleError::Length {
-                what: "blocks",
-                expected: rows.nrows(),
-                got: blocks.len(),
-            });
-        }
+        check_length("blocks", rows.nrows(), blocks.len())?;
         let [honest, _] = samples.class_weights(1.0)?;
         let pool = draw::Pool::new(samples, blocks, self.ratio);
         let members = threads::map(self.bags, |bag| {

@@ -2,7 +2,7 @@
 
 use super::delong::{DeLongTest, delong};
 use super::resample::{Draws, Order, mean};
-use crate::params::{MAX_ROWS, count, number, setters};
+use crate::params::{MAX_ROWS, at_most, count, number, setters};
 use crate::samples::check_length;
 use crate::{EnsembleError, threads};
 use dafu_core::metrics::{
@@ -100,13 +100,9 @@ impl<'a> PairedScores<'a> {
         first: &'a [f64],
         second: &'a [f64],
     ) -> Result<Self, EnsembleError> {
-        let (max, got) = (MAX_ROWS, frauds.len());
-        if got > max {
-            let what = "rows";
-            return Err(EnsembleError::TooMany { what, max, got });
-        }
+        at_most("rows", frauds.len(), MAX_ROWS)?;
         for (what, scores) in [("first", first), ("second", second)] {
-            check_length(what, got, scores.len())?;
+            check_length(what, frauds.len(), scores.len())?;
             super::check_scores(what, scores)?;
         }
         Ok(Self {
