@@ -332,24 +332,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {
         let (width, share) = (self.model.width, self.params.column_sample);
-        if share >= 1.0 {
-            return (0..width).collect();
-        }
-        let mut stream = Stream::new(self.params.seed, COLUMNS, number as u64);
-        let wanted = width as f64 * share;
-        let mut columns: Vec<usize> = (0..width).collect();
-        // The first steps of a shuffle.
-        let count = (1..=width)
-            .take_while(|count| *count as f64 <= wanted)
-            .count()
-            .max(1);
-        for place in 0..count {
-            let other = place + stream.index_below(width - place);
-            columns.swap(place, other);
-        }
-        columns.truncate(count);
-        columns.sort_unstable();
-        columns
+        Stream::new(self.params.seed, COLUMNS, number as u64).share_of(width, share)
     }
 }
 

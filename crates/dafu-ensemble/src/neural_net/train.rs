@@ -150,10 +150,7 @@ impl<'p> Training<'p> {
         let count = self.targets.len();
         let mut order: Vec<usize> = (0..count).collect();
         let mut stream = Stream::new(self.params.seed, ORDER, epoch as u64);
-        for place in 0..count {
-            let other = place + stream.index_below(count - place);
-            order.swap(place, other);
-        }
+        stream.shuffle_first(&mut order, count);
         for batch in order.chunks(self.params.batch_size) {
             let parts: Vec<&[usize]> = batch.chunks(PART).collect();
             // Parts of all steps have different streams.
