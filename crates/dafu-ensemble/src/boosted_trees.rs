@@ -11,7 +11,7 @@ use crate::tree::histogram::Layout;
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
 use crate::{EnsembleError, Samples, TreeExplainer, threads};
-use dafu_core::metrics::Ranking;
+use dafu_core::metrics;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
 
@@ -164,9 +164,7 @@ impl CheckedBoostedTreesParams {
 }
 
 fn average_precision(scores: &[f64], validation: &Samples<'_>) -> Result<f64, EnsembleError> {
-    let ranking = Ranking::new(validation.frauds(), scores, validation.weights());
-    ranking
-        .and_then(|ranking| ranking.average_precision())
+    metrics::average_precision(validation.frauds(), scores, validation.weights())
         .map_err(EnsembleError::Validation)
 }
 

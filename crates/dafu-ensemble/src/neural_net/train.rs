@@ -9,7 +9,7 @@ use crate::learner::check_width;
 use crate::logistic::{LANES, derivatives, logistic};
 use crate::params::number;
 use crate::{EnsembleError, Samples, threads};
-use dafu_core::metrics::{Ranking, log_loss};
+use dafu_core::metrics::{average_precision, log_loss};
 use dafu_core::random::Stream;
 
 /// What random streams are for.
@@ -62,9 +62,7 @@ fn judge(
     let mut scores = vec![0.0; frauds.len()];
     net.log_odds_rows(validation.rows(), &mut scores)?;
     let quality = match metric {
-        StoppingMetric::AveragePrecision => {
-            Ranking::new(frauds, &scores, weights).and_then(|ranking| ranking.average_precision())
-        }
+        StoppingMetric::AveragePrecision => average_precision(frauds, &scores, weights),
         StoppingMetric::LogLoss => {
             for score in &mut scores {
                 *score = logistic([*score; LANES])[0];
