@@ -29,6 +29,25 @@ pub fn softplus(x: f64) -> f64 {
     }
 }
 
+/// The probability of log odds, `1 / (1 + exp(-x))`: 0 below about -709, 1 above about 37.
+///
+/// # Examples
+///
+/// ```
+/// use dafu_core::regression::{log_odds, logistic};
+///
+/// assert_eq!(logistic(0.0), 0.5);
+/// assert!((log_odds(logistic(-20.0)) + 20.0).abs() < 1e-12);
+/// ```
+pub fn logistic(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// The log odds of a probability, `ln(p) - ln(1 - p)`: infinite at 0 and 1.
+pub fn log_odds(probability: f64) -> f64 {
+    probability.ln() - (-probability).ln_1p()
+}
+
 /// The rows of a logistic regression; a constant column is given like any other.
 #[derive(Debug, Clone, Copy)]
 pub struct LogisticRows<'a, const K: usize> {
@@ -138,7 +157,7 @@ impl<const K: usize> LogisticRows<'_, K> {
             let (weight, offset) = (read(self.weights, 1.0), read(self.offsets, 0.0));
             let row: [f64; K] = std::array::from_fn(|column| row[column] / scale[column]);
             let odds = dot(&row, at) + offset;
-            let chance = 1.0 / (1.0 + (-odds).exp());
+            let chance = logistic(odds);
             // Both parts are at least 0, so that nothing cancels.
             let loss = target * softplus(-odds) + (1.0 - target) * softplus(odds);
             sums.loss += weight * loss;
@@ -221,7 +240,7 @@ fn solve<const K: usize>(mut matrix: [[f64; K]; K], mut right: [f64; K]) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::{LogisticRows, softplus};
+    use super::{LogisticRows, logistic, softplus};
 
     #[test]
     fn softplus_never_falls_and_is_the_logarithm() {
@@ -262,7 +281,7 @@ mod tests {
                 .zip(&targets)
                 .map(|(row, target)| {
                     let odds = fit.coefficients[0] * row[0] + fit.coefficients[1];
-                    (1.0 / (1.0 + (-odds).exp()) - target) * row[0] / unit
+                    (logistic(odds) - target) * row[0] / unit
                 })
                 .sum();
             assert!(residual.abs() < 1e-6, "{unit}: {residual}");

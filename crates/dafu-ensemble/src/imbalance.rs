@@ -8,7 +8,7 @@ mod draw;
 mod saved;
 
 use crate::learner::{Classifier, Learner, check_shapes, classifier};
-use crate::logistic::{LANES, logistic};
+use crate::logistic::chance;
 use crate::params::{count, number};
 use crate::samples::check_length;
 use crate::select::Part;
@@ -345,14 +345,14 @@ impl BalancedBagging {
                 *out += share
                     * match self.average {
                         Average::LogOdds => odds,
-                        Average::Probability => logistic([odds; LANES])[0],
+                        Average::Probability => chance(odds),
                     };
             }
         }
         if self.average == Average::Probability {
             for out in out {
-                let chance = out.clamp(EDGE, 1.0 - EDGE);
-                *out = (chance / (1.0 - chance)).ln();
+                let share = out.clamp(EDGE, 1.0 - EDGE);
+                *out = (share / (1.0 - share)).ln();
             }
         }
         Ok(())

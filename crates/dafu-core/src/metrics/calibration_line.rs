@@ -4,7 +4,7 @@ use super::MetricsError;
 use super::input::{
     check_length, check_not_empty, check_probabilities, check_total, check_weights, weight_of,
 };
-use crate::regression::LogisticRows;
+use crate::regression::{LogisticRows, log_odds};
 
 /// The logistic regression of the labels on the log odds of the probabilities.
 ///
@@ -67,7 +67,10 @@ pub fn calibration_line(
     check_probabilities(probabilities)?;
     check_weights(weights, labels.len())?;
     check_total((0..labels.len()).map(|row| weight_of(weights, row)).sum())?;
-    let odds: Vec<f64> = probabilities.iter().map(|&p| log_odds(p)).collect();
+    let inside = probabilities
+        .iter()
+        .map(|p| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON));
+    let odds: Vec<f64> = inside.map(log_odds).collect();
     if !overlap(labels, &odds, weights) {
         return Err(MetricsError::NoFiniteSlope);
     }
@@ -98,11 +101,6 @@ pub fn calibration_line(
         in_the_large: constant.coefficients[0],
         in_the_large_error: constant.standard_errors[0],
     })
-}
-
-fn log_odds(probability: f64) -> f64 {
-    let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-    probability.ln() - (-probability).ln_1p()
 }
 
 /// Whether there is a finite slope: the log odds of the two classes overlap by more than a point.

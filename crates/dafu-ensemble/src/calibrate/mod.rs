@@ -10,6 +10,7 @@ use crate::EnsembleError;
 use crate::params::number;
 use crate::samples::{check_classes, check_length, check_weight};
 use beta::Beta;
+use dafu_core::regression::{log_odds, logistic};
 use dafu_core::{Calibrate, Probability, RawScore};
 use isotonic::Isotonic;
 use platt::Platt;
@@ -409,13 +410,7 @@ struct Group {
 fn probability(log_odds: f64) -> f64 {
     /// The exponential function has a finite, and its inverse a normal value.
     const LOWEST: f64 = -700.0;
-    let share = 1.0 / (1.0 + (-log_odds.max(LOWEST)).exp());
-    share.min(1.0 - f64::EPSILON / 2.0)
-}
-
-/// The log odds of a probability inside of 0 and 1.
-fn log_odds(share: f64) -> f64 {
-    share.ln() - (-share).ln_1p()
+    logistic(log_odds.max(LOWEST)).min(1.0 - f64::EPSILON / 2.0)
 }
 
 fn sound(what: &'static str, good: bool) -> Result<(), EnsembleError> {

@@ -3,7 +3,7 @@
 use super::combiner::{MemberScale, keep};
 use super::out_of_fold::MemberScores;
 use super::quadratic::minimise;
-use crate::logistic::chance;
+use crate::logistic::{chance, loss};
 use crate::params::{number, setters};
 use crate::samples::class_weights;
 use crate::{EnsembleError, threads};
@@ -277,7 +277,7 @@ impl Regression {
             }
             let odds = dot(x, &row_of);
             let wrong = if self.frauds[row] { -odds } else { odds };
-            local.loss += weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p());
+            local.loss += weight * loss(wrong);
             let slope = if self.frauds[row] {
                 -chance(-odds)
             } else {

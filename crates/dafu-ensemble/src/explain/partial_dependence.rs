@@ -4,6 +4,7 @@ use super::CHUNK;
 use crate::learner::{check_column, check_width};
 use crate::params::{MAX_ROWS, at_most, count, setters};
 use crate::{Classifier, EnsembleError, threads};
+use dafu_core::regression::logistic;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use std::cmp::Ordering;
 
@@ -224,7 +225,7 @@ fn answers(
     }
     if scale == DependenceScale::Probability {
         for answer in &mut out {
-            *answer = 1.0 / (1.0 + (-*answer).exp());
+            *answer = logistic(*answer);
         }
     }
     Ok(out)

@@ -1,6 +1,6 @@
 //! The smallest penalised loss, by Newton steps.
 
-use crate::logistic::{LANES, derivatives};
+use crate::logistic::{LANES, derivatives, loss};
 use crate::threads;
 
 /// Rows of a block at least; sums are taken block by block, so that they do not depend on the threads.
@@ -125,11 +125,7 @@ impl Problem {
                     .iter()
                     .zip(&self.targets[range.clone()]);
                 rows.zip(&self.weights[range])
-                    .map(|((odds, target), weight)| {
-                        // Against the label: large where the model is wrong.
-                        let wrong = odds * (1.0 - 2.0 * target);
-                        weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
-                    })
+                    .map(|((odds, target), weight)| weight * loss(odds * (1.0 - 2.0 * target)))
                     .sum()
             },
             usize::MAX,

@@ -6,7 +6,7 @@ use super::layer::{Layer, rectify};
 use super::params::{NeuralNetParams, StoppingMetric, check_size};
 use crate::inputs::Inputs;
 use crate::learner::check_width;
-use crate::logistic::{LANES, derivatives, logistic};
+use crate::logistic::{LANES, chance, derivatives};
 use crate::params::number;
 use crate::{EnsembleError, Samples, threads};
 use dafu_core::metrics::{average_precision, log_loss};
@@ -65,7 +65,7 @@ fn judge(
         StoppingMetric::AveragePrecision => average_precision(frauds, &scores, weights),
         StoppingMetric::LogLoss => {
             for score in &mut scores {
-                *score = logistic([*score; LANES])[0];
+                *score = chance(*score);
             }
             log_loss(frauds, &scores, weights).map(|loss| -loss)
         }
