@@ -31,13 +31,15 @@ pub use monitor::{CalibrationMonitor, CalibrationMonitorParams, CalibrationRepor
 pub use params::{
     CheckedDriftParams, DriftParams, MAX_BINS, MAX_CATEGORIES, MAX_COUNTS, MAX_KNOTS, MAX_SEASONS,
 };
-pub use period::{CalibrationLine, PeriodCalibration};
+pub use period::PeriodCalibration;
 pub use report::{BinRange, ColumnDrift, DriftBin, DriftLevel, DriftReport};
 pub use statistic::{
     ChiSquareTest, KolmogorovSmirnovTest, benjamini_hochberg, chi_square_test, jensen_shannon,
     population_stability_index,
 };
 pub use window::DriftWindow;
+
+pub use dafu_core::metrics::CalibrationLine;
 
 use crate::EnsembleError;
 
