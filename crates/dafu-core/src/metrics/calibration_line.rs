@@ -1,9 +1,7 @@
 //! Calibration slope and intercept: whether probabilities are too sure, or too high.
 
 use super::MetricsError;
-use super::input::{
-    check_length, check_not_empty, check_probabilities, check_total, check_weights, weight_of,
-};
+use super::input::{check_length, check_not_empty, check_probable, check_total, weight_of};
 use crate::regression::{LogisticRows, log_odds};
 
 /// The logistic regression of the labels on the log odds of the probabilities.
@@ -64,8 +62,7 @@ pub fn calibration_line(
 ) -> Result<CalibrationLine, MetricsError> {
     check_length("probabilities", probabilities.len(), labels.len())?;
     check_not_empty(labels.len())?;
-    check_probabilities(probabilities)?;
-    check_weights(weights, labels.len())?;
+    check_probable(labels.len(), ("probabilities", probabilities), weights)?;
     check_total((0..labels.len()).map(|row| weight_of(weights, row)).sum())?;
     let inside = probabilities
         .iter()
