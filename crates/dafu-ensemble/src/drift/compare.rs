@@ -1,7 +1,7 @@
 //! Two models on the same rows.
 
 use super::delong::{DeLongTest, delong};
-use super::resample::{Order, mean};
+use super::order::{Order, mean};
 use crate::params::{MAX_ROWS, at_most, count, number, setters};
 use crate::samples::check_length;
 use crate::{EnsembleError, threads};

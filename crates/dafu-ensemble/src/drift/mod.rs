@@ -15,10 +15,10 @@ mod cells;
 mod compare;
 mod delong;
 mod monitor;
+mod order;
 mod params;
 mod period;
 mod report;
-mod resample;
 mod special;
 mod statistic;
 mod window;
@@ -26,6 +26,7 @@ mod window;
 pub use alarm::{CalibrationAlarm, Direction};
 pub use baseline::{DriftBaseline, DriftRows};
 pub use compare::{Comparison, ComparisonParams, Difference, PairedScores, Resampling, compare};
+pub use dafu_core::metrics::CalibrationLine;
 pub use delong::{DeLongTest, delong};
 pub use monitor::{CalibrationMonitor, CalibrationMonitorParams, CalibrationReport, Unlabelled};
 pub use params::{
@@ -38,8 +39,6 @@ pub use statistic::{
     population_stability_index,
 };
 pub use window::DriftWindow;
-
-pub use dafu_core::metrics::CalibrationLine;
 
 use crate::EnsembleError;
 
