@@ -13,11 +13,11 @@
 
 use dafu::ensemble::combine::ClassifierRegistry;
 use dafu::ensemble::{
-    BalancedBagging, BalancedBaggingParams, BoostedTrees, BoostedTreesParams, Classifier,
-    EnsembleError, Learner, LogisticRegression, LogisticRegressionParams, RandomForest,
+    BalancedBaggingParams, BoostedTreesParams, Classifier, Learner, LogisticRegressionParams,
     RandomForestParams,
 };
 use dafu::metrics::Ranking;
+use dafu::model::Limits;
 use dafu_examples::args::Args;
 use dafu_examples::payments::{DELAY, Part, Payments};
 use std::error::Error;
@@ -113,7 +113,7 @@ fn run() -> Done<()> {
     // The test had no say in this.
     let (_, name, model) = best.ok_or("no model")?;
     let bytes = model.to_bytes()?;
-    let loaded = registry().load(&bytes)?;
+    let loaded = ClassifierRegistry::standard(Limits::default()).load(&bytes)?;
     let same = log_odds(model.as_ref(), test)? == log_odds(loaded.as_ref(), test)?;
     println!("\nbest on the days to compare by: {name}");
     println!("saved, loaded, and the same bits for every test payment: {same}");
@@ -123,28 +123,6 @@ fn run() -> Done<()> {
         started.elapsed().as_secs_f64()
     );
     Ok(())
-}
-
-/// What can be loaded, whichever of the models it is.
-fn registry() -> ClassifierRegistry {
-    let mut registry = ClassifierRegistry::default();
-    registry
-        .register(BoostedTrees::KIND, |bytes, limits| {
-            Ok(Box::new(BoostedTrees::from_bytes_within(bytes, limits)?))
-        })
-        .register(RandomForest::KIND, |bytes, limits| {
-            Ok(Box::new(RandomForest::from_bytes_within(bytes, limits)?))
-        })
-        .register(LogisticRegression::KIND, |bytes, _| {
-            Ok(Box::new(LogisticRegression::from_bytes(bytes)?))
-        })
-        .register(BalancedBagging::KIND, |bytes, limits| {
-            let bag = |bytes: &[u8]| -> Result<Box<dyn Classifier>, EnsembleError> {
-                Ok(Box::new(BoostedTrees::from_bytes_within(bytes, limits)?))
-            };
-            Ok(Box::new(BalancedBagging::from_bytes(bytes, bag)?))
-        });
-    registry
 }
 
 fn log_odds(model: &dyn Classifier, part: Part<'_>) -> Done<Vec<f64>> {

@@ -2,6 +2,7 @@
 
 use crate::{FeatureIndex, Label, Schema, Timestamp};
 use ndarray::{Array2, ArrayView1, ArrayView2};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What can be wrong with a [`Dataset`].
@@ -288,6 +289,12 @@ impl<'a> FeatureRow<'a> {
     /// The values as a slice; they are contiguous for rows made from a slice or a row-major dataset.
     pub fn as_slice(&self) -> Option<&'a [f64]> {
         self.values.to_slice()
+    }
+
+    /// The values as a slice, copied where they are not contiguous.
+    pub fn to_slice(self) -> Cow<'a, [f64]> {
+        let copy = || Cow::Owned(self.values.to_vec());
+        self.as_slice().map_or_else(copy, Cow::Borrowed)
     }
 
     /// A value by name; `None` for an unknown name, NaN for a missing value.

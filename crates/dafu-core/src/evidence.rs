@@ -1,6 +1,6 @@
 //! What a stage says about an event, and why.
 
-use crate::{EntityId, FeatureGroup, FeatureIndex, Probability, Score};
+use crate::{CoreError, EntityId, FeatureGroup, FeatureIndex, Probability, Score};
 
 /// One value inside a reason.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,25 @@ pub struct FeatureContribution {
     pub feature: FeatureIndex,
     /// The amount.
     pub contribution: f64,
+}
+
+impl FeatureContribution {
+    /// The contributions of all columns of a row, in schema order.
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::OutOfRange`] for more columns than a [`FeatureIndex`] can name.
+    pub fn of_row(contributions: &[f64]) -> Result<Vec<Self>, CoreError> {
+        let columns = contributions.iter().enumerate();
+        let each = columns.map(|(column, &contribution)| {
+            let feature = FeatureIndex::new(column)?;
+            Ok(Self {
+                feature,
+                contribution,
+            })
+        });
+        each.collect()
+    }
 }
 
 /// What one stage found out about one event.

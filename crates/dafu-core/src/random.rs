@@ -67,6 +67,30 @@ impl Stream {
     pub fn index_below(&mut self, bound: usize) -> usize {
         usize::try_from(self.below(bound as u64)).unwrap_or(0)
     }
+
+    /// Moves drawn items to the first `count` places, without replacement and in any order; all of them for a whole shuffle.
+    ///
+    /// Source: Durstenfeld, "Algorithm 235: Random Permutation", CACM 7(7), 1964, from the other end and ended early.
+    pub fn shuffle_first<T>(&mut self, items: &mut [T], count: usize) {
+        for place in 0..count.min(items.len()) {
+            let other = place + self.index_below(items.len() - place);
+            items.swap(place, other);
+        }
+    }
+
+    /// Distinct indices below `population`, ascending: so many that they are at most this share of all, but one at least.
+    pub fn share_of(&mut self, population: usize, share: f64) -> Vec<usize> {
+        let mut indices: Vec<usize> = (0..population).collect();
+        if share < 1.0 {
+            let wanted = population as f64 * share;
+            let counts = (1..=population).take_while(|count| *count as f64 <= wanted);
+            let count = counts.count().max(1);
+            self.shuffle_first(&mut indices, count);
+            indices.truncate(count);
+            indices.sort_unstable();
+        }
+        indices
+    }
 }
 
 #[expect(
@@ -175,6 +199,40 @@ mod tests {
             assert_eq!(set.len(), count.min(population));
             assert_eq!(out.len(), set.len());
             assert!(out.iter().all(|&index| index < population));
+        }
+    }
+
+    #[test]
+    fn shuffles_have_each_order_equally_often() {
+        let mut stream = Stream::new(5, 1, 0);
+        let mut counts = std::collections::BTreeMap::<[usize; 4], u32>::new();
+        for _ in 0..48_000 {
+            let mut items = [0, 1, 2, 3];
+            stream.shuffle_first(&mut items, 4);
+            *counts.entry(items).or_default() += 1;
+        }
+        assert_eq!(counts.len(), 24);
+        let chi2: f64 = counts
+            .values()
+            .map(|&c| (f64::from(c) - 2000.0).powi(2) / 2000.0)
+            .sum();
+        assert!(chi2 < 56.4, "chi-square {chi2}"); // 23 degrees of freedom, 99.99 %
+    }
+
+    #[test]
+    fn shares_are_rounded_down_to_one_at_least() {
+        let mut stream = Stream::new(5, 2, 0);
+        for (population, share, expected) in [
+            (10, 0.39, 3),
+            (10, 0.01, 1),
+            (10, 1.0, 10),
+            (1, 0.5, 1),
+            (0, 0.5, 0),
+        ] {
+            let drawn = stream.share_of(population, share);
+            assert_eq!(drawn.len(), expected, "{population} {share}");
+            assert!(drawn.is_sorted_by(|one, two| one < two));
+            assert!(drawn.iter().all(|index| *index < population));
         }
     }
 

@@ -29,6 +29,25 @@ pub fn softplus(x: f64) -> f64 {
     }
 }
 
+/// The probability of log odds, `1 / (1 + exp(-x))`: 0 below about -709, 1 above about 37.
+///
+/// # Examples
+///
+/// ```
+/// use dafu_core::regression::{log_odds, logistic};
+///
+/// assert_eq!(logistic(0.0), 0.5);
+/// assert!((log_odds(logistic(-20.0)) + 20.0).abs() < 1e-12);
+/// ```
+pub fn logistic(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// The log odds of a probability, `ln(p) - ln(1 - p)`: infinite at 0 and 1.
+pub fn log_odds(probability: f64) -> f64 {
+    probability.ln() - (-probability).ln_1p()
+}
+
 /// The rows of a logistic regression; a constant column is given like any other.
 #[derive(Debug, Clone, Copy)]
 pub struct LogisticRows<'a, const K: usize> {
@@ -138,7 +157,7 @@ impl<const K: usize> LogisticRows<'_, K> {
             let (weight, offset) = (read(self.weights, 1.0), read(self.offsets, 0.0));
             let row: [f64; K] = std::array::from_fn(|column| row[column] / scale[column]);
             let odds = dot(&row, at) + offset;
-            let chance = 1.0 / (1.0 + (-odds).exp());
+            let chance = logistic(odds);
             // Both parts are at least 0, so that nothing cancels.
             let loss = target * softplus(-odds) + (1.0 - target) * softplus(odds);
             sums.loss += weight * loss;
@@ -191,11 +210,77 @@ fn unscaled<const K: usize>(
     })
 }
 
+/// Solves `matrix x = right` for a symmetric matrix, by Cholesky's factors.
+///
+/// Shapes: as many rows and columns as `right` has numbers, row after row; only the lower triangle is read. `pivot` gets what
+/// is left of each number of the diagonal, and says what to take the root of: itself where it is above 0, something near
+/// where rounding made it less, `None` to give up.
+///
+/// # Panics
+///
+/// When `matrix` has fewer numbers than that.
+///
+/// # Complexity
+///
+/// O(n^3) for n unknowns.
+///
+/// Source: Golub and Van Loan 2013, *Matrix computations*, section 4.2.
+///
+/// # Examples
+///
+/// ```
+/// use dafu_core::regression::solve_symmetric;
+///
+/// let positive = |rest: f64| Some(rest).filter(|rest| *rest > 0.0);
+/// let solved = solve_symmetric(&[4.0, 2.0, 2.0, 5.0], &[8.0, 12.0], positive).ok_or("not positive definite")?;
+/// assert_eq!(solved, [1.0, 2.0]);
+/// # Ok::<(), &str>(())
+/// ```
+pub fn solve_symmetric(
+    matrix: &[f64],
+    right: &[f64],
+    pivot: impl Fn(f64) -> Option<f64>,
+) -> Option<Vec<f64>> {
+    let size = right.len();
+    let mut lower = matrix.to_vec();
+    for at in 0..size {
+        for other in 0..=at {
+            let (rows, current) = lower.split_at(at * size);
+            let left = if other == at {
+                &current[..other]
+            } else {
+                &rows[other * size..other * size + other]
+            };
+            let products = current[..other].iter().zip(left);
+            let known: f64 = products.map(|(one, two)| one * two).sum();
+            let rest = lower[at * size + other] - known;
+            lower[at * size + other] = if other < at {
+                rest / lower[other * size + other]
+            } else {
+                pivot(rest)?.sqrt()
+            };
+        }
+    }
+    let mut solved = right.to_vec();
+    for at in 0..size {
+        let row = &lower[at * size..at * size + at];
+        let known: f64 = row.iter().zip(&solved).map(|(one, two)| one * two).sum();
+        solved[at] = (solved[at] - known) / lower[at * size + at];
+    }
+    for at in (0..size).rev() {
+        let known: f64 = (at + 1..size)
+            .map(|below| lower[below * size + at] * solved[below])
+            .sum();
+        solved[at] = (solved[at] - known) / lower[at * size + at];
+    }
+    Some(solved)
+}
+
 fn dot<const K: usize>(one: &[f64; K], two: &[f64; K]) -> f64 {
     one.iter().zip(two).map(|(one, two)| one * two).sum()
 }
 
-/// Solves `matrix x = right` for a positive definite matrix, which needs no pivots.
+/// As [`solve_symmetric`] for a few unknowns, by elimination: no room beside the stack.
 fn solve<const K: usize>(mut matrix: [[f64; K]; K], mut right: [f64; K]) -> Option<[f64; K]> {
     for pivot in 0..K {
         let above = matrix[pivot];
@@ -221,7 +306,7 @@ fn solve<const K: usize>(mut matrix: [[f64; K]; K], mut right: [f64; K]) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::{LogisticRows, softplus};
+    use super::{LogisticRows, logistic, softplus, solve_symmetric};
 
     #[test]
     fn softplus_never_falls_and_is_the_logarithm() {
@@ -235,6 +320,19 @@ mod tests {
             before = here;
         }
         assert!(softplus(40.0_f64.next_down()) <= softplus(40.0));
+    }
+
+    #[test]
+    fn symmetric_systems_are_solved() {
+        // (4 2 1; 2 5 3; 1 3 6) (1, -2, 3) = (3, 1, 13).
+        let matrix = [4.0, 2.0, 1.0, 2.0, 5.0, 3.0, 1.0, 3.0, 6.0];
+        let with = |extra: f64| move |rest: f64| Some(rest + extra).filter(|rest| *rest > 0.0);
+        let solved = solve_symmetric(&matrix, &[3.0, 1.0, 13.0], with(0.0)).unwrap();
+        for (got, expected) in solved.iter().zip([1.0, -2.0, 3.0]) {
+            assert!((got - expected).abs() < 1e-14);
+        }
+        assert!(solve_symmetric(&[1.0, 2.0, 2.0, 1.0], &[1.0, 1.0], with(0.0)).is_none());
+        assert!(solve_symmetric(&[1.0, 2.0, 2.0, 1.0], &[1.0, 1.0], with(2.0)).is_some());
     }
 
     #[test]
@@ -262,7 +360,7 @@ mod tests {
                 .zip(&targets)
                 .map(|(row, target)| {
                     let odds = fit.coefficients[0] * row[0] + fit.coefficients[1];
-                    (1.0 / (1.0 + (-odds).exp()) - target) * row[0] / unit
+                    (logistic(odds) - target) * row[0] / unit
                 })
                 .sum();
             assert!(residual.abs() < 1e-6, "{unit}: {residual}");

@@ -6,10 +6,11 @@ pub(crate) mod linfa;
 pub(crate) mod smartcore;
 
 use crate::inputs::{Imputation, Inputs};
-use crate::learner::check_shapes;
+use crate::learner::{Classifier, check_shapes};
 use crate::params::{number, setters};
 use crate::{EnsembleError, Samples};
 use ndarray::ArrayView2;
+use std::fmt;
 
 /// Rows that another library is asked for at a time.
 const BLOCK: usize = 8192;
@@ -235,5 +236,40 @@ impl Bridge {
             what,
             message,
         }
+    }
+}
+
+/// Asks a model for answers to so many rows of inputs, row after row.
+type Ask = dyn Fn(&Bridge, Vec<f64>, usize) -> Result<Vec<f64>, EnsembleError> + Send + Sync;
+
+/// A model of another library.
+struct Adapted {
+    /// What it is called where it is shown, and the type of the model.
+    name: &'static str,
+    model: &'static str,
+    bridge: Bridge,
+    ask: Box<Ask>,
+}
+
+impl fmt::Debug for Adapted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(self.name)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Classifier for Adapted {
+    fn width(&self) -> usize {
+        self.bridge.inputs.width()
+    }
+
+    fn log_odds_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), EnsembleError> {
+        let ask = |values, rows| (self.ask)(&self.bridge, values, rows);
+        self.bridge.answer(rows, out, ask)
     }
 }

@@ -11,7 +11,7 @@ use crate::tree::histogram::Layout;
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
 use crate::{EnsembleError, Samples, TreeExplainer, threads};
-use dafu_core::metrics::Ranking;
+use dafu_core::metrics;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
 
@@ -164,9 +164,7 @@ impl CheckedBoostedTreesParams {
 }
 
 fn average_precision(scores: &[f64], validation: &Samples<'_>) -> Result<f64, EnsembleError> {
-    let ranking = Ranking::new(validation.frauds(), scores, validation.weights());
-    ranking
-        .and_then(|ranking| ranking.average_precision())
+    metrics::average_precision(validation.frauds(), scores, validation.weights())
         .map_err(EnsembleError::Validation)
 }
 
@@ -332,24 +330,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {
         let (width, share) = (self.model.width, self.params.column_sample);
-        if share >= 1.0 {
-            return (0..width).collect();
-        }
-        let mut stream = Stream::new(self.params.seed, COLUMNS, number as u64);
-        let wanted = width as f64 * share;
-        let mut columns: Vec<usize> = (0..width).collect();
-        // The first steps of a shuffle.
-        let count = (1..=width)
-            .take_while(|count| *count as f64 <= wanted)
-            .count()
-            .max(1);
-        for place in 0..count {
-            let other = place + stream.index_below(width - place);
-            columns.swap(place, other);
-        }
-        columns.truncate(count);
-        columns.sort_unstable();
-        columns
+        Stream::new(self.params.seed, COLUMNS, number as u64).share_of(width, share)
     }
 }
 

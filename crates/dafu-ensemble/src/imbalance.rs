@@ -8,10 +8,12 @@ mod draw;
 mod saved;
 
 use crate::learner::{Classifier, Learner, check_shapes, classifier};
-use crate::logistic::{LANES, logistic};
+use crate::logistic::chance;
 use crate::params::{count, number};
+use crate::samples::check_length;
+use crate::select::Part;
 use crate::{BoostedTreesParams, EnsembleError, Samples, threads};
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 use std::sync::Arc;
 
 /// Most bags of an ensemble.
@@ -264,33 +266,21 @@ impl<L: Learner> BalancedBaggingParams<L> {
     ) -> Result<BalancedBagging, EnsembleError> {
         self.check()?;
         let rows = samples.rows();
-        if blocks.len() != rows.nrows() {
-            return Err(EnsembleError::Length {
-                what: "blocks",
-                expected: rows.nrows(),
-                got: blocks.len(),
-            });
-        }
+        check_length("blocks", rows.nrows(), blocks.len())?;
         let [honest, _] = samples.class_weights(1.0)?;
         let pool = draw::Pool::new(samples, blocks, self.ratio);
         let members = threads::map(self.bags, |bag| {
             let chosen = pool.bag(self.seed, bag as u64);
-            let bag_rows = rows.select(Axis(0), &chosen);
-            let frauds: Vec<bool> = chosen.iter().map(|row| samples.frauds()[*row]).collect();
-            let weights: Vec<f64> = chosen.iter().map(|row| samples.weight(*row)).collect();
-            let mut bag = Samples::new(bag_rows.view(), &frauds)?;
-            if samples.weights().is_some() {
-                bag = bag.with_weights(&weights)?;
-            }
-            let honest_rows = weights.iter().zip(&frauds).filter(|(_, fraud)| !**fraud);
-            let kept: f64 = honest_rows.map(|(weight, _)| weight).sum();
+            let bag = Part::new(samples, &chosen);
+            let honest_rows = chosen.iter().filter(|row| !samples.frauds()[**row]);
+            let kept: f64 = honest_rows.map(|row| samples.weight(*row)).sum();
             let shift = if self.correct_prior {
                 undo_undersampling(0.0, kept / honest)
             } else {
                 0.0
             };
             Ok(Member {
-                model: Arc::from(self.learner.learn(&bag)?),
+                model: Arc::from(self.learner.learn(&bag.samples()?)?),
                 shift,
             })
         });
@@ -355,14 +345,14 @@ impl BalancedBagging {
                 *out += share
                     * match self.average {
                         Average::LogOdds => odds,
-                        Average::Probability => logistic([odds; LANES])[0],
+                        Average::Probability => chance(odds),
                     };
             }
         }
         if self.average == Average::Probability {
             for out in out {
-                let chance = out.clamp(EDGE, 1.0 - EDGE);
-                *out = (chance / (1.0 - chance)).ln();
+                let share = out.clamp(EDGE, 1.0 - EDGE);
+                *out = (share / (1.0 - share)).ln();
             }
         }
         Ok(())

@@ -14,6 +14,11 @@ pub(crate) fn chance(log_odds: f64) -> f64 {
     logistic([log_odds; LANES])[0]
 }
 
+/// The logistic loss of a row by its log odds against what came true: large where they are wrong.
+pub(crate) fn loss(against: f64) -> f64 {
+    against.max(0.0) + (-against.abs()).exp().ln_1p()
+}
+
 /// First and second derivatives of the logistic loss by the log odds, for rows of weight 1 whose targets are 1 for a fraud
 /// and 0 otherwise.
 #[inline]
@@ -109,7 +114,7 @@ fn exponential(x: [f64; LANES]) -> [f64; LANES] {
 
 #[cfg(test)]
 mod tests {
-    use super::{LANES, derivatives, exponential, focal_derivatives, logistic};
+    use super::{LANES, derivatives, exponential, focal_derivatives, logistic, loss};
 
     #[test]
     fn exponential_is_that_of_the_standard_library() {
@@ -130,11 +135,7 @@ mod tests {
     }
 
     fn logistic_loss(x: f64, fraud: bool) -> f64 {
-        if fraud {
-            (-x).exp().ln_1p()
-        } else {
-            x.exp().ln_1p()
-        }
+        loss(if fraud { -x } else { x })
     }
 
     #[test]

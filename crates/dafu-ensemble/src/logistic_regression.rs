@@ -4,7 +4,7 @@ mod newton;
 
 use crate::inputs::{Imputation, Inputs};
 use crate::learner::{check_shapes, check_width, classifier, learner};
-use crate::params::{count, number, setters};
+use crate::params::{at_most, count, number, setters};
 use crate::{EnsembleError, Samples};
 #[cfg(feature = "serde")]
 use dafu_core::model::Limits;
@@ -163,13 +163,8 @@ impl CheckedLogisticRegressionParams {
         number("sum of weights", total, "finite", good)?;
         let inputs = Inputs::fit(samples, params.imputation, params.missing_indicators);
         let width = inputs.len() + 1;
-        if width > MAX_LOGISTIC_INPUTS {
-            return Err(EnsembleError::TooMany {
-                what: "inputs (columns, flags of missing values and the intercept)",
-                max: MAX_LOGISTIC_INPUTS,
-                got: width,
-            });
-        }
+        let what = "inputs (columns, flags of missing values and the intercept)";
+        at_most(what, width, MAX_LOGISTIC_INPUTS)?;
         let mut problem = Problem {
             inputs: Vec::with_capacity(samples.rows().nrows() * width),
             width,

@@ -254,6 +254,19 @@ pub(crate) fn count(
     })
 }
 
+/// Checks a size that has only an upper end.
+pub(crate) const fn at_most(
+    what: &'static str,
+    got: usize,
+    max: usize,
+) -> Result<(), EnsembleError> {
+    if got <= max {
+        Ok(())
+    } else {
+        Err(EnsembleError::TooMany { what, max, got })
+    }
+}
+
 pub(crate) fn number(
     name: &'static str,
     got: f64,

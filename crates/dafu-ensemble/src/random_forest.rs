@@ -10,7 +10,7 @@ use crate::tree::gradient::{Scale, Sums};
 use crate::tree::split::SplitRules;
 use crate::tree::walk::Walk;
 use crate::{ClassWeight, EnsembleError, Samples, TreeExplainer, threads};
-use dafu_core::metrics::Ranking;
+use dafu_core::metrics::average_precision;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
 
@@ -273,12 +273,10 @@ impl OutOfBag {
                 .sum();
             sum / all
         };
-        let ranking = Ranking::new(&frauds, &scores, Some(&weights));
-        let average_precision = ranking.and_then(|ranking| ranking.average_precision());
         Self {
             error: mean(&|score, fraud| f64::from(u8::from((score > 0.5) != fraud))),
             brier: mean(&|score, fraud| (score - f64::from(u8::from(fraud))).powi(2)),
-            average_precision: average_precision.ok(),
+            average_precision: average_precision(&frauds, &scores, Some(&weights)).ok(),
             probabilities,
         }
     }

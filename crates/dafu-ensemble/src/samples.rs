@@ -1,5 +1,6 @@
 //! Rows to learn from.
 
+use crate::params::{at_most, number};
 use crate::{EnsembleError, MAX_COLUMNS, MAX_ROWS};
 use ndarray::ArrayView2;
 
@@ -35,10 +36,8 @@ impl<'a> Samples<'a> {
     /// When there are not as many weights as rows, or one is negative or not finite.
     pub fn with_weights(mut self, weights: &'a [f64]) -> Result<Self, EnsembleError> {
         check_length("weights", self.rows.nrows(), weights.len())?;
-        let bad = |weight: &&f64| !(weight.is_finite() && **weight >= 0.0);
-        if let Some((row, got)) = weights.iter().enumerate().find(|(_, weight)| bad(weight)) {
-            return Err(EnsembleError::Weight { row, got: *got });
-        }
+        let mut rows = weights.iter().enumerate();
+        rows.try_for_each(|(row, weight)| check_weight(row, *weight))?;
         self.weights = Some(weights);
         Ok(self)
     }
@@ -66,14 +65,8 @@ impl<'a> Samples<'a> {
     }
 
     fn check_size(&self) -> Result<(), EnsembleError> {
-        for (what, max, got) in [
-            ("rows", MAX_ROWS, self.rows.nrows()),
-            ("columns", MAX_COLUMNS, self.rows.ncols()),
-        ] {
-            if got > max {
-                return Err(EnsembleError::TooMany { what, max, got });
-            }
-        }
+        at_most("rows", self.rows.nrows(), MAX_ROWS)?;
+        at_most("columns", self.rows.ncols(), MAX_COLUMNS)?;
         if self.rows.ncols() == 0 {
             return Err(EnsembleError::NoColumns);
         }
@@ -83,30 +76,49 @@ impl<'a> Samples<'a> {
     /// Sums of the weights of honest rows, and of frauds times a factor: an error where there is nothing to learn from.
     pub(crate) fn class_weights(&self, fraud_factor: f64) -> Result<[f64; 2], EnsembleError> {
         self.check_size()?;
-        let sum_of = |class: bool| -> f64 {
-            let rows = self.frauds.iter().enumerate();
-            rows.filter(|(_, fraud)| **fraud == class)
-                .map(|(row, _)| self.weight(row))
-                .sum()
-        };
-        let (honest, fraud) = (sum_of(false), sum_of(true) * fraud_factor);
-        if !(fraud + honest).is_finite() {
-            return Err(EnsembleError::NumberOutOfRange {
-                name: "sum of weights",
-                expected: "finite",
-                got: fraud + honest,
-            });
-        }
-        match (fraud > 0.0, honest > 0.0) {
-            (true, true) => Ok([honest, fraud]),
-            (true, false) => Err(EnsembleError::SingleClass { class: "fraud" }),
-            (false, true) => Err(EnsembleError::SingleClass { class: "honest" }),
-            (false, false) => Err(EnsembleError::NoRows),
-        }
+        class_weights(self.frauds, |row| self.weight(row), fraud_factor)
     }
 }
 
-pub(crate) fn check_length(
+/// As [`Samples::class_weights`], for labels and weights that come otherwise.
+pub(crate) fn class_weights(
+    frauds: &[bool],
+    weight: impl Fn(usize) -> f64,
+    fraud_factor: f64,
+) -> Result<[f64; 2], EnsembleError> {
+    let sum_of = |class: bool| -> f64 {
+        let rows = frauds.iter().enumerate();
+        rows.filter(|(_, fraud)| **fraud == class)
+            .map(|(row, _)| weight(row))
+            .sum()
+    };
+    let (honest, fraud) = (sum_of(false), sum_of(true) * fraud_factor);
+    let sum = fraud + honest;
+    number("sum of weights", sum, "finite", sum.is_finite())?;
+    check_classes(honest, fraud)?;
+    Ok([honest, fraud])
+}
+
+/// Checks that honest rows and frauds both weigh something.
+pub(crate) fn check_classes(honest: f64, fraud: f64) -> Result<(), EnsembleError> {
+    match (fraud > 0.0, honest > 0.0) {
+        (true, true) => Ok(()),
+        (true, false) => Err(EnsembleError::SingleClass { class: "fraud" }),
+        (false, true) => Err(EnsembleError::SingleClass { class: "honest" }),
+        (false, false) => Err(EnsembleError::NoRows),
+    }
+}
+
+/// Checks the weight of a row.
+pub(crate) fn check_weight(row: usize, got: f64) -> Result<(), EnsembleError> {
+    if got.is_finite() && got >= 0.0 {
+        Ok(())
+    } else {
+        Err(EnsembleError::Weight { row, got })
+    }
+}
+
+pub(crate) const fn check_length(
     what: &'static str,
     expected: usize,
     got: usize,

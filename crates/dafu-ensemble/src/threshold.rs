@@ -1,5 +1,6 @@
 //! Thresholds with intervals, and decisions by the amount at stake.
 
+use crate::samples::check_length;
 use crate::{EnsembleError, threads};
 use dafu_core::Probability;
 use dafu_core::metrics::{
@@ -296,16 +297,7 @@ impl<'a> ThresholdRows<'a> {
     }
 
     const fn check_length(&self, what: &'static str, got: usize) -> Result<(), EnsembleError> {
-        let expected = self.frauds.len();
-        if got == expected {
-            Ok(())
-        } else {
-            Err(EnsembleError::Length {
-                what,
-                expected,
-                got,
-            })
-        }
+        check_length(what, self.frauds.len(), got)
     }
 }
 
@@ -417,13 +409,7 @@ impl CostPolicy {
         probabilities: &[Probability],
         amounts: &[f64],
     ) -> Result<Vec<bool>, EnsembleError> {
-        if amounts.len() != probabilities.len() {
-            return Err(EnsembleError::Length {
-                what: "amounts",
-                expected: probabilities.len(),
-                got: amounts.len(),
-            });
-        }
+        check_length("amounts", probabilities.len(), amounts.len())?;
         let rows = probabilities.iter().zip(amounts).enumerate();
         let decided = rows.map(|(row, (probability, amount))| {
             if amount.is_finite() {

@@ -9,9 +9,9 @@
 )]
 
 use crate::{PipelineError, RiskMap};
-#[cfg(feature = "ensemble")]
-use dafu_core::RawScore;
 use dafu_core::{Probability, Score};
+#[cfg(feature = "ensemble")]
+use dafu_core::{RawScore, regression::logistic};
 #[cfg(feature = "ensemble")]
 use dafu_ensemble::Calibrator;
 use serde::{Deserialize, Serialize};
@@ -247,6 +247,5 @@ pub(crate) fn log_odds(score: f64) -> f64 {
 /// Probability of log odds, below 1: a threshold of 1 is above all rows.
 #[cfg(feature = "ensemble")]
 pub(crate) fn probability(log_odds: f64) -> f64 {
-    let probability = 1.0 / (1.0 + (-log_odds).exp());
-    probability.min(1.0 - f64::EPSILON / 2.0)
+    logistic(log_odds).min(1.0 - f64::EPSILON / 2.0)
 }

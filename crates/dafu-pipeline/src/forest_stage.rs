@@ -2,8 +2,8 @@
 
 use dafu_core::model::Limits;
 use dafu_core::{
-    Dataset, EntityId, Evidence, FeatureContribution, FeatureIndex, History, Score, Stage,
-    StageError, StageInput, StageSpec, StageState,
+    Dataset, EntityId, Evidence, FeatureContribution, History, Score, Stage, StageError,
+    StageInput, StageSpec, StageState,
 };
 use dafu_iforest::{IsolationForest, IsolationForestParams};
 
@@ -96,17 +96,7 @@ impl ForestStage {
         self.forest
             .explain_row(row, &mut contributions)
             .map_err(|error| StageError::new(NAME, error))?;
-        contributions
-            .into_iter()
-            .enumerate()
-            .map(|(column, contribution)| {
-                let feature = FeatureIndex::new(column).map_err(|e| StageError::new(NAME, e))?;
-                Ok(FeatureContribution {
-                    feature,
-                    contribution,
-                })
-            })
-            .collect()
+        FeatureContribution::of_row(&contributions).map_err(|error| StageError::new(NAME, error))
     }
 }
 
@@ -124,21 +114,15 @@ impl Stage for ForestStage {
         input: &StageInput<'_>,
         _state: &dyn StageState,
     ) -> Result<Evidence, StageError> {
-        let owned;
-        let row = if let Some(row) = input.row.as_slice() {
-            row
-        } else {
-            owned = input.row.values().to_vec();
-            &owned
-        };
+        let row = input.row.to_slice();
         let score: Score = self
             .forest
-            .score_row(row)
+            .score_row(&row)
             .map_err(|error| StageError::new(NAME, error))?;
         let name = EntityId::new(NAME).map_err(|error| StageError::new(NAME, error))?;
         let mut evidence = Evidence::from_score(name, score);
         if input.explain {
-            evidence.contributions = self.contributions(row)?;
+            evidence.contributions = self.contributions(&row)?;
         }
         Ok(evidence)
     }

@@ -3,8 +3,8 @@
 use crate::combination::probability;
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::{
-    Dataset, EntityId, Evidence, Explain, FeatureContribution, FeatureIndex, History, Label,
-    SchemaHash, Score, Stage, StageError, StageInput, StageSpec, StageState,
+    Dataset, EntityId, Evidence, Explain, FeatureContribution, History, Label, SchemaHash, Score,
+    Stage, StageError, StageInput, StageSpec, StageState,
 };
 use dafu_ensemble::combine::ClassifierRegistry;
 use dafu_ensemble::{
@@ -147,18 +147,8 @@ impl LearnerStage {
         explainer
             .explain_row(row, &mut contributions)
             .map_err(|error| self.failed(error))?;
-        contributions
-            .into_iter()
-            .enumerate()
-            .map(|(column, contribution)| {
-                let feature = FeatureIndex::new(column);
-                let feature = feature.map_err(|error| StageError::new(self.name.clone(), error))?;
-                Ok(FeatureContribution {
-                    feature,
-                    contribution,
-                })
-            })
-            .collect()
+        FeatureContribution::of_row(&contributions)
+            .map_err(|error| StageError::new(self.name.clone(), error))
     }
 }
 
@@ -176,15 +166,8 @@ impl Stage for LearnerStage {
         input: &StageInput<'_>,
         _state: &dyn StageState,
     ) -> Result<Evidence, StageError> {
-        let values = input.row.values();
-        let owned;
-        let row = if let Some(row) = input.row.as_slice() {
-            row
-        } else {
-            owned = values.to_vec();
-            &owned
-        };
-        let rows = ArrayView2::from_shape((1, row.len()), row)
+        let row = input.row.to_slice();
+        let rows = ArrayView2::from_shape((1, row.len()), &row)
             .map_err(|error| StageError::new(self.name.clone(), error))?;
         let mut odds = [0.0];
         self.classifier
@@ -195,7 +178,7 @@ impl Stage for LearnerStage {
         let name = EntityId::new(self.name.as_str()).map_err(core)?;
         let mut evidence = Evidence::from_score(name, score);
         if input.explain {
-            evidence.contributions = self.contributions(row)?;
+            evidence.contributions = self.contributions(&row)?;
         }
         Ok(evidence)
     }

@@ -1,8 +1,6 @@
 //! A ranking in bounded memory, for more rows than fit.
 
-use super::input::{
-    check_amounts, check_length, check_not_empty, check_probabilities, check_weights, weight_of,
-};
+use super::input::{check_amounts, check_not_empty, check_probable, weight_of};
 use super::ranking::CumulativeAmounts;
 use super::{MetricsError, Ranking};
 
@@ -134,9 +132,7 @@ impl BinnedRanking {
         weights: Option<&[f64]>,
         amounts: Option<&[f64]>,
     ) -> Result<(), MetricsError> {
-        check_length("scores", scores.len(), labels.len())?;
-        check_probabilities(scores)?;
-        check_weights(weights, labels.len())?;
+        check_probable(labels.len(), ("scores", scores), weights)?;
         check_amounts(amounts, labels.len())?;
         if labels.is_empty() {
             return Ok(());

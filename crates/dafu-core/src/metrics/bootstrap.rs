@@ -228,24 +228,57 @@ impl Resampler {
     /// O(n) for n rows; 8 bytes a row, 16 with days.
     pub fn draw(&self, number: usize) -> Resample {
         let mut stream = Stream::new(self.seed, RESAMPLES, number as u64);
-        let mut rows = Vec::new();
-        if self.unit == ResampledUnit::Days {
-            let mut days = Vec::new();
-            for day in 0..self.groups.len() {
-                let drawn = &self.groups[stream.index_below(self.groups.len())];
-                rows.extend_from_slice(drawn);
+        let (mut rows, mut days) = (Vec::new(), Vec::new());
+        let by_day = self.unit == ResampledUnit::Days;
+        self.draw_each(&mut stream, |day, drawn| {
+            rows.extend_from_slice(drawn);
+            if by_day {
                 // A day that is drawn twice is two days.
-                days.resize(rows.len(), i64::try_from(day).unwrap_or(i64::MAX));
+                days.resize(rows.len(), day);
             }
-            let days = Some(days);
-            return Resample { rows, days };
-        }
-        for group in &self.groups {
-            rows.extend(group.iter().map(|_| group[stream.index_below(group.len())]));
-        }
-        let days = self.days.as_ref();
-        let days = days.map(|days| rows.iter().map(|&row| days[row]).collect());
+        });
+        let days = if by_day {
+            Some(days)
+        } else {
+            let days = self.days.as_ref();
+            days.map(|days| rows.iter().map(|&row| days[row]).collect())
+        };
         Resample { rows, days }
+    }
+
+    /// How often each row is in a resample that is drawn from `stream`, for metrics that take counts of rows.
+    ///
+    /// # Complexity
+    ///
+    /// As [`Resampler::draw`]; 4 bytes a row.
+    pub fn times(&self, stream: &mut Stream) -> Vec<u32> {
+        let mut times = vec![0; self.groups.iter().map(Vec::len).sum()];
+        self.draw_each(stream, |_, drawn| {
+            for &row in drawn {
+                times[row] += 1;
+            }
+        });
+        times
+    }
+
+    /// Days, or what rows are drawn from: both classes, or all rows.
+    pub const fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Hands over what is drawn, a row or a day at a time, with its number.
+    fn draw_each(&self, stream: &mut Stream, mut take: impl FnMut(i64, &[usize])) {
+        if self.unit == ResampledUnit::Days {
+            for (number, _) in (0..).zip(&self.groups) {
+                take(number, &self.groups[stream.index_below(self.groups.len())]);
+            }
+        } else {
+            for group in &self.groups {
+                for (number, _) in (0..).zip(group) {
+                    take(number, &[group[stream.index_below(group.len())]]);
+                }
+            }
+        }
     }
 }
 
@@ -267,5 +300,30 @@ impl Resample {
     /// When `values` is shorter than the labels that were resampled.
     pub fn gather<T: Copy>(&self, values: &[T]) -> Vec<T> {
         self.rows.iter().map(|&row| values[row]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bootstrap, RESAMPLES, ResampledUnit};
+    use crate::random::Stream;
+
+    #[test]
+    fn times_count_the_rows_of_a_resample() {
+        let labels: Vec<bool> = (0..90).map(|row| row % 7 == 0).collect();
+        let days: Vec<i64> = (0..90).map(|row| row * 13 % 9).collect();
+        for unit in [
+            ResampledUnit::Classes,
+            ResampledUnit::Rows,
+            ResampledUnit::Days,
+        ] {
+            let bootstrap = Bootstrap::default().unit(unit).seed(4);
+            let resampler = bootstrap.resampler(&labels, Some(&days)).unwrap();
+            let mut expected = vec![0; labels.len()];
+            for row in resampler.draw(3).rows() {
+                expected[*row] += 1;
+            }
+            assert_eq!(resampler.times(&mut Stream::new(4, RESAMPLES, 3)), expected);
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! Calibration bins (reliability diagram) and the calibration error.
 
 use super::MetricsError;
-use super::input::{
-    check_length, check_not_empty, check_probabilities, check_total, check_weights, weight_of,
-};
+use super::input::{check_length, check_not_empty, check_probable, check_total, weight_of};
 
 /// How probabilities are put into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -125,7 +123,7 @@ impl UniformCalibration {
         probabilities: &[f64],
         weights: Option<&[f64]>,
     ) -> Result<(), MetricsError> {
-        check_rows(labels, probabilities, weights)?;
+        check_probable(labels.len(), ("probabilities", probabilities), weights)?;
         self.sums.extend(labels, probabilities, weights);
         Ok(())
     }
@@ -183,7 +181,7 @@ pub fn calibration(
     check_bins(bins)?;
     check_length("probabilities", probabilities.len(), labels.len())?;
     check_not_empty(labels.len())?;
-    check_rows(labels, probabilities, weights)?;
+    check_probable(labels.len(), ("probabilities", probabilities), weights)?;
     let edges = match binning {
         CalibrationBinning::Uniform => uniform_edges(bins),
         CalibrationBinning::Quantile => quantile_edges(probabilities, weights, bins)?,
@@ -203,16 +201,6 @@ fn check_bins(bins: usize) -> Result<(), MetricsError> {
             got: bins as f64,
         })
     }
-}
-
-fn check_rows(
-    labels: &[bool],
-    probabilities: &[f64],
-    weights: Option<&[f64]>,
-) -> Result<(), MetricsError> {
-    check_length("probabilities", probabilities.len(), labels.len())?;
-    check_probabilities(probabilities)?;
-    check_weights(weights, labels.len())
 }
 
 /// Rounded the way `numpy.linspace` rounds, so that a probability on an edge is in the same bin.

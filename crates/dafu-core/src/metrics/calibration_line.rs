@@ -1,10 +1,8 @@
 //! Calibration slope and intercept: whether probabilities are too sure, or too high.
 
 use super::MetricsError;
-use super::input::{
-    check_length, check_not_empty, check_probabilities, check_total, check_weights, weight_of,
-};
-use crate::regression::LogisticRows;
+use super::input::{check_length, check_not_empty, check_probable, check_total, weight_of};
+use crate::regression::{LogisticRows, log_odds};
 
 /// The logistic regression of the labels on the log odds of the probabilities.
 ///
@@ -64,10 +62,12 @@ pub fn calibration_line(
 ) -> Result<CalibrationLine, MetricsError> {
     check_length("probabilities", probabilities.len(), labels.len())?;
     check_not_empty(labels.len())?;
-    check_probabilities(probabilities)?;
-    check_weights(weights, labels.len())?;
+    check_probable(labels.len(), ("probabilities", probabilities), weights)?;
     check_total((0..labels.len()).map(|row| weight_of(weights, row)).sum())?;
-    let odds: Vec<f64> = probabilities.iter().map(|&p| log_odds(p)).collect();
+    let inside = probabilities
+        .iter()
+        .map(|p| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON));
+    let odds: Vec<f64> = inside.map(log_odds).collect();
     if !overlap(labels, &odds, weights) {
         return Err(MetricsError::NoFiniteSlope);
     }
@@ -98,11 +98,6 @@ pub fn calibration_line(
         in_the_large: constant.coefficients[0],
         in_the_large_error: constant.standard_errors[0],
     })
-}
-
-fn log_odds(probability: f64) -> f64 {
-    let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-    probability.ln() - (-probability).ln_1p()
 }
 
 /// Whether there is a finite slope: the log odds of the two classes overlap by more than a point.

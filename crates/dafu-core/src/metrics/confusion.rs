@@ -2,7 +2,7 @@
 
 use super::MetricsError;
 use super::input::{
-    check_length, check_not_empty, check_scores, check_total, check_weights, ratio, weight_of,
+    check_length, check_not_empty, check_scored, check_total, check_weights, ratio, weight_of,
 };
 
 /// How many rows were alerted rightly and wrongly: the four cells of the confusion matrix.
@@ -80,10 +80,7 @@ impl Confusion {
         threshold: f64,
         weights: Option<&[f64]>,
     ) -> Result<Self, MetricsError> {
-        check_length("scores", scores.len(), labels.len())?;
-        check_not_empty(labels.len())?;
-        check_scores(scores)?;
-        check_weights(weights, labels.len())?;
+        check_scored(labels.len(), scores, weights)?;
         check_threshold(threshold)?;
         Self::count(labels, weights, |row| scores[row] >= threshold)
     }

@@ -2,7 +2,7 @@
 
 use super::MetricsError;
 use super::input::{
-    check_length, check_not_empty, check_scores, check_total, check_weights, weight_of,
+    check_length, check_not_empty, check_scored, check_total, check_weights, weight_of,
 };
 use super::ranking::order_key;
 
@@ -80,10 +80,7 @@ pub fn daily_threshold(
     weights: Option<&[f64]>,
     budget: &DailyBudget,
 ) -> Result<DailyThreshold, MetricsError> {
-    check_length("scores", scores.len(), days.len())?;
-    check_not_empty(days.len())?;
-    check_scores(scores)?;
-    check_weights(weights, days.len())?;
+    check_scored(days.len(), scores, weights)?;
     let (DailyBudget::Mean { alerts } | DailyBudget::Most { alerts }) = *budget;
     if alerts.is_nan() || alerts < 0.0 {
         return Err(MetricsError::InvalidParameter {

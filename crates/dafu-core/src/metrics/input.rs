@@ -36,7 +36,7 @@ pub(super) fn check_scores(scores: &[f64]) -> Result<(), MetricsError> {
     }
 }
 
-pub(super) fn check_probabilities(values: &[f64]) -> Result<(), MetricsError> {
+fn check_probabilities(values: &[f64]) -> Result<(), MetricsError> {
     match values.iter().position(|p| !(0.0..=1.0).contains(p)) {
         None => Ok(()),
         Some(row) => Err(MetricsError::ProbabilityOutOfRange {
@@ -58,6 +58,29 @@ pub(super) fn check_weights(weights: Option<&[f64]>, rows: usize) -> Result<(), 
             value: weights[row],
         }),
     }
+}
+
+/// What metrics of a ranking take: one row at least, with a finite score each.
+pub(super) fn check_scored(
+    rows: usize,
+    scores: &[f64],
+    weights: Option<&[f64]>,
+) -> Result<(), MetricsError> {
+    check_length("scores", scores.len(), rows)?;
+    check_not_empty(rows)?;
+    check_scores(scores)?;
+    check_weights(weights, rows)
+}
+
+/// What sums over probabilities take, be there rows or none; errors name the slice `what`.
+pub(super) fn check_probable(
+    rows: usize,
+    (what, probabilities): (&'static str, &[f64]),
+    weights: Option<&[f64]>,
+) -> Result<(), MetricsError> {
+    check_length(what, probabilities.len(), rows)?;
+    check_probabilities(probabilities)?;
+    check_weights(weights, rows)
 }
 
 pub(super) fn check_amounts(amounts: Option<&[f64]>, rows: usize) -> Result<(), MetricsError> {

@@ -1,9 +1,7 @@
 //! Losses of predicted probabilities: log loss and Brier score.
 
 use super::MetricsError;
-use super::input::{
-    check_length, check_not_empty, check_probabilities, check_total, check_weights, weight_of,
-};
+use super::input::{check_length, check_not_empty, check_probable, check_total, weight_of};
 
 /// Sums from which log loss and Brier score follow; grows by chunks and merges.
 ///
@@ -43,9 +41,7 @@ impl ProbabilityLoss {
         probabilities: &[f64],
         weights: Option<&[f64]>,
     ) -> Result<(), MetricsError> {
-        check_length("probabilities", probabilities.len(), labels.len())?;
-        check_probabilities(probabilities)?;
-        check_weights(weights, labels.len())?;
+        check_probable(labels.len(), ("probabilities", probabilities), weights)?;
         for (row, (&label, &probability)) in labels.iter().zip(probabilities).enumerate() {
             let weight = weight_of(weights, row);
             if weight > 0.0 {

@@ -1,10 +1,7 @@
 //! The rows sorted once by score: every metric of a ranking starts here.
 
 use super::confusion::check_threshold;
-use super::input::{
-    check_amounts, check_length, check_not_empty, check_scores, check_total, check_weights,
-    weight_of,
-};
+use super::input::{check_amounts, check_scored, check_total, weight_of};
 use super::{Class, Confusion, MetricsError};
 
 /// Labelled rows sorted by score, highest first, as cumulative counts at each distinct score.
@@ -97,7 +94,7 @@ impl Ranking {
         scores: &[f64],
         weights: Option<&[f64]>,
     ) -> Result<Self, MetricsError> {
-        check_rows(labels, scores, weights)?;
+        check_scored(labels.len(), scores, weights)?;
         let ranking = match weights {
             None => rank(labels, scores, |row| Some(order_key(scores[row]))),
             Some(weights) => rank(labels, scores, |row| {
@@ -125,7 +122,7 @@ impl Ranking {
         weights: Option<&[f64]>,
         amounts: &[f64],
     ) -> Result<Self, MetricsError> {
-        check_rows(labels, scores, weights)?;
+        check_scored(labels.len(), scores, weights)?;
         check_amounts(Some(amounts), labels.len())?;
         rank(labels, scores, |row| {
             let weight = weight_of(weights, row);
@@ -290,17 +287,6 @@ impl CumulativeAmounts {
             honest_passed: total(&self.honest) - honest_alerted,
         }
     }
-}
-
-fn check_rows(
-    labels: &[bool],
-    scores: &[f64],
-    weights: Option<&[f64]>,
-) -> Result<(), MetricsError> {
-    check_length("scores", scores.len(), labels.len())?;
-    check_not_empty(labels.len())?;
-    check_scores(scores)?;
-    check_weights(weights, labels.len())
 }
 
 /// A row as it is sorted. The order is by score, highest first, then by weight and amount, so

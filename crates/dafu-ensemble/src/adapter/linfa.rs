@@ -1,12 +1,12 @@
 //! Models of linfa.
 
-use super::{AdapterParams, Bridge, ClassAnswer, ClassTarget, Prepared};
+use super::{Adapted, AdapterParams, Bridge, ClassAnswer, ClassTarget, Prepared};
 use crate::learner::{Classifier, Learner};
 use crate::{EnsembleError, Samples};
 use linfa::DatasetBase;
 use linfa::dataset::Pr;
 use linfa::traits::{Fit, PredictInplace};
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -145,10 +145,16 @@ where
             .params
             .fit(&data)
             .map_err(|error| bridge.failed("learn", error.to_string()))?;
-        Ok(Box::new(LinfaModel {
-            model,
-            answers: self.answers,
+        let answers = self.answers;
+        let ask = move |bridge: &Bridge, values, rows| {
+            let rows = matrix(bridge, values, rows)?;
+            Ok(answers(&model, &rows).to_vec())
+        };
+        Ok(Box::new(Adapted {
+            name: "LinfaModel",
+            model: std::any::type_name::<P::Object>(),
             bridge,
+            ask: Box::new(ask),
         }))
     }
 }
@@ -156,35 +162,4 @@ where
 fn matrix(bridge: &Bridge, values: Vec<f64>, rows: usize) -> Result<Array2<f64>, EnsembleError> {
     Array2::from_shape_vec((rows, bridge.inputs.len()), values)
         .map_err(|error| bridge.failed("take the rows", error.to_string()))
-}
-
-struct LinfaModel<M> {
-    model: M,
-    answers: fn(&M, &Array2<f64>) -> Array1<f64>,
-    bridge: Bridge,
-}
-
-impl<M> fmt::Debug for LinfaModel<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinfaModel")
-            .field("model", &std::any::type_name::<M>())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<M: Send + Sync> Classifier for LinfaModel<M> {
-    fn width(&self) -> usize {
-        self.bridge.inputs.width()
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        self.bridge.answer(rows, out, |values, rows| {
-            let rows = matrix(&self.bridge, values, rows)?;
-            Ok((self.answers)(&self.model, &rows).to_vec())
-        })
-    }
 }

@@ -1,9 +1,8 @@
 //! Estimators of smartcore.
 
-use super::{AdapterParams, Bridge, ClassAnswer, ClassTarget, Prepared};
+use super::{Adapted, AdapterParams, Bridge, ClassAnswer, ClassTarget, Prepared};
 use crate::learner::{Classifier, Learner};
 use crate::{EnsembleError, Samples};
-use ndarray::ArrayView2;
 use smartcore::api::SupervisedEstimator;
 use smartcore::error::Failed;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -125,10 +124,16 @@ where
             None => return Err(EnsembleError::NoWeights),
         };
         let model = model.map_err(|error| bridge.failed("learn", error.to_string()))?;
-        Ok(Box::new(SmartcoreModel {
-            model,
-            predict: self.predict,
+        let predict = self.predict;
+        let ask = move |bridge: &Bridge, values, rows| {
+            let rows = matrix(bridge, values, rows)?;
+            predict(&model, &rows).map_err(|error| bridge.failed("answer", error.to_string()))
+        };
+        Ok(Box::new(Adapted {
+            name: "SmartcoreModel",
+            model: std::any::type_name::<M>(),
             bridge,
+            ask: Box::new(ask),
         }))
     }
 }
@@ -136,36 +141,4 @@ where
 fn matrix(bridge: &Bridge, values: Vec<f64>, rows: usize) -> Result<Rows, EnsembleError> {
     DenseMatrix::new(rows, bridge.inputs.len(), values, false)
         .map_err(|error| bridge.failed("take the rows", error.to_string()))
-}
-
-struct SmartcoreModel<M> {
-    model: M,
-    predict: Predict<M>,
-    bridge: Bridge,
-}
-
-impl<M> fmt::Debug for SmartcoreModel<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmartcoreModel")
-            .field("model", &std::any::type_name::<M>())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<M: Send + Sync> Classifier for SmartcoreModel<M> {
-    fn width(&self) -> usize {
-        self.bridge.inputs.width()
-    }
-
-    fn log_odds_rows(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), EnsembleError> {
-        self.bridge.answer(rows, out, |values, rows| {
-            let rows = matrix(&self.bridge, values, rows)?;
-            (self.predict)(&self.model, &rows)
-                .map_err(|error| self.bridge.failed("answer", error.to_string()))
-        })
-    }
 }

@@ -7,7 +7,10 @@ mod platt;
 mod venn_abers;
 
 use crate::EnsembleError;
+use crate::params::number;
+use crate::samples::{check_classes, check_length, check_weight};
 use beta::Beta;
+use dafu_core::regression::{log_odds, logistic};
 use dafu_core::{Calibrate, Probability, RawScore};
 use isotonic::Isotonic;
 use platt::Platt;
@@ -216,14 +219,7 @@ impl Calibrator {
     /// *Adjusting the outputs of a classifier to new a priori probabilities*, equation 2.4.
     pub fn with_prior(mut self, learned: f64, real: f64) -> Result<Self, EnsembleError> {
         for (name, got) in [("learned", learned), ("real", real)] {
-            if !(got > 0.0 && got < 1.0) {
-                let expected = "above 0 and below 1";
-                return Err(EnsembleError::NumberOutOfRange {
-                    name,
-                    expected,
-                    got,
-                });
-            }
+            number(name, got, "above 0 and below 1", got > 0.0 && got < 1.0)?;
         }
         self.0.shift += log_odds(real) - log_odds(learned);
         Ok(self)
@@ -336,20 +332,9 @@ impl Rows {
         frauds: &[bool],
         weights: Option<&[f64]>,
     ) -> Result<Self, EnsembleError> {
-        for (what, got) in [
-            ("labels", Some(frauds.len())),
-            ("weights", weights.map(<[f64]>::len)),
-        ] {
-            if let Some(got) = got
-                && got != scores.len()
-            {
-                let expected = scores.len();
-                return Err(EnsembleError::Length {
-                    what,
-                    expected,
-                    got,
-                });
-            }
+        check_length("labels", scores.len(), frauds.len())?;
+        if let Some(weights) = weights {
+            check_length("weights", scores.len(), weights.len())?;
         }
         let mut sorted = Vec::with_capacity(scores.len());
         for (row, (&score, &is_fraud)) in scores.iter().zip(frauds).enumerate() {
@@ -358,9 +343,7 @@ impl Rows {
             if !score.is_finite() {
                 return Err(EnsembleError::Score { row, got: score });
             }
-            if !(weight.is_finite() && weight >= 0.0) {
-                return Err(EnsembleError::Weight { row, got: weight });
-            }
+            check_weight(row, weight)?;
             if weight > 0.0 {
                 // 0.0 and -0.0 are one score.
                 sorted.push((score + 0.0, is_fraud, weight));
@@ -380,18 +363,9 @@ impl Rows {
             rows.map(|row| row.2).sum()
         };
         let (fraud, honest) = (sum_of(true), sum_of(false));
-        if fraud + honest > MAX_WEIGHT {
-            return Err(EnsembleError::NumberOutOfRange {
-                name: "sum of weights",
-                expected: "at most 1e15",
-                got: fraud + honest,
-            });
-        }
-        for (missing, class) in [(honest, "fraud"), (fraud, "honest")] {
-            if missing <= 0.0 {
-                return Err(EnsembleError::SingleClass { class });
-            }
-        }
+        let sum = fraud + honest;
+        number("sum of weights", sum, "at most 1e15", sum <= MAX_WEIGHT)?;
+        check_classes(honest, fraud)?;
         Ok(Self {
             sorted,
             fraud,
@@ -436,13 +410,7 @@ struct Group {
 fn probability(log_odds: f64) -> f64 {
     /// The exponential function has a finite, and its inverse a normal value.
     const LOWEST: f64 = -700.0;
-    let share = 1.0 / (1.0 + (-log_odds.max(LOWEST)).exp());
-    share.min(1.0 - f64::EPSILON / 2.0)
-}
-
-/// The log odds of a probability inside of 0 and 1.
-fn log_odds(share: f64) -> f64 {
-    share.ln() - (-share).ln_1p()
+    logistic(log_odds.max(LOWEST)).min(1.0 - f64::EPSILON / 2.0)
 }
 
 fn sound(what: &'static str, good: bool) -> Result<(), EnsembleError> {

@@ -122,7 +122,9 @@ pub fn greedy_selection(
     });
     let alone: Vec<f64> = alone.into_iter().collect::<Result<_, _>>()?;
     let bags = threads::map(params.bags, |bag| {
-        library.hill_climb(&drawn(members, bag, params), &alone, params)
+        let mut stream = Stream::new(params.seed, BAGS, bag as u64);
+        let members = stream.share_of(members, params.bag_share);
+        library.hill_climb(&members, &alone, params)
     });
     let mut weights = vec![0.0; members];
     for bag in bags {
@@ -144,27 +146,6 @@ pub fn greedy_selection(
     };
     let value = metric.merit(scores.merit(metric, odds)?);
     Ok(GreedySelection { weights, value })
-}
-
-/// The members of a bag, in order.
-fn drawn(members: usize, bag: usize, params: &GreedyParams) -> Vec<usize> {
-    let mut all: Vec<usize> = (0..members).collect();
-    if params.bag_share < 1.0 {
-        let mut stream = Stream::new(params.seed, BAGS, bag as u64);
-        let wanted = members as f64 * params.bag_share;
-        let count = (1..=members)
-            .take_while(|count| *count as f64 <= wanted)
-            .count();
-        let count = count.max(1);
-        // The first steps of a shuffle.
-        for place in 0..count {
-            let other = place + stream.index_below(members - place);
-            all.swap(place, other);
-        }
-        all.truncate(count);
-        all.sort_unstable();
-    }
-    all
 }
 
 /// What is added up in a vote: log odds, or probabilities of fraud and of none.

@@ -3,7 +3,7 @@
 use super::blend::check_names;
 use super::combiner::Combiner;
 use crate::learner::{Classifier, check_shapes, classifier};
-use crate::params::MAX_COLUMNS;
+use crate::params::{MAX_COLUMNS, at_most};
 use crate::{EnsembleError, threads};
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -61,13 +61,7 @@ impl Blend {
         let all: Vec<&str> = names.iter().chain(&idle).map(String::as_str).collect();
         check_names(&all)?;
         let width = members.first().map_or(0, |member| member.width());
-        if width > MAX_COLUMNS {
-            return Err(EnsembleError::TooMany {
-                what: "columns",
-                max: MAX_COLUMNS,
-                got: width,
-            });
-        }
+        at_most("columns", width, MAX_COLUMNS)?;
         if let Some(got) = members
             .iter()
             .map(|member| member.width())

@@ -2,6 +2,7 @@
 
 use super::combiner::MAX_MEMBERS;
 use crate::params::count;
+use crate::samples::{check_length, check_weight};
 use crate::select::{Fold, Judged, MAX_FOLDS, Metric, Part, answers, cannot_learn, check_folds};
 use crate::{EnsembleError, Learner, Samples, threads};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -204,14 +205,7 @@ impl WeekScores {
             ("labels", self.frauds.len()),
             ("weights", self.weights.as_ref().map_or(rows, Vec::len)),
         ] {
-            if got != rows {
-                let expected = rows;
-                return Err(EnsembleError::Length {
-                    what,
-                    expected,
-                    got,
-                });
-            }
+            check_length(what, rows, got)?;
         }
         if let Some(((row, member), got)) =
             self.scores.indexed_iter().find(|(_, got)| !got.is_finite())
@@ -219,12 +213,8 @@ impl WeekScores {
             let got = *got;
             return Err(EnsembleError::MemberScore { row, member, got });
         }
-        let bad = |weight: &f64| !(weight.is_finite() && *weight >= 0.0);
         let mut weights = self.weights.iter().flatten().enumerate();
-        match weights.find(|(_, weight)| bad(weight)) {
-            Some((row, got)) => Err(EnsembleError::Weight { row, got: *got }),
-            None => Ok(()),
-        }
+        weights.try_for_each(|(row, weight)| check_weight(row, *weight))
     }
 
     /// Log odds of the share of frauds; 0 for a week of one class.

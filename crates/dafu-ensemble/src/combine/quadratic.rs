@@ -1,5 +1,7 @@
 //! Smallest value of a quadratic function where some unknowns must not be negative.
 
+use dafu_core::regression::solve_symmetric;
+
 /// Finds the x that makes x'Hx / 2 + c'x smallest, the first unknown free and all others at least 0. `h` is symmetric, positive
 /// definite, row after row.
 ///
@@ -61,33 +63,15 @@ fn step(h: &[f64], c: &[f64], x: &mut [f64], inside: &mut Vec<usize>) {
     }
 }
 
-/// Solves H x = -c for the unknowns inside, by Cholesky's factors.
+/// Solves H x = -c for the unknowns inside.
 fn solve(h: &[f64], c: &[f64], inside: &[usize]) -> Vec<f64> {
-    let (size, count) = (c.len(), inside.len());
-    let mut factor = vec![0.0; count * count];
-    let mut x: Vec<f64> = inside.iter().map(|at| -c[*at]).collect();
-    for row in 0..count {
-        for column in 0..=row {
-            let products =
-                (0..column).map(|k| factor[row * count + k] * factor[column * count + k]);
-            let rest = h[inside[row] * size + inside[column]] - products.sum::<f64>();
-            factor[row * count + column] = if row == column {
-                // Columns that say the same leave next to nothing.
-                rest.max(f64::MIN_POSITIVE).sqrt()
-            } else {
-                rest / factor[column * count + column]
-            };
-        }
-    }
-    for row in 0..count {
-        let products = (0..row).map(|k| factor[row * count + k] * x[k]);
-        x[row] = (x[row] - products.sum::<f64>()) / factor[row * count + row];
-    }
-    for row in (0..count).rev() {
-        let products = (row + 1..count).map(|k| factor[k * count + row] * x[k]);
-        x[row] = (x[row] - products.sum::<f64>()) / factor[row * count + row];
-    }
-    x
+    let rows = inside.iter().map(|at| &h[at * c.len()..]);
+    let matrix = rows.flat_map(|row| inside.iter().map(|at| row[*at]));
+    let matrix: Vec<f64> = matrix.collect();
+    let right: Vec<f64> = inside.iter().map(|at| -c[*at]).collect();
+    // Columns that say the same leave next to nothing.
+    let pivot = |rest: f64| Some(rest.max(f64::MIN_POSITIVE));
+    solve_symmetric(&matrix, &right, pivot).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Scores to ranks, one row at a time.
 
 use crate::EnsembleError;
+use crate::params::number;
+use crate::samples::{check_length, check_weight};
 
 /// Most knots of a map.
 pub const MAX_KNOTS: usize = 1_024;
@@ -55,13 +57,7 @@ impl RankMap {
         if distinct.is_empty() {
             return Err(EnsembleError::NoRows);
         }
-        if !sum.is_finite() {
-            return Err(EnsembleError::NumberOutOfRange {
-                name: "sum of weights",
-                expected: "finite",
-                got: sum,
-            });
-        }
+        number("sum of weights", sum, "finite", sum.is_finite())?;
         let middle = below
             .windows(2)
             .map(|pair| f64::midpoint(pair[0], pair[1]) / sum);
@@ -163,19 +159,13 @@ impl RankMap {
 
 /// Scores that count with their weights, in order of score.
 fn weighted(scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<(f64, f64)>, EnsembleError> {
-    if let Some(got) = weights.map(<[f64]>::len).filter(|got| *got != scores.len()) {
-        return Err(EnsembleError::Length {
-            what: "weights",
-            expected: scores.len(),
-            got,
-        });
+    if let Some(weights) = weights {
+        check_length("weights", scores.len(), weights.len())?;
     }
     let mut rows = Vec::with_capacity(scores.len());
     for (row, &score) in scores.iter().enumerate() {
         let weight = weights.map_or(1.0, |weights| weights[row]);
-        if !(weight.is_finite() && weight >= 0.0) {
-            return Err(EnsembleError::Weight { row, got: weight });
-        }
+        check_weight(row, weight)?;
         if !score.is_finite() {
             let member = 0;
             return Err(EnsembleError::MemberScore {

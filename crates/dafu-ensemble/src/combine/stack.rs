@@ -3,8 +3,9 @@
 use super::combiner::{MemberScale, keep};
 use super::out_of_fold::MemberScores;
 use super::quadratic::minimise;
-use crate::logistic::chance;
+use crate::logistic::{chance, loss};
 use crate::params::{number, setters};
+use crate::samples::class_weights;
 use crate::{EnsembleError, threads};
 use ndarray::{Array2, ArrayView1, Axis};
 
@@ -231,21 +232,8 @@ impl Regression {
 
     /// Log odds of the rows' labels.
     fn base(&self) -> Result<f64, EnsembleError> {
-        let sum_of = |class: bool| -> f64 {
-            let both = self.frauds.iter().zip(&self.weights);
-            both.filter(|(fraud, _)| **fraud == class)
-                .map(|(_, weight)| weight)
-                .sum()
-        };
-        let (fraud, honest) = (sum_of(true), sum_of(false));
-        let sum = fraud + honest;
-        number("sum of weights", sum, "finite", sum.is_finite())?;
-        match (fraud > 0.0, honest > 0.0) {
-            (true, true) => Ok((fraud / honest).ln()),
-            (true, false) => Err(EnsembleError::SingleClass { class: "fraud" }),
-            (false, true) => Err(EnsembleError::SingleClass { class: "honest" }),
-            (false, false) => Err(EnsembleError::NoRows),
-        }
+        let [honest, fraud] = class_weights(&self.frauds, |row| self.weights[row], 1.0)?;
+        Ok((fraud / honest).ln())
     }
 
     fn local(&self, x: &[f64]) -> Local {
@@ -289,7 +277,7 @@ impl Regression {
             }
             let odds = dot(x, &row_of);
             let wrong = if self.frauds[row] { -odds } else { odds };
-            local.loss += weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p());
+            local.loss += weight * loss(wrong);
             let slope = if self.frauds[row] {
                 -chance(-odds)
             } else {

@@ -2,7 +2,7 @@
 
 use super::{DecisionTree, DecisionTreeParams, Node, Question, SplitQuality};
 use crate::inputs::Inputs;
-use crate::params::number;
+use crate::params::{at_most, number};
 use crate::{EnsembleError, Samples, threads};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
@@ -19,13 +19,7 @@ pub(super) fn grow(
     samples: &Samples<'_>,
 ) -> Result<DecisionTree, EnsembleError> {
     let count = samples.rows().nrows();
-    if count > MAX_DECISION_TREE_ROWS {
-        return Err(EnsembleError::TooMany {
-            what: "rows of a decision tree",
-            max: MAX_DECISION_TREE_ROWS,
-            got: count,
-        });
-    }
+    at_most("rows of a decision tree", count, MAX_DECISION_TREE_ROWS)?;
     let weights = params.class_weight.weights(samples)?;
     let total: f64 = weights.iter().sum();
     number("sum of weights", total, "finite", total.is_finite())?;

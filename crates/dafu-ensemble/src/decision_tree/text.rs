@@ -2,6 +2,7 @@
 
 use super::{DecisionTree, Question};
 use crate::EnsembleError;
+use crate::samples::check_length;
 use std::fmt::Write;
 
 impl DecisionTree {
@@ -12,13 +13,7 @@ impl DecisionTree {
     ///
     /// [`EnsembleError::Length`] when there are not as many names as columns.
     pub fn to_text(&self, names: &[&str]) -> Result<String, EnsembleError> {
-        if names.len() != self.width() {
-            return Err(EnsembleError::Length {
-                what: "names of columns",
-                expected: self.width(),
-                got: names.len(),
-            });
-        }
+        check_length("names of columns", self.width(), names.len())?;
         let mut text = String::new();
         self.write(&mut text, names, (0, 0));
         let mut asked: Vec<usize> = self

@@ -9,6 +9,7 @@ use super::statistic::{
 };
 use super::window::DriftWindow;
 use crate::learner::check_column;
+use crate::params::at_most;
 use crate::samples::check_length;
 use crate::{EnsembleError, threads};
 use dafu_core::StableHasher;
@@ -159,13 +160,8 @@ impl CheckedDriftParams {
         let got = widest
             .saturating_mul(params.seasons)
             .saturating_mul(matrix.ncols() + 1);
-        if got > MAX_COUNTS {
-            return Err(EnsembleError::TooMany {
-                what: "counts (columns times seasons times knots or categories)",
-                max: MAX_COUNTS,
-                got,
-            });
-        }
+        let what = "counts (columns times seasons times knots or categories)";
+        at_most(what, got, MAX_COUNTS)?;
         rows.check_seasons(params.seasons)?;
         let columns = threads::map(matrix.ncols(), |column| {
             let values = matrix.column(column).to_vec();

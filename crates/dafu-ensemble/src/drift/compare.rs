@@ -1,12 +1,13 @@
 //! Two models on the same rows.
 
 use super::delong::{DeLongTest, delong};
-use super::resample::{Draws, Order, mean};
-use crate::params::{MAX_ROWS, count, number, setters};
+use super::order::{Order, mean};
+use crate::params::{MAX_ROWS, at_most, count, number, setters};
 use crate::samples::check_length;
 use crate::{EnsembleError, threads};
 use dafu_core::metrics::{
-    CardPrecision, CardPrecisionParams, MetricsError, brier_score, card_precision_at_k, log_loss,
+    Bootstrap, CardPrecision, CardPrecisionParams, MetricsError, ResampledUnit, brier_score,
+    card_precision_at_k, log_loss,
 };
 use dafu_core::random::Stream;
 
@@ -100,13 +101,9 @@ impl<'a> PairedScores<'a> {
         first: &'a [f64],
         second: &'a [f64],
     ) -> Result<Self, EnsembleError> {
-        let (max, got) = (MAX_ROWS, frauds.len());
-        if got > max {
-            let what = "rows";
-            return Err(EnsembleError::TooMany { what, max, got });
-        }
+        at_most("rows", frauds.len(), MAX_ROWS)?;
         for (what, scores) in [("first", first), ("second", second)] {
-            check_length(what, got, scores.len())?;
+            check_length(what, frauds.len(), scores.len())?;
             super::check_scores(what, scores)?;
         }
         Ok(Self {
@@ -245,14 +242,17 @@ pub fn compare(
             return Err(EnsembleError::SingleClass { class });
         }
     }
-    let draws = match params.resampling {
-        Resampling::Rows => Draws::rows(scores.frauds),
-        Resampling::Days => {
-            let draws = Draws::days(scores.needed_days()?);
-            count("days", draws.len(), 2, MAX_ROWS)?;
-            draws
-        }
+    let (unit, days) = match params.resampling {
+        Resampling::Rows => (ResampledUnit::Classes, None),
+        Resampling::Days => (ResampledUnit::Days, Some(scores.needed_days()?)),
     };
+    // Labels turned round: honest rows have always been drawn first.
+    let honest: Vec<bool> = scores.frauds.iter().map(|fraud| !fraud).collect();
+    let resampler = Bootstrap::default().unit(unit).resampler(&honest, days);
+    let resampler = resampler.map_err(EnsembleError::Metrics)?;
+    if days.is_some() {
+        count("days", resampler.groups(), 2, MAX_ROWS)?;
+    }
     let first = Model::new(scores, scores.first)?;
     let second = Model::new(scores, scores.second)?;
     let whole = vec![1; rows];
@@ -260,7 +260,7 @@ pub fn compare(
         return Err(EnsembleError::NoRows);
     };
     let drawn = threads::map(params.resamples, |resample| {
-        let times = draws.draw(rows, &mut Stream::new(params.seed, ROWS, resample as u64));
+        let times = resampler.times(&mut Stream::new(params.seed, ROWS, resample as u64));
         let (first, second) = (first.metrics(&times)?, second.metrics(&times)?);
         Some(std::array::from_fn(|metric| second[metric] - first[metric]))
     });

@@ -15,10 +15,10 @@ mod cells;
 mod compare;
 mod delong;
 mod monitor;
+mod order;
 mod params;
 mod period;
 mod report;
-mod resample;
 mod special;
 mod statistic;
 mod window;
@@ -26,12 +26,13 @@ mod window;
 pub use alarm::{CalibrationAlarm, Direction};
 pub use baseline::{DriftBaseline, DriftRows};
 pub use compare::{Comparison, ComparisonParams, Difference, PairedScores, Resampling, compare};
+pub use dafu_core::metrics::CalibrationLine;
 pub use delong::{DeLongTest, delong};
 pub use monitor::{CalibrationMonitor, CalibrationMonitorParams, CalibrationReport, Unlabelled};
 pub use params::{
     CheckedDriftParams, DriftParams, MAX_BINS, MAX_CATEGORIES, MAX_COUNTS, MAX_KNOTS, MAX_SEASONS,
 };
-pub use period::{CalibrationLine, PeriodCalibration};
+pub use period::PeriodCalibration;
 pub use report::{BinRange, ColumnDrift, DriftBin, DriftLevel, DriftReport};
 pub use statistic::{
     ChiSquareTest, KolmogorovSmirnovTest, benjamini_hochberg, chi_square_test, jensen_shannon,

@@ -2,15 +2,14 @@
 
 use super::special::{normal_two_sided, normal_within};
 use crate::EnsembleError;
-use dafu_core::metrics::ProbabilityLoss;
+use dafu_core::metrics::{CalibrationLine, ProbabilityLoss, calibration_line};
+use dafu_core::regression::logistic;
 
 /// Bins of log odds, and the number of them.
 const BIN_WIDTH: f64 = 0.5;
 const BINS: usize = 64;
 /// Log odds beyond which all are the same.
 const FARTHEST: f64 = BIN_WIDTH * (BINS / 2) as f64;
-/// Newton steps at most.
-const STEPS: usize = 100;
 
 /// How well the probabilities of a period came true.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,25 +40,9 @@ pub struct PeriodCalibration {
     pub brier: f64,
     /// Mean negative logarithm of the probability of what came true.
     pub log_loss: f64,
-    /// The line through the log odds; none where it cannot be drawn.
+    /// The line through the log odds; none where it cannot be drawn. From counts in bins of 0.5 log odds, each at its mean; log
+    /// odds beyond 16 count as 16.
     pub line: Option<CalibrationLine>,
-}
-
-/// Log odds that came true by the log odds that were predicted: 0 and 1 for probabilities that are right. A slope below 1 says that
-/// they are too far from the mean.
-///
-/// By logistic regression on counts in bins of 0.5 log odds, each at its mean; log odds beyond 16 count as 16.
-///
-/// Source: Cox, "Two Further Applications of a Model for Binary Regression" (1958).
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct CalibrationLine {
-    /// Log odds that came true where those predicted are 0.
-    pub intercept: f64,
-    /// Log odds that came true more where one more was predicted.
-    pub slope: f64,
-    /// Standard error of the slope.
-    pub slope_error: f64,
 }
 
 /// Sums of a period.
@@ -170,70 +153,15 @@ impl PeriodSums {
         })
     }
 
-    /// Newton's method on the log likelihood, with halved steps where it would fall.
+    /// Rows of a bin count as rows at its mean.
     fn line(&self) -> Option<CalibrationLine> {
-        let points: Vec<(f64, f64, f64)> = self
-            .bins
-            .iter()
-            .filter(|bin| bin.rows > 0)
-            .map(|bin| {
-                let rows = bin.rows as f64;
-                (bin.log_odds / rows, rows, bin.observed as f64)
-            })
-            .collect();
-        if points.len() < 2 || self.observed == 0 || self.observed == self.rows {
-            return None;
+        let (mut labels, mut probabilities, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        for bin in self.bins.iter().filter(|bin| bin.rows > 0) {
+            labels.extend([true, false]);
+            probabilities.extend([logistic(bin.log_odds / bin.rows as f64); 2]);
+            weights.extend([bin.observed, bin.rows - bin.observed].map(|count| count as f64));
         }
-        let likelihood = |(intercept, slope): (f64, f64)| -> f64 {
-            let part = |(x, rows, observed): &(f64, f64, f64)| {
-                let log_odds = intercept + slope * x;
-                // ln(1 + e^x) without overflow.
-                let total = log_odds.max(0.0) + (-log_odds.abs()).exp().ln_1p();
-                observed * log_odds - rows * total
-            };
-            points.iter().map(part).sum()
-        };
-        let mut at = (0.0, 1.0);
-        let mut now = likelihood(at);
-        for _ in 0..STEPS {
-            let (mut gradient, mut hessian) = ((0.0, 0.0), (0.0, 0.0, 0.0));
-            for (x, rows, observed) in &points {
-                let chance = 1.0 / (1.0 + (-(at.0 + at.1 * x)).exp());
-                let gap = observed - rows * chance;
-                let weight = rows * chance * (1.0 - chance);
-                gradient = (gradient.0 + gap, gradient.1 + gap * x);
-                hessian.0 += weight;
-                hessian.1 += weight * x;
-                hessian.2 += weight * x * x;
-            }
-            let determinant = hessian.0 * hessian.2 - hessian.1 * hessian.1;
-            // Where outcomes are parted by one place of the log odds, the slope has no bound and the weights vanish.
-            if determinant.is_nan() || determinant <= 1e-12 * hessian.0 * hessian.2 {
-                return None;
-            }
-            let step = (
-                (hessian.2 * gradient.0 - hessian.1 * gradient.1) / determinant,
-                (hessian.0 * gradient.1 - hessian.1 * gradient.0) / determinant,
-            );
-            if step.0.abs().max(step.1.abs()) < 1e-9 * (1.0 + at.1.abs()) {
-                return Some(CalibrationLine {
-                    intercept: at.0,
-                    slope: at.1,
-                    slope_error: (hessian.0 / determinant).sqrt(),
-                });
-            }
-            let mut factor = 1.0;
-            loop {
-                let next = (at.0 + factor * step.0, at.1 + factor * step.1);
-                let then = likelihood(next);
-                if then >= now || factor < 1e-6 {
-                    (at, now) = (next, then);
-                    break;
-                }
-                factor /= 2.0;
-            }
-        }
-        None
+        calibration_line(&labels, &probabilities, Some(&weights)).ok()
     }
 
     /// Whether sums that were read from somewhere can be.

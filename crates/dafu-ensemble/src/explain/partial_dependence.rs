@@ -2,8 +2,9 @@
 
 use super::CHUNK;
 use crate::learner::{check_column, check_width};
-use crate::params::{MAX_ROWS, count, setters};
+use crate::params::{MAX_ROWS, at_most, count, setters};
 use crate::{Classifier, EnsembleError, threads};
+use dafu_core::regression::logistic;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use std::cmp::Ordering;
 
@@ -141,13 +142,7 @@ impl PartialDependenceParams {
         let got = grids
             .iter()
             .fold(asked.len(), |got, grid| got.saturating_mul(grid.len()));
-        if got > MAX_ANSWERS {
-            return Err(EnsembleError::TooMany {
-                what: "answers (values of the grids times rows)",
-                max: MAX_ANSWERS,
-                got,
-            });
-        }
+        at_most("answers (values of the grids times rows)", got, MAX_ANSWERS)?;
         let points = points(&grids);
         let sample = rows.select(Axis(0), &asked);
         let answers = threads::map(points.len(), |point| {
@@ -230,7 +225,7 @@ fn answers(
     }
     if scale == DependenceScale::Probability {
         for answer in &mut out {
-            *answer = 1.0 / (1.0 + (-*answer).exp());
+            *answer = logistic(*answer);
         }
     }
     Ok(out)

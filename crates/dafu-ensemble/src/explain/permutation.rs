@@ -5,7 +5,7 @@ use crate::learner::{check_column, check_width};
 use crate::params::{MAX_ROWS, count, setters};
 use crate::samples::check_length;
 use crate::{Classifier, EnsembleError, Samples, threads};
-use dafu_core::metrics::Ranking;
+use dafu_core::metrics;
 use dafu_core::random::Stream;
 use ndarray::{ArrayView2, Axis, Slice};
 
@@ -54,8 +54,7 @@ pub type ExplainedMetric<'m> =
 ///
 /// Rows of one class only, an answer that is not finite.
 pub fn average_precision(samples: &Samples<'_>, log_odds: &[f64]) -> Result<f64, EnsembleError> {
-    Ranking::new(samples.frauds(), log_odds, samples.weights())
-        .and_then(|ranking| ranking.average_precision())
+    metrics::average_precision(samples.frauds(), log_odds, samples.weights())
         .map_err(EnsembleError::Metrics)
 }
 
@@ -65,9 +64,7 @@ pub fn average_precision(samples: &Samples<'_>, log_odds: &[f64]) -> Result<f64,
 ///
 /// As [`average_precision`].
 pub fn roc_auc(samples: &Samples<'_>, log_odds: &[f64]) -> Result<f64, EnsembleError> {
-    Ranking::new(samples.frauds(), log_odds, samples.weights())
-        .and_then(|ranking| ranking.roc_auc())
-        .map_err(EnsembleError::Metrics)
+    metrics::roc_auc(samples.frauds(), log_odds, samples.weights()).map_err(EnsembleError::Metrics)
 }
 
 /// Permutation importance: what a metric loses when the values of columns are permuted among the rows.

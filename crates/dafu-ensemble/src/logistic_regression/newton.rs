@@ -1,7 +1,8 @@
 //! The smallest penalised loss, by Newton steps.
 
-use crate::logistic::{LANES, derivatives};
+use crate::logistic::{LANES, derivatives, loss};
 use crate::threads;
+use dafu_core::regression::solve_symmetric;
 
 /// Rows of a block at least; sums are taken block by block, so that they do not depend on the threads.
 const BLOCK: usize = 1024;
@@ -125,11 +126,7 @@ impl Problem {
                     .iter()
                     .zip(&self.targets[range.clone()]);
                 rows.zip(&self.weights[range])
-                    .map(|((odds, target), weight)| {
-                        // Against the label: large where the model is wrong.
-                        let wrong = odds * (1.0 - 2.0 * target);
-                        weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
-                    })
+                    .map(|((odds, target), weight)| weight * loss(odds * (1.0 - 2.0 * target)))
                     .sum()
             },
             usize::MAX,
@@ -215,7 +212,9 @@ impl Problem {
             .collect();
         let mut extra = 0.0;
         loop {
-            if let Some(step) = solve_symmetric(&local.hessian, &slopes, extra) {
+            let pivot = |rest: f64| Some(rest + extra).filter(|pivot| *pivot > 0.0);
+            let step = solve_symmetric(&local.hessian, &slopes, pivot);
+            if let Some(step) = step.filter(|step| step.iter().all(|x| x.is_finite())) {
                 return step;
             }
             // Rounding made the matrix indefinite: closer to the steepest descent.
@@ -303,63 +302,5 @@ impl Problem {
 fn add(sums: &mut [f64], more: &[f64]) {
     for (sum, more) in sums.iter_mut().zip(more) {
         *sum += more;
-    }
-}
-
-/// The solution of a symmetric system by Cholesky's decomposition, `extra` added to the diagonal; none where the matrix is
-/// not positive definite.
-fn solve_symmetric(matrix: &[f64], right: &[f64], extra: f64) -> Option<Vec<f64>> {
-    let size = right.len();
-    let mut lower = matrix.to_vec();
-    for at in 0..size {
-        for other in 0..=at {
-            let (rows, current) = lower.split_at(at * size);
-            let left = if other == at {
-                &current[..other]
-            } else {
-                &rows[other * size..other * size + other]
-            };
-            let products = current[..other].iter().zip(left);
-            let known: f64 = products.map(|(one, two)| one * two).sum();
-            let rest = lower[at * size + other] - known;
-            lower[at * size + other] = if other < at {
-                rest / lower[other * size + other]
-            } else if rest + extra > 0.0 {
-                (rest + extra).sqrt()
-            } else {
-                return None;
-            };
-        }
-    }
-    let mut solved = right.to_vec();
-    for at in 0..size {
-        let row = &lower[at * size..at * size + at];
-        let known: f64 = row.iter().zip(&solved).map(|(one, two)| one * two).sum();
-        solved[at] = (solved[at] - known) / lower[at * size + at];
-    }
-    for at in (0..size).rev() {
-        let known: f64 = (at + 1..size)
-            .map(|below| lower[below * size + at] * solved[below])
-            .sum();
-        solved[at] = (solved[at] - known) / lower[at * size + at];
-    }
-    solved.iter().all(|x| x.is_finite()).then_some(solved)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::solve_symmetric;
-
-    #[test]
-    fn symmetric_systems_are_solved() {
-        // (4 2 1; 2 5 3; 1 3 6) (1, -2, 3) = (3, 1, 13).
-        let matrix = [4.0, 2.0, 1.0, 2.0, 5.0, 3.0, 1.0, 3.0, 6.0];
-        let solved = solve_symmetric(&matrix, &[3.0, 1.0, 13.0], 0.0).unwrap();
-        for (got, expected) in solved.iter().zip([1.0, -2.0, 3.0]) {
-            assert!((got - expected).abs() < 1e-14);
-        }
-        assert!(solve_symmetric(&[1.0, 2.0, 2.0, 1.0], &[1.0, 1.0], 0.0).is_none());
-        assert!(solve_symmetric(&[1.0, 2.0, 2.0, 1.0], &[1.0, 1.0], 2.0).is_some());
     }
 }

@@ -3,7 +3,7 @@
 use super::NeuralNet;
 use super::train;
 use crate::inputs::Imputation;
-use crate::params::{count, number, setters};
+use crate::params::{at_most, count, number, setters};
 use crate::{EnsembleError, Samples};
 
 /// Most hidden layers of a neural net.
@@ -213,21 +213,12 @@ impl CheckedNeuralNetParams {
 
 /// Whether a net from so many inputs is small enough.
 pub(super) fn check_size(params: &NeuralNetParams, inputs: usize) -> Result<(), EnsembleError> {
-    let too_many = |what, max, got| Err(EnsembleError::TooMany { what, max, got });
-    if inputs > MAX_LAYER_UNITS {
-        return too_many(
-            "inputs (columns and flags of missing values)",
-            MAX_LAYER_UNITS,
-            inputs,
-        );
-    }
+    let what = "inputs (columns and flags of missing values)";
+    at_most(what, inputs, MAX_LAYER_UNITS)?;
     let (mut before, mut weights) = (inputs, 0_usize);
     for units in params.hidden_layers.iter().copied().chain([1]) {
         weights = weights.saturating_add((before + 1).saturating_mul(units));
         before = units;
     }
-    if weights > MAX_WEIGHTS {
-        return too_many("weights of a neural net", MAX_WEIGHTS, weights);
-    }
-    Ok(())
+    at_most("weights of a neural net", weights, MAX_WEIGHTS)
 }

@@ -6,10 +6,10 @@ use super::layer::{Layer, rectify};
 use super::params::{NeuralNetParams, StoppingMetric, check_size};
 use crate::inputs::Inputs;
 use crate::learner::check_width;
-use crate::logistic::{LANES, derivatives, logistic};
+use crate::logistic::{LANES, chance, derivatives};
 use crate::params::number;
 use crate::{EnsembleError, Samples, threads};
-use dafu_core::metrics::{Ranking, log_loss};
+use dafu_core::metrics::{average_precision, log_loss};
 use dafu_core::random::Stream;
 
 /// What random streams are for.
@@ -62,12 +62,10 @@ fn judge(
     let mut scores = vec![0.0; frauds.len()];
     net.log_odds_rows(validation.rows(), &mut scores)?;
     let quality = match metric {
-        StoppingMetric::AveragePrecision => {
-            Ranking::new(frauds, &scores, weights).and_then(|ranking| ranking.average_precision())
-        }
+        StoppingMetric::AveragePrecision => average_precision(frauds, &scores, weights),
         StoppingMetric::LogLoss => {
             for score in &mut scores {
-                *score = logistic([*score; LANES])[0];
+                *score = chance(*score);
             }
             log_loss(frauds, &scores, weights).map(|loss| -loss)
         }
@@ -150,10 +148,7 @@ impl<'p> Training<'p> {
         let count = self.targets.len();
         let mut order: Vec<usize> = (0..count).collect();
         let mut stream = Stream::new(self.params.seed, ORDER, epoch as u64);
-        for place in 0..count {
-            let other = place + stream.index_below(count - place);
-            order.swap(place, other);
-        }
+        stream.shuffle_first(&mut order, count);
         for batch in order.chunks(self.params.batch_size) {
             let parts: Vec<&[usize]> = batch.chunks(PART).collect();
             // Parts of all steps have different streams.

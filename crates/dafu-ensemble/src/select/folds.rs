@@ -1,7 +1,8 @@
 //! Training and test rows by time.
 
 use crate::EnsembleError;
-use crate::params::{MAX_ROWS, count, setters};
+use crate::params::{MAX_ROWS, at_most, count, setters};
+use crate::samples::check_length;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -209,16 +210,8 @@ impl TimeFolds {
         groups: &[u32],
         frauds: &[bool],
     ) -> Result<Vec<Fold>, EnsembleError> {
-        for (what, got) in [("groups", groups.len()), ("labels", frauds.len())] {
-            if got != times.len() {
-                let expected = times.len();
-                return Err(EnsembleError::Length {
-                    what,
-                    expected,
-                    got,
-                });
-            }
-        }
+        check_length("groups", times.len(), groups.len())?;
+        check_length("labels", times.len(), frauds.len())?;
         let delay = i128::from(self.delay);
         self.folds_of(times, |spans: &FoldTimes| {
             let seen = spans.train.start..spans.test.end;
@@ -244,13 +237,7 @@ impl TimeFolds {
         kept: impl Fn(&FoldTimes) -> K,
     ) -> Result<Vec<Fold>, EnsembleError> {
         let spans = self.times(times)?;
-        if times.len() > MAX_ROWS {
-            return Err(EnsembleError::TooMany {
-                what: "rows",
-                max: MAX_ROWS,
-                got: times.len(),
-            });
-        }
+        at_most("rows", times.len(), MAX_ROWS)?;
         let mut order: Vec<usize> = (0..times.len()).collect();
         order.sort_by_key(|row| times[*row]);
         let within = |span: &Range<i64>| {

@@ -2,7 +2,9 @@
 
 use crate::EnsembleError;
 use crate::logistic::chance;
-use dafu_core::metrics::{CardPrecisionParams, CardRows, MetricsError, Ranking, log_loss};
+use dafu_core::metrics::{
+    CardPrecisionParams, CardRows, MetricsError, average_precision, log_loss, roc_auc,
+};
 use std::fmt;
 
 /// Rows with what a model says about them.
@@ -153,8 +155,8 @@ impl<'a> Metric<'a> {
             weights,
         } = *judged;
         match &self.kind {
-            Kind::RocAuc => Ranking::new(frauds, log_odds, weights)?.roc_auc(),
-            Kind::AveragePrecision => Ranking::new(frauds, log_odds, weights)?.average_precision(),
+            Kind::RocAuc => roc_auc(frauds, log_odds, weights),
+            Kind::AveragePrecision => average_precision(frauds, log_odds, weights),
             Kind::LogLoss => {
                 let chances: Vec<f64> = log_odds.iter().map(|odds| chance(*odds)).collect();
                 log_loss(frauds, &chances, weights)

@@ -117,8 +117,7 @@ impl Grower<'_> {
             if looked_at == self.wanted {
                 break;
             }
-            let other = place + self.stream.index_below(self.columns.len() - place);
-            self.columns.swap(place, other);
+            self.stream.shuffle_first(&mut self.columns[place..], 1);
             let column = self.columns[place];
             let candidate = Candidate {
                 column,

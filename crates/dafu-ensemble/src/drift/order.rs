@@ -1,76 +1,6 @@
-//! Rows drawn with replacement, and metrics of a ranking that is sorted once for all draws.
+//! Metrics of a ranking that is sorted once for all draws.
 
-use dafu_core::random::Stream;
 use std::cmp::Ordering;
-
-/// Groups that rows are drawn in.
-#[derive(Debug)]
-pub(super) enum Draws {
-    /// Rows of each class among each other, so that every draw has as many frauds.
-    Rows { strata: [Vec<u32>; 2] },
-    /// Whole days.
-    Days { days: Vec<Vec<u32>> },
-}
-
-impl Draws {
-    pub(super) fn rows(frauds: &[bool]) -> Self {
-        let of_class = |class: bool| {
-            let rows = (0..).zip(frauds);
-            rows.filter(|(_, fraud)| **fraud == class)
-                .map(|(row, _)| row)
-                .collect()
-        };
-        Self::Rows {
-            strata: [of_class(false), of_class(true)],
-        }
-    }
-
-    pub(super) fn days(days: &[i64]) -> Self {
-        let mut order: Vec<(i64, u32)> = days.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let days = order.chunk_by(|one, two| one.0 == two.0);
-        Self::Days {
-            days: days
-                .map(|day| day.iter().map(|(_, row)| *row).collect())
-                .collect(),
-        }
-    }
-
-    /// Groups: classes or days.
-    pub(super) const fn len(&self) -> usize {
-        match self {
-            Self::Rows { strata } => strata.len(),
-            Self::Days { days } => days.len(),
-        }
-    }
-
-    /// How often each of so many rows is drawn.
-    pub(super) fn draw(&self, rows: usize, stream: &mut Stream) -> Vec<u32> {
-        let mut times = vec![0; rows];
-        let mut add = |row: &u32| {
-            if let Some(count) = times.get_mut(*row as usize) {
-                *count += 1;
-            }
-        };
-        match self {
-            Self::Rows { strata } => {
-                for stratum in strata {
-                    for _ in 0..stratum.len() {
-                        stratum.get(stream.index_below(stratum.len())).map(&mut add);
-                    }
-                }
-            }
-            Self::Days { days } => {
-                for _ in 0..days.len() {
-                    if let Some(day) = days.get(stream.index_below(days.len())) {
-                        day.iter().for_each(&mut add);
-                    }
-                }
-            }
-        }
-        times
-    }
-}
 
 /// Rows sorted by score. [`dafu_core::metrics::Ranking`] has the same metrics, but would sort for each draw.
 #[derive(Debug)]
@@ -141,9 +71,8 @@ pub(super) fn mean(values: &[f64], times: &[u32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Draws, Order};
+    use super::Order;
     use dafu_core::metrics::Ranking;
-    use dafu_core::random::Stream;
     use proptest::prelude::*;
 
     proptest! {
@@ -163,29 +92,6 @@ mod tests {
                     prop_assert!((got.1 - expected.1).abs() < 1e-12);
                 }
                 (got, oracle) => prop_assert!(got.is_none() && oracle.is_err()),
-            }
-        }
-
-        #[test]
-        fn draws_keep_what_they_promise(
-            rows in prop::collection::vec((any::<bool>(), 0..4_i64), 1..40),
-            seed in any::<u64>(),
-        ) {
-            let frauds: Vec<bool> = rows.iter().map(|row| row.0).collect();
-            let days: Vec<i64> = rows.iter().map(|row| row.1).collect();
-            let times = Draws::rows(&frauds).draw(rows.len(), &mut Stream::new(seed, 0, 0));
-            let drawn = |class: bool| -> u32 {
-                let both = times.iter().zip(&frauds);
-                both.filter(|(_, fraud)| **fraud == class).map(|(times, _)| times).sum()
-            };
-            for class in [false, true] {
-                let there = frauds.iter().filter(|fraud| **fraud == class).count();
-                prop_assert_eq!(drawn(class) as usize, there);
-            }
-            let times = Draws::days(&days).draw(rows.len(), &mut Stream::new(seed, 0, 0));
-            for (one, day) in times.iter().zip(&days) {
-                let same = times.iter().zip(&days).filter(|(_, other)| *other == day);
-                prop_assert!(same.into_iter().all(|(other, _)| one == other));
             }
         }
     }
