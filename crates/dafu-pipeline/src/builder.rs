@@ -4,7 +4,7 @@
 use crate::SampleSize;
 use crate::features::{Features, reads_labels};
 use crate::{ModelsFile, OneOrMany, PipelineError, Trainer};
-use dafu_core::metrics::ThresholdGoal;
+use dafu_core::metrics::{Costs, ThresholdGoal};
 use dafu_core::{Bands, Role, StageSpec};
 use dafu_features::{FeatureSet, Labels, PreprocessorParams, Span};
 use std::collections::BTreeMap;
@@ -64,6 +64,7 @@ pub struct DetectorBuilder {
     stages: Vec<Box<dyn StageSpec>>,
     bands: Bands,
     label_delay: Option<Span>,
+    policy: Option<Costs>,
     models: Option<ModelsFile>,
     seed: Option<u64>,
     sample_rows: usize,
@@ -89,6 +90,7 @@ impl Default for DetectorBuilder {
             stages: Vec::new(),
             bands: Bands::default(),
             label_delay: None,
+            policy: None,
             models: None,
             seed: None,
             sample_rows: 1 << 18,
@@ -112,6 +114,7 @@ pub(crate) struct Settings {
     pub(crate) bands: Bands,
     #[cfg_attr(not(feature = "ensemble"), expect(dead_code, reason = "of blends"))]
     pub(crate) label_delay: Option<Span>,
+    pub(crate) policy: Option<Costs>,
     pub(crate) seed: u64,
     pub(crate) sample_rows: usize,
     pub(crate) remembered: usize,
@@ -269,6 +272,23 @@ impl DetectorBuilder {
         self
     }
 
+    /// Decides each payment by what a mistake about it costs, its amount included: [`Assessment::decision`] asks for a look
+    /// where that is cheaper by the probability of fraud, and approves elsewhere. Whether a row counts as fraud, and what an
+    /// evaluation judges, stays with the threshold; so does the decision where the costs go by an amount that is not known.
+    ///
+    /// Costs are in the currency of the amounts. Fitting is an error where nothing is calibrated
+    /// ([`PipelineError::NotCalibrated`]).
+    ///
+    /// Source: Elkan 2001, *The foundations of cost-sensitive learning*, equation 2.
+    ///
+    /// [`Assessment::decision`]: dafu_core::Assessment::decision
+    #[cfg(feature = "ensemble")]
+    #[must_use]
+    pub fn policy(mut self, costs: Costs) -> Self {
+        self.policy = Some(costs);
+        self
+    }
+
     /// Takes the settings of a `models.json`; what the file names wins over what was set before.
     #[must_use]
     pub fn models(mut self, file: ModelsFile) -> Self {
@@ -346,6 +366,9 @@ impl DetectorBuilder {
             let got = self.warm_up;
             return Err(PipelineError::WarmUp { got });
         }
+        if let Some(costs) = &self.policy {
+            costs.check()?;
+        }
         self.preprocessor.check()?;
         let features = self.features.take();
         let features = features
@@ -378,6 +401,7 @@ impl DetectorBuilder {
             stages: self.stages,
             bands: self.bands,
             label_delay: self.label_delay,
+            policy: self.policy,
             seed: self.seed.unwrap_or_default(),
             sample_rows: self.sample_rows,
             remembered: self.remembered,

@@ -270,6 +270,7 @@ impl Detector {
             &self.model,
             transaction.transaction_id.clone(),
             row,
+            Some(transaction.amount.major()),
             (evidence, risk),
         )
     }
@@ -321,6 +322,9 @@ impl Detector {
         let ids = tagged
             .by_role(Role::TransactionId)
             .and_then(|column| column.texts());
+        let amounts = tagged
+            .by_role(Role::Amount)
+            .and_then(|column| column.numbers());
         let states = self.model.new_states();
         (0..rows.len())
             .map(|row| {
@@ -337,7 +341,8 @@ impl Detector {
                     records.as_ref().map(|records| &records[row]),
                     &states,
                 )?;
-                assessment(&self.model, id, &values, found)
+                let amount = amounts.and_then(|amounts| amounts.get(row).copied());
+                assessment(&self.model, id, &values, amount, found)
             })
             .collect()
     }

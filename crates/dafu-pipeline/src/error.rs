@@ -122,6 +122,12 @@ pub enum PipelineError {
          than `Mode::Unsupervised`, or add a stage that needs none"
     )]
     LabelsNeeded,
+    /// A policy needs probabilities, and nothing was calibrated.
+    #[error(
+        "costs need calibrated probabilities: give the history at least 10 frauds among its last three fifths, and the \
+         detector a stage that learns from labels; or set no policy"
+    )]
+    NotCalibrated,
     /// A transaction id came again with other content.
     #[error(
         "transaction {id} was already scored with other content (hash {first:016x}, now {second:016x})"

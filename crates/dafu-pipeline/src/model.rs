@@ -6,6 +6,7 @@ use crate::features::{Features, begin, first_time};
 use crate::inputs::{Inputs, renamed};
 use crate::records::records;
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
+use dafu_core::metrics::Costs;
 use dafu_core::{
     Bands, Column, Dataset, Evidence, FeatureRow, Role, Schema, Score, Stage, StageInput,
     StageState, Table, Transaction,
@@ -25,6 +26,8 @@ pub struct DetectorModel {
     /// From the scores of the stages to the risk.
     pub(crate) combination: Combination,
     pub(crate) facts: Facts,
+    /// What decisions cost, where they decide.
+    pub(crate) policy: Option<Costs>,
     /// Hash of the saved model.
     pub(crate) hash: u64,
 }
@@ -120,6 +123,11 @@ impl DetectorModel {
     /// Share of rows like the training rows that reach a risk above 0.
     pub fn expected_alert_share(&self, risk: f64) -> f64 {
         self.combination.expected_share(risk)
+    }
+
+    /// What decisions cost, where they are made by costs and amounts.
+    pub const fn policy(&self) -> Option<&Costs> {
+        self.policy.as_ref()
     }
 
     /// Where the bands of risk begin.

@@ -6,6 +6,8 @@ use dafu_core::{
     Assessment, Decision, EntityId, Evidence, FeatureGroup, FeatureSpec, FeatureType, Probability,
     Reason, ReasonValue, RiskBand, Score, TransactionId,
 };
+#[cfg(feature = "ensemble")]
+use dafu_ensemble::CostPolicy;
 use std::collections::BTreeMap;
 
 /// Days as the feature `weekday` counts them.
@@ -32,9 +34,11 @@ pub(crate) fn assessment(
     model: &DetectorModel,
     transaction_id: TransactionId,
     row: &[f64],
+    amount: Option<f64>,
     (evidence, risk): (Vec<Evidence>, Score),
 ) -> Result<Assessment, PipelineError> {
     let is_fraud = risk >= model.threshold();
+    let alert = cheaper_alert(model, risk, amount).unwrap_or(is_fraud);
     let band = model.bands().band(risk);
     let shares = feature_shares(model, &evidence);
     let mut explanations: BTreeMap<String, f64> =
@@ -71,7 +75,7 @@ pub(crate) fn assessment(
         processing_time_ms: None,
         confidence: confidence(model, risk, is_fraud)?,
         explanations,
-        decision: decision(is_fraud, band),
+        decision: decision(alert, band),
         band,
         reasons,
         rules: Vec::new(),
@@ -99,9 +103,26 @@ fn confidence(
     Ok(right.transpose()?)
 }
 
+/// Whether an alert costs less than none by the probability of fraud; `None` without a policy, and where its costs go by an
+/// amount that is not known.
+#[cfg(feature = "ensemble")]
+fn cheaper_alert(model: &DetectorModel, risk: Score, amount: Option<f64>) -> Option<bool> {
+    let costs = model.policy?;
+    let fraud = model.combination.probability(risk)?;
+    let amount = amount.filter(|amount| amount.is_finite());
+    let amount = amount.or((costs.missed_amount.abs() <= 0.0).then_some(0.0))?;
+    Some(CostPolicy::new(costs).ok()?.alerts(fraud, amount))
+}
+
+/// Nothing is calibrated.
+#[cfg(not(feature = "ensemble"))]
+const fn cheaper_alert(_: &DetectorModel, _: Score, _: Option<f64>) -> Option<bool> {
+    None
+}
+
 /// What a score may ask for: a look, at most a further proof. It never declines by itself.
-fn decision(is_fraud: bool, band: RiskBand) -> Decision {
-    match (is_fraud, band) {
+fn decision(alert: bool, band: RiskBand) -> Decision {
+    match (alert, band) {
         (false, _) => Decision::Approve,
         (true, RiskBand::Critical) => Decision::Challenge,
         (true, _) => Decision::Review,

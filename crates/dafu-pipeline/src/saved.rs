@@ -5,6 +5,7 @@ use crate::features::Features;
 use crate::inputs::Inputs;
 use crate::model::{DetectorModel, Facts};
 use crate::{Detector, PipelineError, RiskMap};
+use dafu_core::metrics::Costs;
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::{Dataset, Role, SchemaHash, StableHasher, StageRegistry};
 use dafu_features::{FeatureSet, Preprocessor};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 /// Kind of the envelope around a detector.
 const KIND: &str = "dafu.detector";
-/// 1: without a set of features. 2: without calibration.
+/// 1: without a set of features. 2: without calibration and policy.
 const SCHEMA_VERSION: u16 = 3;
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +27,7 @@ struct SavedDetector {
     facts: Facts,
     /// The set of features as JSON: its text form has defaults and refuses unknown keys, which postcard cannot.
     features: Option<String>,
+    policy: Option<Costs>,
 }
 
 /// The layout of version 2.
@@ -52,6 +54,7 @@ impl From<SavedDetectorV2> for SavedDetector {
             }),
             facts: saved.facts,
             features: saved.features,
+            policy: None,
         }
     }
 }
@@ -118,6 +121,7 @@ impl DetectorModel {
             combination: self.combination.to_saved()?,
             facts: self.facts.clone(),
             features: features.map_err(|error| broken(error.to_string()))?,
+            policy: self.policy,
         };
         Ok(Envelope::encode(
             KIND,
@@ -163,7 +167,8 @@ impl DetectorModel {
         let combination = Combination::from_saved(saved.combination)?;
         let sound = !stages.is_empty()
             && combination.is_sound(stages.len(), saved.facts.levels.len())
-            && saved.facts.is_sound(inputs.schema.width());
+            && saved.facts.is_sound(inputs.schema.width())
+            && saved.policy.is_none_or(|costs| costs.check().is_ok());
         if !sound {
             let what = "stages, maps, thresholds and features do not fit together";
             return Err(broken(what.to_owned()).into());
@@ -183,6 +188,7 @@ impl DetectorModel {
             stages,
             combination,
             facts: saved.facts,
+            policy: saved.policy,
             hash: StableHasher::hash_bytes(bytes),
         })
     }

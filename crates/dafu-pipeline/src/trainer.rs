@@ -116,6 +116,9 @@ impl Trainer {
             return Err(PipelineError::LabelsNeeded);
         }
         let learned = self.learn(mode, sample.rows(), sample.population, progress)?;
+        if settings.policy.is_some() && learned.combination.probability(Score::ZERO).is_none() {
+            return Err(PipelineError::NotCalibrated);
+        }
         let (thresholds, chosen) = self.thresholds(mode, &learned, &sample, progress)?;
         let schema = Arc::clone(&inputs.schema);
         let facts = Facts {
@@ -139,6 +142,7 @@ impl Trainer {
             stages: learned.stages,
             combination: learned.combination,
             facts,
+            policy: settings.policy,
             hash: 0,
         };
         model.hash = model.content_hash()?;

@@ -5,13 +5,14 @@
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Costs, ThresholdGoal};
 use dafu_core::model::Limits;
-use dafu_core::{Label, TableSource, Timestamp, Transaction};
+use dafu_core::table::ColumnData;
+use dafu_core::{Decision, Label, Role, Table, TableSource, Timestamp, Transaction};
 use dafu_ensemble::{
     BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams, Samples,
 };
 use dafu_features::{FeatureSet, Labels, Span};
 use dafu_pipeline::{
-    Detector, DetectorBuilder, LearnerSpec, Mode, ModelsFile, PipelineError, TimeSlice,
+    Detector, DetectorBuilder, ForestSpec, LearnerSpec, Mode, ModelsFile, PipelineError, TimeSlice,
     stage_registry,
 };
 use dafu_sim::SimulatorParams;
@@ -54,11 +55,7 @@ fn the_risk_is_a_probability_that_holds_on_later_rows() {
     let (mut expected, mut spread, mut frauds) = (0.0, 0.0, 0.0);
     for table in later.chunks().unwrap() {
         let table = table.unwrap();
-        let labels = table
-            .by_role(dafu_core::Role::Label)
-            .unwrap()
-            .labels()
-            .unwrap();
+        let labels = table.by_role(Role::Label).unwrap().labels().unwrap();
         for (risk, label) in detector.score_table(&table).unwrap().iter().zip(labels) {
             expected += risk.get();
             spread += risk.get() * (1.0 - risk.get());
@@ -313,4 +310,63 @@ fn a_budget_holds_with_features_that_are_warmed_up() {
         let a_day = expected * rows as f64 / days;
         assert!((5.0..=6.2).contains(&a_day), "{warm_up}: {a_day}");
     }
+}
+
+#[test]
+fn a_policy_decides_by_what_mistakes_about_a_payment_cost() {
+    let costs = Costs::default()
+        .true_positive(5.0)
+        .false_positive(5.0)
+        .false_negative(0.0)
+        .missed_amount(1.0);
+    let detector = fit(quick().policy(costs));
+    assert_eq!(detector.model().policy(), Some(&costs));
+    let bytes = detector.to_bytes().unwrap();
+    let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+    let (mut alerts, mut apart) = (0, 0);
+    let rest = HISTORY.iter().filter(|payment| payment.timestamp > cut());
+    let rest = rest.take(2_000);
+    for payment in rest {
+        let answer = detector.peek(payment).unwrap();
+        // Elkan's equation 2 by hand: looking costs 5, not looking what is lost on average.
+        let loss = answer.risk_score.get() * payment.amount.major();
+        if (loss - 5.0).abs() > 1e-9 {
+            assert_eq!(answer.decision != Decision::Approve, loss > 5.0);
+        }
+        alerts += usize::from(loss > 5.0);
+        apart += usize::from(answer.is_fraud != (loss > 5.0));
+        assert_eq!(loaded.peek(payment).unwrap(), answer);
+    }
+    assert!(alerts > 20 && apart > 20, "{alerts}, {apart}");
+
+    let trainer = quick().policy(costs).mode(Mode::Unsupervised);
+    let trainer = trainer.stage(ForestSpec::default()).build().unwrap();
+    let error = trainer.fit(&HISTORY[..500]).unwrap_err();
+    assert!(matches!(error, PipelineError::NotCalibrated), "{error}");
+    let error = quick().policy(costs.true_positive(f64::NAN)).build();
+    assert!(matches!(error.unwrap_err(), PipelineError::Metrics(_)));
+}
+
+#[test]
+fn a_policy_by_amounts_leaves_rows_without_one_to_the_threshold() {
+    // By costs every row with an amount is worth a look.
+    let costs = Costs::default().false_positive(0.0).missed_amount(1.0);
+    let detector = fit(quick().policy(costs));
+    let table = Table::from_transactions(&HISTORY[..200]);
+    let mut columns = table.columns().to_vec();
+    for column in &mut columns {
+        if column.role == Role::Amount
+            && let ColumnData::Number(amounts) = &mut column.data
+        {
+            amounts[..100].fill(f64::NAN);
+        }
+    }
+    let table = Table::new(columns, table.row_numbers().to_vec()).unwrap();
+    let rows: Vec<usize> = (0..200).collect();
+    let answers = detector.assess_table(&table, &rows).unwrap();
+    for (row, answer) in answers.iter().enumerate() {
+        let look = answer.decision != Decision::Approve;
+        assert_eq!(look, answer.is_fraud || row >= 100, "{row}");
+    }
+    assert!(answers[..100].iter().any(|answer| !answer.is_fraud));
 }

@@ -24,11 +24,14 @@ struct Split {
     tree: u8,
 }
 
-/// The splits of a block on one column, in ascending order.
+/// The splits of a block on one column.
 #[derive(Debug, Clone, PartialEq)]
 struct Column {
-    column: usize,
+    index: usize,
+    /// In ascending order.
     splits: Vec<Split>,
+    /// Those of them that send what is missing right.
+    missing_right: Vec<Split>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -60,14 +63,14 @@ impl Quick {
         })
     }
 
-    /// Adds the answers for a row without missing values.
+    /// Adds the answers for a row.
     pub(super) fn add_row(&self, row: &[f64], out: &mut f64) {
         for block in &self.blocks {
             block.add_row(self.stride, row, out);
         }
     }
 
-    /// Adds the answers for rows without missing values that follow each other in one slice.
+    /// Adds the answers for rows that follow each other in one slice.
     pub(super) fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
         for block in &self.blocks {
             for (row, out) in rows.chunks_exact(width).zip(&mut *out) {
@@ -77,9 +80,19 @@ impl Quick {
     }
 }
 
+impl Column {
+    const fn new(index: u32) -> Self {
+        Self {
+            index: index as usize,
+            splits: Vec::new(),
+            missing_right: Vec::new(),
+        }
+    }
+}
+
 impl Block {
     fn new(trees: &[&Tree], orders: &[Order], stride: usize) -> Self {
-        let mut columns: BTreeMap<u32, Vec<Split>> = BTreeMap::new();
+        let mut columns: BTreeMap<u32, Column> = BTreeMap::new();
         let mut answers = vec![0.0; trees.len() * stride];
         let of_tree = trees.iter().zip(orders).zip(0..=u8::MAX);
         for (((tree, order), number), answers) in of_tree.zip(answers.chunks_exact_mut(stride)) {
@@ -87,32 +100,40 @@ impl Block {
                 if node.is_leaf() {
                     answers[first as usize] = node.value;
                 } else {
-                    let splits = columns.entry(node.column).or_default();
+                    let new = || Column::new(node.column);
+                    let column = columns.entry(node.column).or_insert_with(new);
                     let crossed = (1_u32 << order.below[node.left as usize]) - 1;
-                    splits.push(Split {
+                    let split = Split {
                         threshold: node.threshold,
                         keep: !(crossed << first),
                         tree: number,
-                    });
+                    };
+                    column.splits.push(split);
+                    if !node.missing_left {
+                        column.missing_right.push(split);
+                    }
                 }
             }
         }
-        let column = |(column, mut splits): (u32, Vec<Split>)| {
+        let mut columns: Vec<Column> = columns.into_values().collect();
+        for column in &mut columns {
+            let splits = &mut column.splits;
             splits.sort_by(|one, two| one.threshold.total_cmp(&two.threshold));
-            let column = column as usize;
-            Column { column, splits }
-        };
-        Self {
-            columns: columns.into_iter().map(column).collect(),
-            answers,
         }
+        Self { columns, answers }
     }
 
     #[inline]
     fn add_row(&self, stride: usize, row: &[f64], out: &mut f64) {
         let mut leaves = [u32::MAX; TREES];
         for column in &self.columns {
-            let value = row[column.column];
+            let value = row[column.index];
+            if value.is_nan() {
+                for split in &column.missing_right {
+                    leaves[usize::from(split.tree)] &= split.keep;
+                }
+                continue;
+            }
             for split in &column.splits {
                 if value <= split.threshold {
                     break;

@@ -9,6 +9,7 @@ use crate::threads;
 use crate::tree::quick::Quick;
 use crate::tree::{Tree, contains};
 use ndarray::{ArrayView2, Axis};
+use std::ops::Range;
 
 /// Ways side by side.
 const SIDE: usize = 8;
@@ -16,8 +17,10 @@ const SIDE: usize = 8;
 const ASK: u32 = 2;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 4096;
-/// Rows that a tree answers for before the next one does. Groups of them are numbered by bits of 64.
-const BLOCK: usize = 256;
+/// Rows that a tree answers for before the next one does, where as many values are held; at most 2^16.
+const BLOCK: usize = 2048;
+/// Values that are held column after column, where a few rows do not have more: a megabyte stays in the cache.
+const HELD: usize = 1 << 17;
 /// In [`Step::column`]: what is missing goes left.
 const MISSING_LEFT: u32 = 1 << 31;
 /// In [`Step::column`]: categories are split.
@@ -52,7 +55,7 @@ pub(crate) struct Walk {
     roots: Vec<Root>,
     /// The categories that go left, of all steps.
     words: Vec<u64>,
-    /// For rows without missing values.
+    /// The other way to answer, where trees are small enough.
     quick: Option<Quick>,
 }
 
@@ -114,16 +117,20 @@ impl Walk {
     fn next<const SPECIAL: bool>(&self, at: u32, row: &[f64]) -> u32 {
         let step = self.steps[at as usize];
         let value = row[(step.column & COLUMN) as usize];
-        let right = if SPECIAL {
+        step.left + u32::from(self.goes_right::<SPECIAL>(step, value))
+    }
+
+    #[inline]
+    fn goes_right<const SPECIAL: bool>(&self, step: Step, value: f64) -> bool {
+        if SPECIAL {
             if step.column & CATEGORIES != 0 {
-                return step.left + u32::from(!self.categories_left(step, value));
+                return !self.categories_left(step, value);
             }
             let missing_right = step.column & MISSING_LEFT == 0;
             (value > step.threshold) | (value.is_nan() & missing_right)
         } else {
             value > step.threshold
-        };
-        step.left + u32::from(right)
+        }
     }
 
     /// Whether a value goes left at a split by categories.
@@ -172,10 +179,10 @@ impl Walk {
 
     /// Adds the answers for one row.
     pub(crate) fn add_row(&self, row: &[f64], out: &mut f64) {
-        if self.special(row) {
-            self.add_row_of::<true>(row, out);
-        } else if let Some(quick) = &self.quick {
+        if let Some(quick) = &self.quick {
             quick.add_row(row, out);
+        } else if self.special(row) {
+            self.add_row_of::<true>(row, out);
         } else {
             self.add_row_of::<false>(row, out);
         }
@@ -224,49 +231,129 @@ impl Walk {
 
     /// Adds the answers for rows that follow each other in one slice.
     fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        let blocks = rows.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK));
-        for (rows, out) in blocks {
-            let of_group = width * SIDE;
-            let (groups, rest) = out.as_chunks_mut::<SIDE>();
-            let (rows, last) = rows.split_at(groups.len() * of_group);
-            match &self.quick {
-                Some(quick) if !self.special(rows) => {
-                    quick.add_rows(rows, width, groups.as_flattened_mut());
-                }
-                _ => self.add_groups(rows, of_group, groups),
-            }
-            for (row, out) in last.chunks_exact(width).zip(rest) {
-                self.add_row(row, out);
+        if let Some(quick) = &self.quick {
+            return quick.add_rows(rows, width, out);
+        }
+        let mut sieve = Sieve::default();
+        let block = (HELD / width).clamp(SIDE, BLOCK);
+        for (rows, out) in rows.chunks(block * width).zip(out.chunks_mut(block)) {
+            if self.special(rows) {
+                self.sift::<true>(&mut sieve, rows, width, out);
+            } else {
+                self.sift::<false>(&mut sieve, rows, width, out);
             }
         }
     }
 
-    /// Adds the answers for at most a block of rows, tree after tree.
-    fn add_groups(&self, rows: &[f64], of_group: usize, groups: &mut [[f64; SIDE]]) {
-        let mut special = 0_u64;
-        for (number, rows) in rows.chunks_exact(of_group).enumerate() {
-            special |= u64::from(self.special(rows)) << number;
-        }
+    /// Adds the answers for at most a block of rows, tree after tree: all rows go down a tree together, parted at each node
+    /// that they come to, and the last few walk side by side.
+    fn sift<const SPECIAL: bool>(
+        &self,
+        sieve: &mut Sieve,
+        rows: &[f64],
+        width: usize,
+        out: &mut [f64],
+    ) {
+        sieve.turn(rows, width);
         for root in &self.roots {
-            for (number, (rows, out)) in rows.chunks_exact(of_group).zip(&mut *groups).enumerate() {
-                if (special >> number) & 1 == 1 {
-                    self.add_group::<true>(*root, rows, out);
+            sieve.begin(root.at);
+            while let Some((at, part)) = sieve.parts.pop() {
+                let step = self.steps[at as usize];
+                if step.left == at {
+                    for row in &sieve.order[part] {
+                        out[usize::from(*row)] += self.answers[at as usize];
+                    }
+                } else if part.len() <= SIDE {
+                    self.walk_few::<SPECIAL>(at, &sieve.order[part], (rows, width), out);
                 } else {
-                    self.add_group::<false>(*root, rows, out);
+                    let column = (step.column & COLUMN) as usize;
+                    let middle = sieve.part(part.clone(), column, |value| {
+                        self.goes_right::<SPECIAL>(step, value)
+                    });
+                    for (at, part) in [
+                        (step.left + 1, middle..part.end),
+                        (step.left, part.start..middle),
+                    ] {
+                        if !part.is_empty() {
+                            sieve.parts.push((at, part));
+                        }
+                    }
                 }
             }
         }
     }
 
+    /// Walks from one node down with a few rows.
     #[inline]
-    fn add_group<const SPECIAL: bool>(&self, root: Root, rows: &[f64], out: &mut [f64; SIDE]) {
-        let width = rows.len() / SIDE;
-        let sides: [&[f64]; SIDE] = std::array::from_fn(|side| &rows[side * width..][..width]);
-        let mut at = [root.at; SIDE];
-        self.descend::<SPECIAL>(&mut at, (root.least, root.most), |side| sides[side]);
-        for (out, at) in out.iter_mut().zip(at) {
-            *out += self.answers[at as usize];
+    fn walk_few<const SPECIAL: bool>(
+        &self,
+        at: u32,
+        few: &[u16],
+        (rows, width): (&[f64], usize),
+        out: &mut [f64],
+    ) {
+        let row = |side: usize| {
+            let row = usize::from(few[side.min(few.len() - 1)]);
+            &rows[row * width..][..width]
+        };
+        let sides: [&[f64]; SIDE] = std::array::from_fn(row);
+        let mut ways = [at; SIDE];
+        self.descend::<SPECIAL>(&mut ways, (0, u32::MAX), |side| sides[side]);
+        for (row, at) in few.iter().zip(ways) {
+            out[usize::from(*row)] += self.answers[at as usize];
         }
+    }
+}
+
+/// Rows on their way down a tree.
+#[derive(Debug, Default)]
+struct Sieve {
+    /// Values column after column.
+    columns: Vec<f64>,
+    rows: usize,
+    /// Numbers of the rows; those at one node follow each other.
+    order: Vec<u16>,
+    aside: Vec<u16>,
+    /// Nodes that rows have come to, and where those lie in the order.
+    parts: Vec<(u32, Range<usize>)>,
+}
+
+impl Sieve {
+    fn turn(&mut self, rows: &[f64], width: usize) {
+        self.rows = rows.len() / width;
+        self.columns.resize(rows.len(), 0.0);
+        for (number, row) in rows.chunks_exact(width).enumerate() {
+            for (column, value) in row.iter().enumerate() {
+                self.columns[column * self.rows + number] = *value;
+            }
+        }
+        self.aside.resize(self.rows, 0);
+    }
+
+    /// Brings all rows to a root.
+    fn begin(&mut self, root: u32) {
+        self.order.clear();
+        self.order.extend((0..=u16::MAX).take(self.rows));
+        self.parts.push((root, 0..self.rows));
+    }
+
+    /// Parts rows: those that go left first, each side in order. Says where the right ones begin.
+    #[inline]
+    fn part(&mut self, part: Range<usize>, column: usize, right: impl Fn(f64) -> bool) -> usize {
+        let values = &self.columns[column * self.rows..][..self.rows];
+        let (order, aside) = (&mut self.order[part.clone()], &mut self.aside[..part.len()]);
+        let (mut left, mut gone) = (0, 0);
+        for at in 0..order.len() {
+            let row = order[at];
+            let right = right(values[usize::from(row)]);
+            // Both are written: a branch would be guessed wrong half of the time.
+            order[left] = row;
+            aside[gone] = row;
+            left += usize::from(!right);
+            gone += usize::from(right);
+        }
+        order[left..].copy_from_slice(&aside[..gone]);
+        part.start + left
     }
 }
 
