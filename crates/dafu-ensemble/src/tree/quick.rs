@@ -1,11 +1,11 @@
 //! Trees of few leaves, answered by crossing out leaves instead of walking down.
 //!
-//! A row goes, column by column, through the thresholds of all trees that lie below its value, in ascending order; each
-//! crosses out the leaves left of its node. Of what remains of a tree, the first leaf is the row's. Nothing waits for
-//! what was read before, and a branch is guessed wrong once a column instead of once a node.
+//! Every threshold below a row's value crosses out the leaves left of its node, column by column; of what remains of a
+//! tree, the first leaf is the row's. What the first thresholds of a column cross out together is known before: of all
+//! trees at certain places of the ascending thresholds, so that a row finds its place and has only a few left to do.
 //!
 //! Source: Lucchese, Nardini, Orlando, Perego, Tonellotto and Venturini 2015, *`QuickScorer`: a fast algorithm to rank
-//! documents with additive ensembles of regression trees*, algorithm 1.
+//! documents with additive ensembles of regression trees*, algorithm 1. The places are ours.
 
 use crate::tree::Tree;
 use std::collections::BTreeMap;
@@ -15,28 +15,47 @@ const LEAVES: u32 = 32;
 /// Trees that are answered together.
 const TREES: usize = 1 << 8;
 
-/// A node that splits: what is above the threshold keeps these leaves of the tree.
+/// Splits between two places, at least.
+const LEAST_STEP: usize = 8;
+/// Steps of a column, at least, for places to be of use.
+const FEW_STEPS: usize = 4;
+/// What the places of a block hold at most: 256 KB.
+const HELD: usize = 1 << 16;
+
+/// A node that splits: what is above its threshold keeps these leaves of the tree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Split {
-    threshold: f64,
     keep: u32,
     /// Among those of the block.
     tree: u8,
 }
 
+impl Split {
+    fn apply(self, leaves: &mut [u32]) {
+        leaves[usize::from(self.tree)] &= self.keep;
+    }
+}
+
 /// The splits of a block on one column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 struct Column {
     index: usize,
     /// In ascending order.
+    thresholds: Vec<f64>,
+    /// In the same order.
     splits: Vec<Split>,
-    /// Those of them that send what is missing right.
-    missing_right: Vec<Split>,
+    /// What is left of all trees after every [`Block::step`] splits.
+    places: Vec<u32>,
+    /// What is left of all trees where the value is missing.
+    missing: Vec<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Block {
     columns: Vec<Column>,
+    trees: usize,
+    /// Splits between two places.
+    step: usize,
     /// Answers of each tree, left to right, [`Quick::stride`] a tree.
     answers: Vec<f64>,
 }
@@ -80,19 +99,9 @@ impl Quick {
     }
 }
 
-impl Column {
-    const fn new(index: u32) -> Self {
-        Self {
-            index: index as usize,
-            splits: Vec::new(),
-            missing_right: Vec::new(),
-        }
-    }
-}
-
 impl Block {
     fn new(trees: &[&Tree], orders: &[Order], stride: usize) -> Self {
-        let mut columns: BTreeMap<u32, Column> = BTreeMap::new();
+        let mut columns: BTreeMap<u32, Vec<(f64, bool, Split)>> = BTreeMap::new();
         let mut answers = vec![0.0; trees.len() * stride];
         let of_tree = trees.iter().zip(orders).zip(0..=u8::MAX);
         for (((tree, order), number), answers) in of_tree.zip(answers.chunks_exact_mut(stride)) {
@@ -100,51 +109,107 @@ impl Block {
                 if node.is_leaf() {
                     answers[first as usize] = node.value;
                 } else {
-                    let new = || Column::new(node.column);
-                    let column = columns.entry(node.column).or_insert_with(new);
                     let crossed = (1_u32 << order.below[node.left as usize]) - 1;
                     let split = Split {
-                        threshold: node.threshold,
                         keep: !(crossed << first),
                         tree: number,
                     };
-                    column.splits.push(split);
-                    if !node.missing_left {
-                        column.missing_right.push(split);
-                    }
+                    let column = columns.entry(node.column).or_default();
+                    column.push((node.threshold, node.missing_left, split));
                 }
             }
         }
-        let mut columns: Vec<Column> = columns.into_values().collect();
-        for column in &mut columns {
-            let splits = &mut column.splits;
-            splits.sort_by(|one, two| one.threshold.total_cmp(&two.threshold));
+        let splits: usize = columns.values().map(Vec::len).sum();
+        // To keep what is left of all trees takes as long as a split does for a few of them.
+        let step = (splits * trees.len()).div_ceil(HELD);
+        let step = step.max(trees.len() / 4).max(LEAST_STEP);
+        let columns = columns
+            .into_iter()
+            .map(|(index, splits)| Column::new(index as usize, splits, (step, trees.len())));
+        Self {
+            columns: columns.collect(),
+            trees: trees.len(),
+            step,
+            answers,
         }
-        Self { columns, answers }
     }
 
     #[inline]
     fn add_row(&self, stride: usize, row: &[f64], out: &mut f64) {
         let mut leaves = [u32::MAX; TREES];
+        let leaves = &mut leaves[..self.trees];
         for column in &self.columns {
             let value = row[column.index];
             if value.is_nan() {
-                for split in &column.missing_right {
-                    leaves[usize::from(split.tree)] &= split.keep;
+                keep(leaves, &column.missing);
+                continue;
+            }
+            if column.places.is_empty() {
+                for (threshold, split) in column.thresholds.iter().zip(&column.splits) {
+                    if value <= *threshold {
+                        break;
+                    }
+                    split.apply(leaves);
                 }
                 continue;
             }
-            for split in &column.splits {
-                if value <= split.threshold {
-                    break;
-                }
-                leaves[usize::from(split.tree)] &= split.keep;
+            let below = column
+                .thresholds
+                .partition_point(|threshold| *threshold < value);
+            let place = below / self.step;
+            if place > 0 {
+                keep(
+                    leaves,
+                    &column.places[(place - 1) * self.trees..][..self.trees],
+                );
+            }
+            for split in &column.splits[place * self.step..below] {
+                split.apply(leaves);
             }
         }
         // The order of the trees is that of the walk: the sums have the same bits.
         for (leaves, answers) in leaves.iter().zip(self.answers.chunks_exact(stride)) {
             *out += answers[leaves.trailing_zeros() as usize];
         }
+    }
+}
+
+#[inline]
+fn keep(leaves: &mut [u32], kept: &[u32]) {
+    for (leaves, kept) in leaves.iter_mut().zip(kept) {
+        *leaves &= kept;
+    }
+}
+
+impl Column {
+    fn new(
+        index: usize,
+        mut splits: Vec<(f64, bool, Split)>,
+        (step, trees): (usize, usize),
+    ) -> Self {
+        splits.sort_by(|one, two| one.0.total_cmp(&two.0));
+        let mut column = Self {
+            index,
+            missing: vec![u32::MAX; trees],
+            ..Self::default()
+        };
+        let mut leaves = vec![u32::MAX; trees];
+        for (number, (threshold, missing_left, split)) in splits.into_iter().enumerate() {
+            column.thresholds.push(threshold);
+            column.splits.push(split);
+            if !missing_left {
+                split.apply(&mut column.missing);
+            }
+            split.apply(&mut leaves);
+            if (number + 1) % step == 0 {
+                column.places.extend(&leaves);
+            }
+        }
+        // One after the other is as fast where there are few.
+        if column.splits.len() < FEW_STEPS * step {
+            column.places.clear();
+        }
+        column
     }
 }
 
