@@ -100,7 +100,7 @@ fn score_rows(criterion: &mut Criterion) {
 fn score_one_row(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ensemble");
     let data = Data::new(10_000);
-    let params = BoostedTreesParams::default();
+    let params = BoostedTreesParams::default().n_estimators(100);
     let depth = params.clone().growth(Growth::DepthWise).max_leaves(64);
     group.throughput(Throughput::Elements(1));
     // Another row each time: a processor learns the way of one that comes again.
@@ -131,7 +131,8 @@ fn score_one_row(criterion: &mut Criterion) {
 fn explain(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ensemble");
     let count = 1_000;
-    let model = Data::new(10_000).boosted(&BoostedTreesParams::default());
+    let params = BoostedTreesParams::default().n_estimators(100);
+    let model = Data::new(10_000).boosted(&params.max_leaves(31));
     let data = Data::new(count);
     group.sample_size(10);
     group.bench_function("explainer/leaves=31", |bencher| {

@@ -6,7 +6,7 @@
 //! Arguments: `--users N` (default 400), `--seed N` (default 42).
 //!
 //! Boosted trees learn from simulated payments; log odds become probabilities by a calibrator that learned from later
-//! ones. Of the test days, the payment with the highest probability is explained.
+//! ones. Of the test days, the payment with the most at stake is explained: probability times amount.
 //!
 //! Expected output: `examples/expected/explain_decision.txt`.
 

@@ -30,7 +30,7 @@ use dafu::ensemble::{
     BoostedTreesParams, CalibrationMethod, Calibrator, Classifier, EasyEnsembleParams, Learner,
     RandomForestParams, Samples,
 };
-use dafu::features::{Definition, FeatureSet, Field, Key, Labels, Measure, Span};
+use dafu::features::{Definition, FeatureSet, Field, Labels, Measure, Span};
 use dafu::metrics::Ranking;
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
@@ -125,9 +125,14 @@ fn set(delay: u16) -> Done<FeatureSet> {
         Definition::Window(window) => {
             let of_label = matches!(
                 window.measure,
-                Measure::FraudRate { .. } | Measure::SinceFraud
+                Measure::FraudCount
+                    | Measure::FraudRate { .. }
+                    | Measure::FraudRateQuantile { .. }
+                    | Measure::FraudTrend { .. }
+                    | Measure::LastLabel { .. }
+                    | Measure::SinceFraud
             );
-            !of_label || window.by != Key::from(Field::User)
+            !of_label || window.by.fields().all(|field| *field != Field::User)
         }
         _ => true,
     });

@@ -178,14 +178,14 @@ pub fn rich_set(delay: i64) -> Result<FeatureSet, Box<dyn Error>> {
         .features([Field::Merchant, Field::User].map(|by| Window::new(by, Measure::SinceFraud))))
 }
 
-/// The set that a detector has by default, with labels that are known after so many days.
+/// [`FeatureSet::standard`] with labels that are known after so many days.
 ///
 /// # Errors
 ///
 /// For a delay that is no span.
 pub fn standard_set(delay: i64) -> Result<FeatureSet, Box<dyn Error>> {
     let known = Span::days(u16::try_from(delay)?);
-    Ok(FeatureSet::standard().labels(Labels::AfterDelay(known)))
+    Ok(FeatureSet::standard_with_delay(known).labels(Labels::AfterDelay(known)))
 }
 
 /// A large amount, in major units: few honest ones reach it.

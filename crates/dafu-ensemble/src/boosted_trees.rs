@@ -1,5 +1,6 @@
 //! Boosted trees: fit and answers.
 
+use crate::explain::Explainer;
 use crate::learner::{check_column, check_shapes, check_width, classifier, learner};
 use crate::logistic::{LANES, derivatives, each, focal_derivatives};
 use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_TREES, count};
@@ -10,7 +11,7 @@ use crate::tree::grow::{Field, Workshop};
 use crate::tree::histogram::Layout;
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
-use crate::{EnsembleError, Samples, TreeExplainer, threads};
+use crate::{EnsembleError, Samples, threads};
 use dafu_core::metrics;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
@@ -404,7 +405,7 @@ impl BoostedTrees {
 learner!(BoostedTreesParams);
 
 classifier!(BoostedTrees {
-    fn explainer(&self) -> Option<TreeExplainer> {
-        Some(Self::explainer(self))
+    fn explainer(&self) -> Option<Explainer> {
+        Some(Explainer::Trees(Self::explainer(self)))
     }
 });

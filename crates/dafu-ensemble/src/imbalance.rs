@@ -7,6 +7,7 @@ mod draw;
 #[cfg(feature = "serde")]
 mod saved;
 
+use crate::explain::Explainer;
 use crate::learner::{Classifier, Learner, check_shapes, classifier};
 use crate::logistic::chance;
 use crate::params::{count, number};
@@ -365,4 +366,17 @@ impl<L: Learner> Learner for BalancedBaggingParams<L> {
     }
 }
 
-classifier!(BalancedBagging {});
+classifier!(BalancedBagging {
+    /// Where log odds are averaged, and explained by all members.
+    fn explainer(&self) -> Option<Explainer> {
+        if self.average != Average::LogOdds {
+            return None;
+        }
+        let explainer = |member: &Member| match member.model.explainer()? {
+            Explainer::Shares(_) => None,
+            explainer => Some((member.shift, explainer)),
+        };
+        let members: Option<_> = self.members.iter().map(explainer).collect();
+        Some(Explainer::Mean(members?))
+    }
+});

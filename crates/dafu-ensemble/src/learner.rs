@@ -1,6 +1,7 @@
 //! What every learner offers, whatever it is inside.
 
-use crate::{EnsembleError, Samples, TreeExplainer};
+use crate::explain::Explainer;
+use crate::{EnsembleError, Samples};
 use ndarray::ArrayView2;
 use std::fmt;
 
@@ -32,7 +33,7 @@ pub trait Classifier: fmt::Debug + Send + Sync {
     ) -> Result<(), EnsembleError>;
 
     /// What says what each column adds to the answers, where the model has such. Made once, it explains many rows.
-    fn explainer(&self) -> Option<TreeExplainer> {
+    fn explainer(&self) -> Option<Explainer> {
         None
     }
 

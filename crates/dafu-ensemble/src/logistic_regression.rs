@@ -2,10 +2,12 @@
 
 mod newton;
 
+use crate::explain::Explainer;
 use crate::inputs::{Imputation, Inputs};
 use crate::learner::{check_shapes, check_width, classifier, learner};
 use crate::params::{at_most, count, number, setters};
 use crate::{EnsembleError, Samples};
+use dafu_core::Explain;
 #[cfg(feature = "serde")]
 use dafu_core::model::Limits;
 use ndarray::ArrayView2;
@@ -310,4 +312,27 @@ impl LogisticRegression {
 
 learner!(LogisticRegressionParams);
 
-classifier!(LogisticRegression {});
+classifier!(LogisticRegression {
+    fn explainer(&self) -> Option<Explainer> {
+        Some(Explainer::Regression(self.clone()))
+    }
+});
+
+/// What each column adds to the log odds beside a row whose columns are all as in the mean of the training rows, that it is
+/// missing included. Source: Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions" (2017), corollary 1.
+impl Explain for LogisticRegression {
+    type Error = EnsembleError;
+
+    fn explain_row(&self, row: &[f64], out: &mut [f64]) -> Result<f64, EnsembleError> {
+        check_width(self.width(), row.len())?;
+        check_width(self.width(), out.len())?;
+        out.fill(0.0);
+        let columns = (0..self.width()).chain(self.inputs.flags());
+        let parts = self.inputs.standardised(|column| row[column]);
+        let coefficients = self.standardised.iter().skip(1);
+        for ((column, part), coefficient) in columns.zip(parts).zip(coefficients) {
+            out[column] += part * coefficient;
+        }
+        Ok(self.standardised.first().copied().unwrap_or(0.0))
+    }
+}

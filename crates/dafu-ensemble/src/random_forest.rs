@@ -1,5 +1,6 @@
 //! A random forest: fit and answers.
 
+use crate::explain::Explainer;
 use crate::forest_params::{Bagging, CheckedRandomForestParams, RandomForestParams};
 use crate::learner::{Classifier, check_column, check_shapes, check_width, learner};
 use crate::params::{BoostedTreesParams, number};
@@ -9,7 +10,7 @@ use crate::tree::forest_grow::Wood;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::split::SplitRules;
 use crate::tree::walk::Walk;
-use crate::{ClassWeight, EnsembleError, Samples, TreeExplainer, threads};
+use crate::{ClassWeight, EnsembleError, Samples, threads};
 use dafu_core::metrics::average_precision;
 use dafu_core::random::Stream;
 use ndarray::ArrayView2;
@@ -366,8 +367,8 @@ impl Classifier for RandomForest {
         Ok(())
     }
 
-    fn explainer(&self) -> Option<TreeExplainer> {
-        Some(Self::explainer(self))
+    fn explainer(&self) -> Option<Explainer> {
+        Some(Explainer::Shares(Self::explainer(self)))
     }
 
     #[cfg(feature = "serde")]

@@ -5,12 +5,16 @@
     reason = "tests; the same bits are asked for"
 )]
 
+use dafu_core::Explain;
 use dafu_core::random::Stream;
 use dafu_ensemble::explain::{
     ColumnGroup, DependenceScale, PartialDependenceParams, PermutationParams, average_precision,
     group_reasons, roc_auc,
 };
-use dafu_ensemble::{Classifier, EnsembleError, Samples};
+use dafu_ensemble::{
+    Average, BalancedBaggingParams, BoostedTreesParams, Classifier, EnsembleError, Learner,
+    LogisticRegressionParams, RandomForestParams, Samples,
+};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -456,4 +460,65 @@ fn reasons_need_slices_that_fit() {
     );
     let missing = group_reasons(&[1.0], &["a"], &[f64::NAN]).unwrap();
     assert!(missing[0].value.is_nan() && missing[0].share == 1.0);
+}
+
+/// For a sum over columns the Shapley value of a column is what it adds beside its mean.
+#[test]
+fn of_a_regression_and_of_bags_of_them_contributions_add_up_to_the_log_odds() {
+    let rows = Array2::from_shape_fn((400, 3), |(row, column)| {
+        let value = (row * (7 + 4 * column) % 101) as f64;
+        if column == 2 && row % 5 == 0 {
+            f64::NAN
+        } else {
+            value
+        }
+    });
+    let frauds: Vec<bool> = (0..400)
+        .map(|row| row % 101 > 80 || row % 35 == 0)
+        .collect();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let params = LogisticRegressionParams::default();
+    let regression = params.fit(&samples).unwrap();
+    let mut out = [0.0; 3];
+    let row = [90.0, 3.0, 50.0];
+    let baseline = regression.explain_row(&row, &mut out).unwrap();
+    for (column, coefficient) in regression.coefficients().iter().take(2).enumerate() {
+        let mean = rows.column(column).mean().unwrap();
+        let expected = coefficient * (row[column] - mean);
+        assert!((out[column] - expected).abs() < 1e-9, "{column}");
+    }
+    let answer = regression.log_odds_row(&row).unwrap();
+    assert!((baseline + out.iter().sum::<f64>() - answer).abs() < 1e-12);
+    // That a value is missing counts for its column.
+    let missing = [90.0, 3.0, f64::NAN];
+    let mut of_missing = [0.0; 3];
+    regression.explain_row(&missing, &mut of_missing).unwrap();
+    assert_eq!(of_missing[..2], out[..2]);
+    let answer = regression.log_odds_row(&missing).unwrap();
+    assert!((baseline + of_missing.iter().sum::<f64>() - answer).abs() < 1e-12);
+    assert!(regression.explain_row(&row[..2], &mut out).is_err());
+    assert!(regression.explain_row(&row, &mut out[..2]).is_err());
+
+    let bags = BalancedBaggingParams::new(params).bags(4);
+    let bags: Box<dyn Classifier> = bags.learn(&samples).unwrap();
+    let explainer = bags.explainer().unwrap();
+    let baseline = explainer.explain_row(&missing, &mut out).unwrap();
+    let mut answer = [0.0];
+    let row = ArrayView2::from_shape((1, 3), &missing).unwrap();
+    bags.log_odds_rows(row, &mut answer).unwrap();
+    assert!((baseline + out.iter().sum::<f64>() - answer[0]).abs() < 1e-12);
+}
+
+#[test]
+fn what_does_not_add_up_has_no_explainer() {
+    let rows = Array2::from_shape_fn((200, 1), |(row, _)| row as f64);
+    let frauds: Vec<bool> = (0..200).map(|row| row > 180).collect();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let forest = RandomForestParams::default().n_estimators(5);
+    let of_forests = BalancedBaggingParams::new(forest).bags(2).learn(&samples);
+    assert!(of_forests.unwrap().explainer().is_none());
+    let trees = BoostedTreesParams::default().n_estimators(5);
+    let mut of_chances = BalancedBaggingParams::new(trees).bags(2);
+    of_chances.average = Average::Probability;
+    assert!(of_chances.learn(&samples).unwrap().explainer().is_none());
 }

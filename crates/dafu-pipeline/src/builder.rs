@@ -72,7 +72,8 @@ pub struct DetectorBuilder {
 }
 
 impl Default for DetectorBuilder {
-    /// Contamination levels 1 %, 5 % and 10 %, the first of which decides; auto mode; one isolation forest.
+    /// Contamination levels 1 %, 5 % and 10 %, the first of which decides; auto mode; an isolation forest, with labels also
+    /// boosted trees and a logistic regression.
     fn default() -> Self {
         Self {
             mode: Mode::Auto,
@@ -112,7 +113,6 @@ pub(crate) struct Settings {
     pub(crate) preprocessor: PreprocessorParams,
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
     pub(crate) bands: Bands,
-    #[cfg_attr(not(feature = "ensemble"), expect(dead_code, reason = "of blends"))]
     pub(crate) label_delay: Option<Span>,
     pub(crate) policy: Option<Costs>,
     pub(crate) seed: u64,
@@ -167,7 +167,7 @@ impl DetectorBuilder {
     /// use dafu_pipeline::Detector;
     ///
     /// // A look at an alert costs 5, a fraud that is missed its amount.
-    /// let costs = Costs::default().true_positive(5.0).false_positive(5.0).missed_amount(1.0);
+    /// let costs = Costs::default().true_positive(5.0).false_positive(5.0).false_negative(0.0).missed_amount(1.0);
     /// let trainer = Detector::builder().goal(ThresholdGoal::MinCost(costs)).build()?;
     /// # Ok::<(), dafu_pipeline::PipelineError>(())
     /// ```

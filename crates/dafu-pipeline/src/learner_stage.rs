@@ -7,9 +7,9 @@ use dafu_core::{
     Stage, StageError, StageInput, StageSpec, StageState,
 };
 use dafu_ensemble::combine::ClassifierRegistry;
+use dafu_ensemble::explain::Explainer;
 use dafu_ensemble::{
     BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams, Samples,
-    TreeExplainer,
 };
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub struct LearnerStage {
     name: String,
     classifier: Box<dyn Classifier>,
     /// Made when a row is first to be explained: it takes many times the room of the model.
-    explainer: OnceLock<Option<TreeExplainer>>,
+    explainer: OnceLock<Option<Explainer>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -129,8 +129,8 @@ fn decision(alert: bool, band: RiskBand) -> Decision {
     }
 }
 
-/// Each feature's share of the positive contributions, every stage counting as in the combination; sums to 1, or to 0
-/// where no stage explains.
+/// Each feature's share of the positive contributions, every stage that explains itself counting as in the combination; sums
+/// to 1, or to 0 where no stage does.
 fn feature_shares(model: &DetectorModel, evidence: &[Evidence]) -> Vec<f64> {
     let mut shares = vec![0.0; model.schema().width()];
     for (stage, found) in evidence.iter().enumerate() {

@@ -5,9 +5,9 @@ use crate::combination::{Calibrated, Combination, log_odds, weighted_sums};
 use crate::learner_stage::both_classes;
 use crate::model::{new_states, stage_scores};
 use crate::trainer::HELD_OUT_FRAUDS;
-use crate::training_rows::Rows;
+use crate::training_rows::{Rows, known_until};
 use crate::{PipelineError, RiskMap};
-use dafu_core::{Dataset, Label, RawScore, Stage, StageError};
+use dafu_core::{Label, RawScore, Stage, StageError};
 use dafu_ensemble::combine::{MemberScores, StackParams, WeekScores};
 use dafu_ensemble::{CalibrationMethod, EnsembleError};
 use ndarray::Array2;
@@ -145,37 +145,4 @@ impl OutOfFold {
 fn enough(labels: impl Iterator<Item = Label>) -> bool {
     let (frauds, honest) = both_classes(labels);
     frauds >= HELD_OUT_FRAUDS as u64 && honest > 0
-}
-
-/// How many of the rows before one have labels that are known when it comes.
-fn known_until(dataset: &Dataset, start: usize, delay: i64) -> usize {
-    let Some(times) = dataset.times() else {
-        return start;
-    };
-    let Some(first) = times.get(start) else {
-        return start;
-    };
-    times[..start].partition_point(|time| first.since(*time) >= delay)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::known_until;
-    use dafu_core::{Dataset, FeatureSpec, Schema, Timestamp};
-    use ndarray::Array2;
-    use std::sync::Arc;
-
-    #[test]
-    fn labels_are_known_once_the_delay_has_passed() {
-        let schema = Arc::new(Schema::new(vec![FeatureSpec::real("x")]).unwrap());
-        let dataset = Dataset::new(schema, Array2::zeros((6, 1))).unwrap();
-        assert_eq!(known_until(&dataset, 4, 7), 4, "no times: all before");
-        let times = [0, 10, 10, 20, 25, 30].map(|at| Timestamp::from_micros(at).unwrap());
-        let dataset = dataset.with_times(times.to_vec()).unwrap();
-        assert_eq!(known_until(&dataset, 4, 0), 4);
-        assert_eq!(known_until(&dataset, 4, 5), 4, "known at the very time");
-        assert_eq!(known_until(&dataset, 4, 6), 3);
-        assert_eq!(known_until(&dataset, 4, 16), 1);
-        assert_eq!(known_until(&dataset, 4, 100), 0);
-    }
 }

@@ -12,14 +12,16 @@ use crate::risk_map::scores_at;
 #[cfg(feature = "ensemble")]
 use crate::supervised::{Blend, OutOfFold};
 use crate::tagged::{Tagged, Told};
-use crate::training_rows::{Classes, Rows, TrainingRows, WarmUp, medians, sample, too_few};
+use crate::training_rows::{
+    Classes, Rows, TrainingRows, WarmUp, known_until, medians, sample, too_few,
+};
 use crate::{Detection, Mode, PipelineError};
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
 use dafu_core::{History, Label, NoProgress, Progress, Score, Stage, StageSpec, TableSource};
-use dafu_features::{Fitter, Preprocessor, PreprocessorParams, TimeSortParams, TimeSorted};
-#[cfg(feature = "ensemble")]
-use dafu_features::{Labels, Span};
+use dafu_features::{
+    Fitter, Labels, Preprocessor, PreprocessorParams, Span, TimeSortParams, TimeSorted,
+};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -217,19 +219,23 @@ impl Trainer {
         progress: &dyn Progress,
     ) -> Result<Option<Blend>, PipelineError> {
         let settings = &self.settings;
-        let of_set = || match settings.features.as_ref()?.set().labels {
-            Labels::AfterDelay(delay) => Some(delay),
-            Labels::Events => None,
-        };
-        let delay = settings.label_delay.or_else(of_set);
-        let delay = delay.map_or(0, Span::as_micros);
         let fit = |rows: Rows<'_>| {
             let population = rows.0.rows() as u64;
             self.fit_stages(mode, rows, population, progress)
         };
-        let scores = OutOfFold::new(rows, delay, &fit)?;
+        let scores = OutOfFold::new(rows, self.label_delay(), &fit)?;
         let labels = rows.0.labels().unwrap_or_default();
         scores.blend(labels, &settings.levels, settings.main_level)
+    }
+
+    /// Microseconds until a label is known.
+    fn label_delay(&self) -> i64 {
+        let of_set = || match self.settings.features.as_ref()?.set().labels {
+            Labels::AfterDelay(delay) => Some(delay),
+            Labels::Events => None,
+        };
+        let delay = self.settings.label_delay.or_else(of_set);
+        delay.map_or(0, Span::as_micros)
     }
 
     /// How to learn. Labels count as far as they are among the rows that stages see.
@@ -337,7 +343,9 @@ impl Trainer {
             return Ok((format!("{what}, held out"), kind, risk));
         }
         let cut = dataset.rows() / 5 * 4;
-        let (before, later) = labels.split_at_checked(cut).unwrap_or_default();
+        let known = known_until(dataset, cut, self.label_delay());
+        let before = labels.get(..known).unwrap_or_default();
+        let later = labels.get(cut..).unwrap_or_default();
         let count = |wanted| later.iter().filter(|label| **label == wanted).count();
         let learnable = before.contains(&Label::Fraud) && before.contains(&Label::Legitimate);
         if count(Label::Fraud) < HELD_OUT_FRAUDS || count(Label::Legitimate) == 0 || !learnable {
@@ -348,8 +356,9 @@ impl Trainer {
         let rows = |range: std::ops::Range<usize>| dataset.select(&range.collect::<Vec<_>>());
         let (past, held_out) = (rows(0..cut)?, rows(cut..dataset.rows())?);
         let (before, after) = records.map(|records| records.split_at(cut)).unzip();
+        let learned_from = (&rows(0..known)?, records.map(|records| &records[..known]));
         let mode = LearningMode::Supervised;
-        let earlier = self.learn(mode, (&past, before), cut as u64, progress)?;
+        let earlier = self.learn(mode, learned_from, known as u64, progress)?;
         let mut states = new_states(&earlier.stages);
         // Stages with a memory know the past when the held-out rows come.
         stage_scores(&earlier.stages, &mut states, &past, before)?;

@@ -243,3 +243,36 @@ pub(crate) fn medians(dataset: &Dataset) -> Vec<f64> {
     };
     dataset.values().columns().into_iter().map(median).collect()
 }
+
+/// How many of the rows before one have labels that are known when it comes.
+pub(crate) fn known_until(dataset: &Dataset, start: usize, delay: i64) -> usize {
+    let Some(times) = dataset.times() else {
+        return start;
+    };
+    let Some(first) = times.get(start) else {
+        return start;
+    };
+    times[..start].partition_point(|time| first.since(*time) >= delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known_until;
+    use dafu_core::{Dataset, FeatureSpec, Schema, Timestamp};
+    use ndarray::Array2;
+    use std::sync::Arc;
+
+    #[test]
+    fn labels_are_known_once_the_delay_has_passed() {
+        let schema = Arc::new(Schema::new(vec![FeatureSpec::real("x")]).unwrap());
+        let dataset = Dataset::new(schema, Array2::zeros((6, 1))).unwrap();
+        assert_eq!(known_until(&dataset, 4, 7), 4, "no times: all before");
+        let times = [0, 10, 10, 20, 25, 30].map(|at| Timestamp::from_micros(at).unwrap());
+        let dataset = dataset.with_times(times.to_vec()).unwrap();
+        assert_eq!(known_until(&dataset, 4, 0), 4);
+        assert_eq!(known_until(&dataset, 4, 5), 4, "known at the very time");
+        assert_eq!(known_until(&dataset, 4, 6), 3);
+        assert_eq!(known_until(&dataset, 4, 16), 1);
+        assert_eq!(known_until(&dataset, 4, 100), 0);
+    }
+}

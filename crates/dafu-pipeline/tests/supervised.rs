@@ -8,7 +8,8 @@ use dafu_core::model::Limits;
 use dafu_core::table::ColumnData;
 use dafu_core::{Decision, Label, Role, Table, TableSource, Timestamp, Transaction};
 use dafu_ensemble::{
-    BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams, Samples,
+    BalancedBaggingParams, BoostedTreesParams, Classifier, EnsembleError, Learner,
+    LogisticRegressionParams, Samples,
 };
 use dafu_features::{FeatureSet, Labels, Span};
 use dafu_pipeline::{
@@ -122,6 +123,7 @@ fn thresholds_follow_goals_and_budgets() {
     let costs = Costs::default()
         .true_positive(5.0)
         .false_positive(5.0)
+        .false_negative(0.0)
         .missed_amount(1.0);
     let detector = fit(quick().goal(ThresholdGoal::MinCost(costs)));
     let later = TimeSlice::after(&*HISTORY, cut());
@@ -369,4 +371,27 @@ fn a_policy_by_amounts_leaves_rows_without_one_to_the_threshold() {
         assert_eq!(look, answer.is_fraud || row >= 100, "{row}");
     }
     assert!(answers[..100].iter().any(|answer| !answer.is_fraud));
+}
+
+#[test]
+fn every_kind_of_learner_that_adds_up_gives_reasons() {
+    let bags = BalancedBaggingParams::new(LogisticRegressionParams::default()).bags(3);
+    let regression = LogisticRegressionParams::default();
+    for spec in [
+        LearnerSpec::logistic_regression(regression),
+        LearnerSpec::new("bags", bags),
+    ] {
+        let detector = fit(Detector::builder().stage(spec));
+        let fraud = HISTORY
+            .iter()
+            .find(|payment| payment.is_fraud == Label::Fraud);
+        let answer = detector.peek(fraud.unwrap()).unwrap();
+        let reason = &answer.reasons[0];
+        assert!(reason.contribution > 0.0, "{reason:?}");
+        let shares: f64 = answer.explanations.values().sum();
+        assert!(
+            (shares - answer.risk_score.get()).abs() < 1e-9,
+            "{answer:?}"
+        );
+    }
 }

@@ -4,15 +4,18 @@
 //! |---|---|
 //! | which columns does the model need? | [`PermutationParams`] |
 //! | what does it make of the values of a column? | [`PartialDependenceParams`] |
-//! | which groups of columns made one row suspicious? | [`group_reasons`] |
+//! | what did each column add to the answer for one row? | [`Explainer`] |
+//! | which groups of columns made it suspicious? | [`group_reasons`] |
 //!
 //! The first two ask the model about rows that were changed, so rows may come about that cannot be: an amount of a hotel at a
 //! kiosk. Put columns that belong together into one [`ColumnGroup`].
 
+mod explainer;
 mod partial_dependence;
 mod permutation;
 mod reason;
 
+pub use explainer::Explainer;
 pub use partial_dependence::{DependenceScale, PartialDependence, PartialDependenceParams};
 pub use permutation::{
     ColumnGroup, ExplainedMetric, Importance, Importances, PermutationParams, average_precision,

@@ -19,7 +19,9 @@ const TREES: usize = 1 << 8;
 const LEAST_STEP: usize = 8;
 /// Steps of a column, at least, for places to be of use.
 const FEW_STEPS: usize = 4;
-/// What the places of a block hold at most: 256 KB.
+/// Splits of a block for each of its columns, at least.
+const LEAST_SHARE: usize = 4;
+/// Numbers that the places of a block hold at most, and what is left where values are missing: 256 KB each.
 const HELD: usize = 1 << 16;
 
 /// A node that splits: what is above its threshold keeps these leaves of the tree.
@@ -68,7 +70,8 @@ pub(super) struct Quick {
 }
 
 impl Quick {
-    /// None where a tree has too many leaves or splits by categories.
+    /// None where a tree has too many leaves or splits by categories, and where splits are spread over so many columns that
+    /// to go through those takes longer, and more memory than the trees have.
     pub(super) fn new(trees: &[&Tree]) -> Option<Self> {
         let orders: Option<Vec<Order>> = trees.iter().map(|tree| Order::new(tree)).collect();
         let orders = orders?;
@@ -77,7 +80,7 @@ impl Quick {
         let blocks = trees.chunks(TREES).zip(orders.chunks(TREES));
         let blocks = blocks.map(|(trees, orders)| Block::new(trees, orders, stride));
         Some(Self {
-            blocks: blocks.collect(),
+            blocks: blocks.collect::<Option<_>>()?,
             stride,
         })
     }
@@ -100,7 +103,7 @@ impl Quick {
 }
 
 impl Block {
-    fn new(trees: &[&Tree], orders: &[Order], stride: usize) -> Self {
+    fn new(trees: &[&Tree], orders: &[Order], stride: usize) -> Option<Self> {
         let mut columns: BTreeMap<u32, Vec<(f64, bool, Split)>> = BTreeMap::new();
         let mut answers = vec![0.0; trees.len() * stride];
         let of_tree = trees.iter().zip(orders).zip(0..=u8::MAX);
@@ -120,18 +123,21 @@ impl Block {
             }
         }
         let splits: usize = columns.values().map(Vec::len).sum();
+        if columns.len() * trees.len() > HELD || columns.len() * LEAST_SHARE > splits {
+            return None;
+        }
         // To keep what is left of all trees takes as long as a split does for a few of them.
         let step = (splits * trees.len()).div_ceil(HELD);
         let step = step.max(trees.len() / 4).max(LEAST_STEP);
         let columns = columns
             .into_iter()
             .map(|(index, splits)| Column::new(index as usize, splits, (step, trees.len())));
-        Self {
+        Some(Self {
             columns: columns.collect(),
             trees: trees.len(),
             step,
             answers,
-        }
+        })
     }
 
     #[inline]
