@@ -60,7 +60,8 @@ pub struct BoostedTreesParams {
     pub min_leaf_rows: usize,
     /// Sum of hessians of a leaf at least.
     pub min_leaf_hessian: f64,
-    /// What a split has to gain at least.
+    /// What a split has to gain at least: the sum of `G^2 / (H + l2)` of both parts less that of the node, for gradients G and
+    /// hessians H (Chen and Guestrin 2016, equation 7, without the half).
     pub min_gain: f64,
     /// Subtracted from the absolute sum of gradients of a leaf.
     pub l1: f64,

@@ -141,6 +141,92 @@ impl Exact<'_> {
     }
 }
 
+/// Cells of 100 rows by two columns, and how many of each are frauds: the first column parts most, the second has much to
+/// part on one side and hardly anything on the other.
+fn cells() -> (Array2<f64>, Vec<bool>) {
+    let cells = [
+        ([0.0, 0.0], 2),
+        ([0.0, 1.0], 12),
+        ([0.0, 2.0], 26),
+        ([0.0, 3.0], 44),
+        ([1.0, 0.0], 92),
+        ([1.0, 1.0], 94),
+    ];
+    let rows = cells.iter().flat_map(|(cell, _)| [*cell; 100]);
+    let rows: Vec<f64> = rows.flatten().collect();
+    let frauds = cells
+        .iter()
+        .flat_map(|(_, frauds)| (0..100).map(move |at| at < *frauds));
+    (
+        Array2::from_shape_vec((600, 2), rows).unwrap(),
+        frauds.collect(),
+    )
+}
+
+/// One tree, unbound by what is not tested.
+fn one_tree() -> BoostedTreesParams {
+    let params = BoostedTreesParams::default()
+        .n_estimators(1)
+        .learning_rate(1.0);
+    params.min_leaf_rows(1).min_leaf_hessian(0.0).l2(0.0)
+}
+
+#[test]
+fn with_few_leaves_the_best_splits_come_first_or_those_near_the_root() {
+    let (rows, frauds) = cells();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let of_cells = |growth| {
+        let params = one_tree().max_leaves(4).growth(growth);
+        let scores = scores(&params, &samples, rows.view());
+        scores.chunks(100).map(|cell| cell[0]).collect::<Vec<f64>>()
+    };
+    let leaf_wise = of_cells(Growth::LeafWise);
+    let depth_wise = of_cells(Growth::DepthWise);
+    // By leaves: the side with little to part stays whole, the other has three leaves.
+    assert_eq!(leaf_wise[4], leaf_wise[5]);
+    let parts = |cells: &[f64]| cells.windows(2).filter(|pair| pair[0] != pair[1]).count() + 1;
+    assert_eq!(parts(&leaf_wise[..4]), 3);
+    // By levels: both sides are parted once.
+    assert_ne!(depth_wise[4], depth_wise[5]);
+    assert_eq!(parts(&depth_wise[..4]), 2);
+}
+
+/// Gain and hessians of the first split by hand: Chen and Guestrin 2016, equation 7 without the half, at log odds of the
+/// share of frauds.
+#[test]
+fn splits_gain_enough_and_leave_hessian_enough() {
+    let (rows, frauds) = cells();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let share = frauds.iter().filter(|fraud| **fraud).count() as f64 / 600.0;
+    let part = |rows: std::ops::Range<usize>| {
+        let gradients = frauds[rows.clone()].iter();
+        let gradient: f64 = gradients
+            .map(|fraud| share - f64::from(u8::from(*fraud)))
+            .sum();
+        (gradient, share * (1.0 - share) * rows.len() as f64)
+    };
+    let (left, right) = (part(0..400), part(400..600));
+    let gain = left.0.powi(2) / left.1 + right.0.powi(2) / right.1;
+    let whole = |params: BoostedTreesParams| {
+        let scores = scores(&params.max_leaves(2), &samples, rows.view());
+        scores.iter().all(|score| *score == scores[0])
+    };
+    assert!(!whole(one_tree().min_gain(gain * 0.999)));
+    assert!(whole(one_tree().min_gain(gain * 1.001)));
+    // With a larger hessian on both sides other splits are left, but none where both sides need more than half.
+    let lesser = right.1;
+    let parted = |least: f64| {
+        let params = one_tree().max_leaves(2).min_leaf_hessian(least);
+        let scores = scores(&params, &samples, rows.view());
+        scores[0] != scores[599] && scores[0] == scores[399]
+    };
+    assert!(parted(lesser * 0.999));
+    assert!(!parted(lesser * 1.001));
+    assert!(whole(
+        one_tree().min_leaf_hessian((left.1 + right.1) * 0.501)
+    ));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
