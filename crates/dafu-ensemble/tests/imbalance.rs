@@ -12,8 +12,9 @@ use dafu_ensemble::{
     ClassWeighted, Classifier, EasyEnsembleParams, EnsembleError, Learner,
     LogisticRegressionParams, Samples, undo_undersampling,
 };
-use ndarray::{Array2, ArrayView2, array};
+use ndarray::{Array2, ArrayView2, Axis, array};
 use proptest::prelude::*;
+use std::sync::{Arc, Mutex};
 
 /// Rows whose log odds are `2 x - 6`; about 3 in 100 are frauds.
 fn rare(count: usize, seed: u64) -> (Array2<f64>, Vec<bool>) {
@@ -335,4 +336,52 @@ fn sound<T: Send + Sync + std::fmt::Debug + Clone>() {}
 fn models_can_be_shared_between_threads() {
     sound::<BalancedBagging>();
     sound::<EasyEnsembleParams>();
+}
+
+/// Learns nothing, and notes the rows that it is given.
+#[derive(Debug, Default)]
+struct Noting(Arc<Mutex<Vec<Array2<f64>>>>);
+
+impl Learner for Noting {
+    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
+        let honest = samples.frauds().iter().enumerate();
+        let honest = honest.filter(|(_, fraud)| !**fraud).map(|(row, _)| row);
+        let honest: Vec<usize> = honest.collect();
+        let rows = samples.rows().select(Axis(0), &honest);
+        self.0.lock().unwrap().push(rows);
+        LogisticRegressionParams::default().learn(samples)
+    }
+}
+
+#[test]
+fn each_bag_has_the_share_of_honest_rows_that_a_block_of_time_has() {
+    // Of 1,000 honest rows half are of block 0, three tenths of block 1, a fifth of block 2; all frauds of block 2.
+    let blocks: Vec<u32> = (0..1100)
+        .map(|row| match row {
+            0..500 => 0,
+            500..800 => 1,
+            _ => 2,
+        })
+        .collect();
+    let rows = Array2::from_shape_fn((1100, 2), |(row, column)| {
+        [f64::from(blocks[row]), row as f64][column]
+    });
+    let frauds: Vec<bool> = (0..1100).map(|row| row >= 1000).collect();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let noting = Noting::default();
+    let given = Arc::clone(&noting.0);
+    let params = BalancedBaggingParams::new(noting).bags(6);
+    params.fit_blocks(&samples, &blocks).unwrap();
+    let bags = given.lock().unwrap();
+    assert_eq!(bags.len(), 6);
+    for bag in bags.iter() {
+        let of_block = |block| {
+            bag.column(0)
+                .iter()
+                .filter(|found| **found == block)
+                .count()
+        };
+        assert_eq!([0.0, 1.0, 2.0].map(of_block), [50, 30, 20]);
+    }
+    assert_ne!(bags[0], bags[1]);
 }
