@@ -33,13 +33,13 @@ use dafu_examples::handbook::{
     FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set,
     standard_set,
 };
-use dafu_examples::replayed::{Features, Medians, Rows, open, replay, write_matrix};
+use dafu_examples::replayed::{Features, Medians, Rows, open, real_data, replay, write_matrix};
 use dafu_examples::usage::usage;
 use ndarray::{Array1, Array2, ArrayView2};
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -182,13 +182,8 @@ fn run() -> Outcome<()> {
     let Some(args) = Args::read(USAGE, &NAMES)? else {
         return Ok(());
     };
-    let input = match (args.value("input"), std::env::var_os("DAFU_DATA")) {
-        (Some(path), _) => PathBuf::from(path),
-        (None, Some(folder)) => Path::new(&folder).join(FILE),
-        (None, None) => {
-            println!("skipped: DAFU_DATA is not set and no --input is given");
-            return Ok(());
-        }
+    let Some(input) = real_data(&args, FILE) else {
+        return Ok(());
     };
     let started = Instant::now();
     let split = Split {

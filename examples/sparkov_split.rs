@@ -36,10 +36,10 @@ use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::day;
 use dafu_examples::probabilities::{print_header, print_probabilities};
-use dafu_examples::replayed::{Features, Rows, open, replay, write_matrix};
+use dafu_examples::replayed::{Features, Rows, open, real_data, replay, write_matrix};
 use ndarray::{Array2, Axis};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -70,13 +70,8 @@ fn run() -> Done<()> {
     let Some(args) = Args::read(USAGE, &names)? else {
         return Ok(());
     };
-    let input = match (args.value("input"), std::env::var_os("DAFU_DATA")) {
-        (Some(path), _) => PathBuf::from(path),
-        (None, Some(folder)) => Path::new(&folder).join(FILE),
-        (None, None) => {
-            println!("skipped: DAFU_DATA is not set and no --input is given");
-            return Ok(());
-        }
+    let Some(input) = real_data(&args, FILE) else {
+        return Ok(());
     };
     let started = Instant::now();
     let delay = args.parsed("delay-days", 30)?;

@@ -1,5 +1,6 @@
 //! A file replayed through sets of features: the rows of some days, for models to learn from and to judge.
 
+use crate::args::Args;
 use dafu::features::{FeatureEngine, FeatureSet, LatePolicy, Span};
 use dafu::ingest::{FileSource, IngestParams};
 use dafu::{Label, Progress, Role, TableSource};
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The rows of the days that are wanted, in the order of the file.
 #[derive(Debug, Default)]
@@ -74,6 +75,17 @@ impl Features {
             columns,
         })
     }
+}
+
+/// The file that `--input` names, else this one below `DAFU_DATA`; says so where there is neither.
+pub fn real_data(args: &Args, file: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("DAFU_DATA");
+    let found = args.value("input").map(PathBuf::from);
+    let found = found.or_else(|| Some(Path::new(&folder?).join(file)));
+    if found.is_none() {
+        println!("skipped: DAFU_DATA is not set and no --input is given");
+    }
+    found
 }
 
 /// Opens a file for [`replay`].
