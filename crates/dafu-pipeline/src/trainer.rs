@@ -343,7 +343,12 @@ impl Trainer {
             return Ok((format!("{what}, held out"), kind, risk));
         }
         let cut = dataset.rows() / 5 * 4;
-        let known = known_until(dataset, cut, self.label_delay());
+        // Only labels are late.
+        let reads = self
+            .specs(LearningMode::Supervised)
+            .any(StageSpec::needs_labels);
+        let delay = if reads { self.label_delay() } else { 0 };
+        let known = known_until(dataset, cut, delay);
         let before = labels.get(..known).unwrap_or_default();
         let later = labels.get(cut..).unwrap_or_default();
         let count = |wanted| later.iter().filter(|label| **label == wanted).count();
