@@ -55,17 +55,21 @@ pub(crate) struct Walk {
     roots: Vec<Root>,
     /// The categories that go left, of all steps.
     words: Vec<u64>,
-    /// The other way to answer, where trees are small enough.
+    /// The other way to answer, where trees are small enough; then there are no steps.
     quick: Option<Quick>,
 }
 
 impl Walk {
     pub(crate) fn new<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> Self {
         let trees: Vec<&Tree> = trees.into_iter().collect();
-        let mut walk = Self {
-            quick: Quick::new(&trees),
-            ..Self::default()
-        };
+        let quick = Quick::new(&trees);
+        if quick.is_some() {
+            return Self {
+                quick,
+                ..Self::default()
+            };
+        }
+        let mut walk = Self::default();
         for tree in trees {
             let start = u32::try_from(walk.steps.len()).unwrap_or(u32::MAX);
             let mut depths = vec![0; tree.nodes.len()];
@@ -220,9 +224,10 @@ impl Walk {
             });
             return;
         }
-        let mut block = Vec::with_capacity(BLOCK * width);
-        let blocks = rows.axis_chunks_iter(Axis(0), BLOCK);
-        for (rows, out) in blocks.zip(out.chunks_mut(BLOCK)) {
+        let most = block_rows(width);
+        let mut block = Vec::with_capacity(most.min(rows.nrows()) * width);
+        let blocks = rows.axis_chunks_iter(Axis(0), most);
+        for (rows, out) in blocks.zip(out.chunks_mut(most)) {
             block.clear();
             block.extend(rows.iter());
             self.add_rows(&block, width, out);
@@ -235,7 +240,7 @@ impl Walk {
             return quick.add_rows(rows, width, out);
         }
         let mut sieve = Sieve::default();
-        let block = (HELD / width).clamp(SIDE, BLOCK);
+        let block = block_rows(width);
         for (rows, out) in rows.chunks(block * width).zip(out.chunks_mut(block)) {
             if self.special(rows) {
                 self.sift::<true>(&mut sieve, rows, width, out);
@@ -303,6 +308,11 @@ impl Walk {
             out[usize::from(*row)] += self.answers[at as usize];
         }
     }
+}
+
+/// Rows of a block.
+fn block_rows(width: usize) -> usize {
+    (HELD / width.max(1)).clamp(SIDE, BLOCK)
 }
 
 /// Rows on their way down a tree.
