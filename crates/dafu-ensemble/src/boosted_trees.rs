@@ -4,11 +4,13 @@ use crate::explain::Explainer;
 use crate::learner::{check_column, check_shapes, check_width, classifier, learner};
 use crate::logistic::{LANES, derivatives, each, focal_derivatives};
 use crate::params::{BoostedTreesParams, CheckedBoostedTreesParams, MAX_TREES, count};
-use crate::tree::bin::{BinnedRows, Bins};
+use crate::tree::bin::Bins;
+use crate::tree::binned::{BinnedRows, Tiles};
 use crate::tree::constraint::Constraints;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::grow::{Field, Workshop};
 use crate::tree::histogram::Layout;
+use crate::tree::row_sets::NodeRows;
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
 use crate::{EnsembleError, Samples, threads};
@@ -19,8 +21,8 @@ use ndarray::ArrayView2;
 /// What random streams are for.
 const ROWS: u64 = 1;
 const COLUMNS: u64 = 2;
-/// Lanes that a thread takes at a time.
-const CHUNK: usize = 1 << 12;
+/// Rows that a thread takes at a time.
+const CHUNK: usize = 1 << 14;
 
 /// Trees whose answers add up to the log odds of fraud.
 ///
@@ -185,6 +187,7 @@ struct Boosting<'p, 'r> {
     bins: Bins,
     layout: Layout,
     binned: BinnedRows,
+    tiles: Tiles,
     /// Log odds so far.
     scores: Vec<f64>,
     gradients: Vec<Sums>,
@@ -232,6 +235,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             targets,
             weights,
             constraints,
+            tiles: Tiles::new(&binned),
             binned,
             layout: Layout::new(&bins),
             bins,
@@ -251,21 +255,18 @@ impl<'p, 'r> Boosting<'p, 'r> {
     /// Grows the next tree, and adds its answers to the scores.
     fn tree(&mut self, number: usize) -> Tree {
         let scale = self.find_gradients();
-        self.draw_rows(number);
+        let rows = self.draw_rows(number);
         let columns = self.draw_columns(number);
         let field = Field {
             bins: &self.bins,
             layout: &self.layout,
             binned: &self.binned,
+            tiles: &self.tiles,
             params: self.params,
             constraints: &self.constraints,
         };
-        let grown = field.grow((&self.gradients, &scale), &columns, &mut self.shop);
-        for (rows, answer) in grown.leaves {
-            for row in &self.shop.rows[rows] {
-                self.scores[*row as usize] += answer;
-            }
-        }
+        let grown = field.grow((&self.gradients, &scale), (rows, &columns), &mut self.shop);
+        self.shop.rows.add(&grown.leaves, &mut self.scores);
         for row in &self.left_out {
             let row = *row as usize;
             self.scores[row] += grown.tree.answer(|column| self.rows[[row, column]]);
@@ -280,9 +281,9 @@ impl<'p, 'r> Boosting<'p, 'r> {
         let scores = self.scores.as_chunks::<LANES>().0;
         let targets = self.targets.as_chunks::<LANES>().0;
         let weights = self.weights.as_chunks::<LANES>().0;
-        let sums = threads::each_chunk(&mut self.derivatives, CHUNK, |number, out| {
+        let sums = threads::each_chunk(&mut self.derivatives, CHUNK / LANES, |number, out| {
             let (mut gradients, mut hessians) = ([0.0; LANES], [0.0; LANES]);
-            for (at, out) in (number * CHUNK..).zip(out) {
+            for (at, out) in (number * CHUNK / LANES..).zip(out) {
                 let (gradient, hessian) = if gamma > 0.0 {
                     focal_derivatives(scores[at], targets[at], gamma)
                 } else {
@@ -300,8 +301,8 @@ impl<'p, 'r> Boosting<'p, 'r> {
         let hessians = sums.iter().map(|sums| sums.1).sum();
         let scale = Scale::new(gradients, hessians, self.active.len());
         let derivatives = &self.derivatives;
-        threads::each_chunk(&mut self.gradients, CHUNK * LANES, |number, out| {
-            let lanes = derivatives.iter().skip(number * CHUNK);
+        threads::each_chunk(&mut self.gradients, CHUNK, |number, out| {
+            let lanes = derivatives.iter().skip(number * CHUNK / LANES);
             for (out, [first, second]) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(lanes) {
                 for lane in 0..LANES {
                     out[lane] = scale.fix(first[lane], second[lane]);
@@ -311,22 +312,16 @@ impl<'p, 'r> Boosting<'p, 'r> {
         scale
     }
 
-    fn draw_rows(&mut self, number: usize) {
-        let rate = self.params.row_sample;
-        self.shop.rows.clear();
+    fn draw_rows(&mut self, number: usize) -> NodeRows {
+        let (rate, all) = (self.params.row_sample, self.rows.nrows());
+        let active = self.active.iter().copied();
         if rate >= 1.0 {
-            self.shop.rows.extend_from_slice(&self.active);
-            return;
+            return self.shop.rows.begin(active, all);
         }
         let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
-        self.left_out.clear();
-        for row in &self.active {
-            if stream.unit() < rate {
-                self.shop.rows.push(*row);
-            } else {
-                self.left_out.push(*row);
-            }
-        }
+        let (drawn, left_out): (Vec<u32>, _) = active.partition(|_| stream.unit() < rate);
+        self.left_out = left_out;
+        self.shop.rows.begin(drawn, all)
     }
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {

@@ -6,13 +6,11 @@
 use crate::params::MAX_CATEGORIES;
 use crate::threads;
 use crate::{EnsembleError, Samples};
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView1;
 use std::cmp::Ordering;
 
 /// Bins a column at most, that of the missing values included.
 pub(crate) const MOST_BINS: usize = 256;
-/// Columns side by side in one word.
-pub(crate) const LANES: usize = 8;
 /// Rows that edges are taken from at most.
 const SAMPLE: usize = 200_000;
 
@@ -112,10 +110,10 @@ fn between(below: f64, above: f64) -> f64 {
 }
 
 /// Upper edges in a table of fixed length, for a search without branches.
-struct EdgeTable([f64; MOST_BINS]);
+pub(crate) struct EdgeTable([f64; MOST_BINS]);
 
 impl EdgeTable {
-    fn new(edges: &[f64]) -> Self {
+    pub(crate) fn new(edges: &[f64]) -> Self {
         let mut table = [f64::INFINITY; MOST_BINS];
         for (place, edge) in table.iter_mut().zip(edges) {
             *place = *edge;
@@ -125,7 +123,7 @@ impl EdgeTable {
 
     /// Bin of a value.
     #[inline]
-    fn bin(&self, value: f64) -> u8 {
+    pub(crate) fn bin(&self, value: f64) -> u8 {
         let mut below = 0_usize;
         let mut step = MOST_BINS / 2;
         while step > 0 {
@@ -179,38 +177,6 @@ impl Bins {
             columns: columns.into_iter().collect::<Result<_, _>>()?,
         })
     }
-
-    /// The bins of rows.
-    pub(crate) fn of(&self, rows: ArrayView2<'_, f64>) -> BinnedRows {
-        let groups = threads::map(self.columns.len().div_ceil(LANES), |group| {
-            let mut words = vec![[0; LANES]; rows.nrows()];
-            for lane in 0..LANES {
-                let column = group * LANES + lane;
-                let Some(bins) = self.columns.get(column) else {
-                    break;
-                };
-                let both = words.iter_mut().zip(rows.column(column));
-                match bins {
-                    ColumnBins::Numbers(edges) => {
-                        let table = EdgeTable::new(edges);
-                        for (word, value) in both {
-                            word[lane] = table.bin(*value);
-                        }
-                    }
-                    ColumnBins::Categories(codes) => {
-                        let bin_of = bins_by_code(codes);
-                        for (word, value) in both {
-                            let code = category(*value).unwrap_or_default();
-                            let bin = code.and_then(|code| bin_of.get(code as usize));
-                            word[lane] = bin.copied().unwrap_or_default();
-                        }
-                    }
-                }
-            }
-            words
-        });
-        BinnedRows { groups }
-    }
 }
 
 /// The category of a value: none for a missing one.
@@ -219,7 +185,7 @@ impl Bins {
     clippy::cast_sign_loss,
     reason = "whole numbers within the interval"
 )]
-fn category(value: f64) -> Result<Option<u32>, ()> {
+pub(crate) fn category(value: f64) -> Result<Option<u32>, ()> {
     if value.is_nan() {
         Ok(None)
     } else if value.fract() == 0.0 && value >= 0.0 && value < f64::from(MAX_CATEGORIES) {
@@ -248,17 +214,11 @@ fn codes_of(
     Ok(codes)
 }
 
-fn bins_by_code(codes: &[u32]) -> Vec<u8> {
+pub(crate) fn bins_by_code(codes: &[u32]) -> Vec<u8> {
     let most = codes.iter().copied().max().unwrap_or_default();
     let mut bins = vec![0; most as usize + 1];
     for (code, bin) in codes.iter().zip(1..=u8::MAX) {
         bins[*code as usize] = bin;
     }
     bins
-}
-
-/// Rows as bins. Columns lie in groups of [`LANES`]; in a group, rows follow each other.
-#[derive(Debug)]
-pub(crate) struct BinnedRows {
-    pub(crate) groups: Vec<Vec<[u8; LANES]>>,
 }

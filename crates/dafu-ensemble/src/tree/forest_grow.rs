@@ -1,7 +1,8 @@
 //! Growth of one tree of a random forest: every node looks at columns of its own, down to leaves of one class.
 
 use crate::forest_params::{RandomForestParams, SplitPlaces};
-use crate::tree::bin::{BinnedRows, Bins, ColumnBins, LANES, MOST_BINS};
+use crate::tree::bin::{Bins, ColumnBins, MOST_BINS};
+use crate::tree::binned::BinnedRows;
 use crate::tree::constraint::Bounds;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::partition::partition;
@@ -153,17 +154,21 @@ impl Grower<'_> {
 
     /// Sums the rows of a node by the bins of a column.
     fn fill(&mut self, rows: &Range<usize>, column: usize) {
-        let words = &self.wood.binned.groups[column / LANES];
-        let lane = column % LANES;
+        let bins = &self.wood.binned.columns[column];
         self.histogram[..self.wood.bins.columns[column].len()].fill(Sums::default());
         for (row, sums) in self.rows[rows.clone()].iter().zip(&self.ordered) {
-            self.histogram[usize::from(words[*row as usize][lane])].add(*sums);
+            self.histogram[usize::from(bins[*row as usize])].add(*sums);
         }
     }
 
     fn split(&mut self, task: &Task, split: &Split) -> [Task; 2] {
         let part = &mut self.rows[task.rows.clone()];
-        let lefts = partition(part, &mut self.spare, self.wood.binned, split);
+        let lefts = partition(
+            part,
+            &mut self.spare,
+            &self.wood.binned.columns[split.column],
+            split,
+        );
         let middle = task.rows.start + lefts;
         let first = self.tree.split(task.node, split, self.wood.bins);
         let right = task.sums.sums.less(split.left);

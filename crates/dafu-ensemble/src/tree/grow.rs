@@ -2,19 +2,19 @@
 
 use crate::params::{BoostedTreesParams, Growth};
 use crate::threads;
-use crate::tree::bin::{BinnedRows, Bins};
+use crate::tree::bin::Bins;
+use crate::tree::binned::{BinnedRows, Tiles};
 use crate::tree::constraint::{Bounds, Constraints};
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::histogram::{Histogram, Layout};
-use crate::tree::partition::partition;
+use crate::tree::row_sets::{NodeRows, RowSets};
 use crate::tree::split::{Candidate, NodeSums, Search, Split, SplitRules};
 use crate::tree::{Node, Tree};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::ops::Range;
 
 /// Rows of a part of a histogram at least.
-const CHUNK: usize = 1 << 14;
+const CHUNK: usize = 1 << 12;
 /// What histograms of open leaves may take; those of further leaves are summed anew when they are split.
 const HISTOGRAM_BYTES: usize = 1 << 30;
 
@@ -24,6 +24,7 @@ pub(crate) struct Field<'a> {
     pub(crate) bins: &'a Bins,
     pub(crate) layout: &'a Layout,
     pub(crate) binned: &'a BinnedRows,
+    pub(crate) tiles: &'a Tiles,
     pub(crate) params: &'a BoostedTreesParams,
     pub(crate) constraints: &'a Constraints,
 }
@@ -32,7 +33,7 @@ pub(crate) struct Field<'a> {
 #[derive(Debug)]
 struct Leaf {
     node: usize,
-    rows: Range<usize>,
+    rows: NodeRows,
     sums: NodeSums,
     depth: usize,
     bounds: Bounds,
@@ -72,10 +73,7 @@ impl Ord for Open {
 /// Room that is used again for every tree.
 #[derive(Debug, Default)]
 pub(crate) struct Workshop {
-    /// Rows in order of their leaves.
-    pub(crate) rows: Vec<u32>,
-    right: Vec<u32>,
-    ordered: Vec<Sums>,
+    pub(crate) rows: RowSets,
     spare: Vec<Histogram>,
 }
 
@@ -83,8 +81,8 @@ pub(crate) struct Workshop {
 #[derive(Debug)]
 pub(crate) struct Grown {
     pub(crate) tree: Tree,
-    /// Parts of [`Workshop::rows`], with the answers for their rows.
-    pub(crate) leaves: Vec<(Range<usize>, f64)>,
+    /// With the answers for their rows.
+    pub(crate) leaves: Vec<(NodeRows, f64)>,
 }
 
 /// One tree while it grows.
@@ -104,11 +102,11 @@ struct Grower<'a> {
 }
 
 impl Field<'_> {
-    /// Grows a tree over the rows in the workshop, by the gradients of all rows.
+    /// Grows a tree over rows, by the gradients of all rows.
     pub(crate) fn grow(
         &self,
         (gradients, scale): (&[Sums], &Scale),
-        columns: &[usize],
+        (rows, columns): (NodeRows, &[usize]),
         shop: &mut Workshop,
     ) -> Grown {
         let mut grower = Grower {
@@ -123,7 +121,7 @@ impl Field<'_> {
             open: BinaryHeap::new(),
             room: HISTOGRAM_BYTES / self.layout.bytes(),
         };
-        grower.plant();
+        grower.plant(rows);
         while grower.leaves.len() < self.params.max_leaves {
             let Some(next) = grower.open.pop() else {
                 break;
@@ -135,10 +133,9 @@ impl Field<'_> {
 }
 
 impl Grower<'_> {
-    fn plant(&mut self) {
-        let rows = 0..self.shop.rows.len();
+    fn plant(&mut self, rows: NodeRows) {
         let mut all = Sums::default();
-        let wide = rows.len() as u64 >= 2 * u64::from(self.rules.min_rows);
+        let wide = self.shop.rows.drawn().len() as u64 >= 2 * u64::from(self.rules.min_rows);
         let histogram = wide.then(|| self.histogram(&rows));
         if let Some(histogram) = &histogram {
             // Every column holds all rows.
@@ -148,7 +145,7 @@ impl Grower<'_> {
                 all.add(*sums);
             }
         } else {
-            for row in &self.shop.rows {
+            for row in self.shop.rows.drawn() {
                 all.add(self.gradients[*row as usize]);
             }
         }
@@ -193,30 +190,25 @@ impl Grower<'_> {
             && u64::from(leaf.sums.rows) >= 2 * u64::from(self.rules.min_rows)
     }
 
-    fn histogram(&mut self, rows: &Range<usize>) -> Histogram {
+    fn histogram(&mut self, rows: &NodeRows) -> Histogram {
         let Self { field, shop, .. } = self;
-        let rows = &shop.rows[rows.clone()];
+        let rows = shop.rows.list(rows);
         let parts = threads::count().min(rows.len() / CHUNK).max(1);
         let size = rows.len().div_ceil(parts).max(1);
-        shop.ordered.resize(rows.len(), Sums::default());
-        let of_part = rows.chunks(size).zip(shop.ordered.chunks_mut(size));
-        let mut jobs: Vec<_> = of_part
-            .map(|(rows, ordered)| {
+        let mut jobs: Vec<_> = rows
+            .chunks(size)
+            .map(|rows| {
                 let spare = shop.spare.pop();
-                let new = || Histogram::new(field.layout);
-                (spare.unwrap_or_else(new), rows, ordered)
+                (spare.unwrap_or_else(|| Histogram::new(field.layout)), rows)
             })
             .collect();
         threads::each_chunk(&mut jobs, 1, |_, job| {
-            for (histogram, rows, ordered) in job {
-                for (sums, row) in ordered.iter_mut().zip(*rows) {
-                    *sums = self.gradients[*row as usize];
-                }
+            for (histogram, rows) in job {
                 histogram.fill(
                     (field.bins, field.layout),
-                    field.binned,
+                    field.tiles,
                     self.columns,
-                    (rows, ordered),
+                    (rows, self.gradients),
                 );
             }
         });
@@ -225,7 +217,7 @@ impl Grower<'_> {
             let mut empty = Histogram::new(field.layout);
             empty.fill(
                 (field.bins, field.layout),
-                field.binned,
+                field.tiles,
                 self.columns,
                 (&[], &[]),
             );
@@ -282,19 +274,19 @@ impl Grower<'_> {
         if self.field.constraints.limits_interactions() {
             used.push(split.column);
         }
-        let part = &mut self.shop.rows[rows.clone()];
-        let lefts = partition(part, &mut self.shop.right, self.field.binned, &split);
-        let middle = rows.start + lefts;
         let first = self.tree.split(node, &split, self.field.bins);
         let [of_left, of_right] =
             [split.left, sums.sums.less(split.left)].map(|sums| NodeSums::new(sums, self.scale));
+        let counts = [of_left.rows, of_right.rows].map(|rows| rows as usize);
+        let bins = &self.field.binned.columns[split.column];
+        let [to_left, to_right] = self.shop.rows.split(rows, (&split, bins), counts);
         let answers =
             [&of_left, &of_right].map(|sums| bounds.clamp(self.rules.answer(sums.values)));
         let monotone = self.field.constraints.monotone(split.column);
         let (bounds_left, bounds_right) = bounds.of_children(monotone, answers.into());
         let mut left = Leaf {
             node: first,
-            rows: rows.start..middle,
+            rows: to_left,
             sums: of_left,
             depth,
             bounds: bounds_left,
@@ -304,7 +296,7 @@ impl Grower<'_> {
         };
         let mut right = Leaf {
             node: first + 1,
-            rows: middle..rows.end,
+            rows: to_right,
             sums: of_right,
             depth,
             bounds: bounds_right,
@@ -321,7 +313,7 @@ impl Grower<'_> {
 
     /// Looks for the splits of two children, by the histogram of the node above where it was kept.
     fn look(&mut self, left: &mut Leaf, right: &mut Leaf, above: Option<Histogram>) {
-        let (small, large) = if left.rows.len() <= right.rows.len() {
+        let (small, large) = if left.sums.rows <= right.sums.rows {
             (left, right)
         } else {
             (right, left)

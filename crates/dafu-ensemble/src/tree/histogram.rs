@@ -1,7 +1,11 @@
 //! Sums of gradients by bin.
 
-use crate::tree::bin::{BinnedRows, Bins, LANES};
+use crate::tree::bin::Bins;
+use crate::tree::binned::{LANES, Tile, Tiles, WORDS};
 use crate::tree::gradient::Sums;
+
+/// Rows that are brought together.
+const BLOCK: usize = 256;
 
 /// Sums of the rows of a node, by column and bin.
 #[derive(Debug)]
@@ -64,29 +68,72 @@ impl Histogram {
         &self.sums[start..start + room]
     }
 
-    /// Sums of the rows listed, with their gradients in the same order, for some columns and those in a group with them.
+    /// Sums of the rows listed, by the gradients of all rows, for some columns and those in a group with them.
     pub(crate) fn fill(
         &mut self,
         (bins, layout): (&Bins, &Layout),
-        binned: &BinnedRows,
+        tiles: &Tiles,
         wanted: &[usize],
         (rows, gradients): (&[u32], &[Sums]),
     ) {
-        for of_group in wanted.chunk_by(|one, next| one / LANES == next / LANES) {
-            let group = of_group.first().map_or(0, |column| column / LANES);
-            let words = &binned.groups[group];
-            let columns = &bins.columns[group * LANES..];
-            let used = columns.len().min(LANES);
+        let groups = wanted.chunk_by(|one, next| one / LANES == next / LANES);
+        let groups: Vec<usize> = groups
+            .filter_map(|columns| Some(columns.first()? / LANES))
+            .collect();
+        for &group in &groups {
             let (start, room) = layout.groups[group];
-            let lanes = &mut self.sums[start..start + room * LANES];
-            for (lane, column) in lanes.chunks_exact_mut(room).zip(columns) {
+            let columns = &bins.columns[group * LANES..];
+            let lanes = self.sums[start..].chunks_exact_mut(room);
+            for (lane, column) in lanes.zip(columns).take(LANES) {
                 lane[..column.len()].fill(Sums::default());
             }
-            match room {
-                16 => add_group::<16>(used, lanes, words, (rows, gradients)),
-                64 => add_group::<64>(used, lanes, words, (rows, gradients)),
-                128 => add_group::<128>(used, lanes, words, (rows, gradients)),
-                _ => add_group::<256>(used, lanes, words, (rows, gradients)),
+        }
+        for groups in groups.chunk_by(|one, next| one / WORDS == next / WORDS) {
+            let Some(tile) = groups.first().map(|group| &tiles.0[group / WORDS]) else {
+                continue;
+            };
+            let place = (bins, layout);
+            match tile.wide {
+                1 => self.add_tile::<1>(place, tile, groups, (rows, gradients)),
+                2 => self.add_tile::<2>(place, tile, groups, (rows, gradients)),
+                3 => self.add_tile::<3>(place, tile, groups, (rows, gradients)),
+                _ => self.add_tile::<WORDS>(place, tile, groups, (rows, gradients)),
+            }
+        }
+    }
+
+    /// Adds rows to some groups of a tile.
+    ///
+    /// A block of rows is first brought together: that loop waits for memory, for many rows at once.
+    fn add_tile<const WIDE: usize>(
+        &mut self,
+        (bins, layout): (&Bins, &Layout),
+        tile: &Tile,
+        groups: &[usize],
+        (rows, gradients): (&[u32], &[Sums]),
+    ) {
+        let (words, _) = tile.words.as_chunks::<WIDE>();
+        let mut block = [[[0; LANES]; BLOCK]; WIDE];
+        let mut sums = [Sums::default(); BLOCK];
+        for rows in rows.chunks(BLOCK) {
+            for (at, row) in rows.iter().enumerate() {
+                let words = &words[*row as usize];
+                for (block, word) in block.iter_mut().zip(words) {
+                    block[at] = *word;
+                }
+                sums[at] = gradients[*row as usize];
+            }
+            for &group in groups {
+                let (start, room) = layout.groups[group];
+                let used = (bins.columns.len() - group * LANES).min(LANES);
+                let lanes = &mut self.sums[start..start + room * LANES];
+                let words = &block[group % WORDS][..rows.len()];
+                match room {
+                    16 => add_group::<16>(used, lanes, words, &sums),
+                    64 => add_group::<64>(used, lanes, words, &sums),
+                    128 => add_group::<128>(used, lanes, words, &sums),
+                    _ => add_group::<256>(used, lanes, words, &sums),
+                }
             }
         }
     }
@@ -123,21 +170,21 @@ fn add_group<const ROOM: usize>(
     used: usize,
     lanes: &mut [Sums],
     words: &[[u8; LANES]],
-    rows: (&[u32], &[Sums]),
+    sums: &[Sums],
 ) {
     let (lanes, _) = lanes.as_chunks_mut::<ROOM>();
     let Some(lanes) = lanes.first_chunk_mut::<LANES>() else {
         return;
     };
     match used {
-        1 => add::<1, ROOM>(lanes, words, rows),
-        2 => add::<2, ROOM>(lanes, words, rows),
-        3 => add::<3, ROOM>(lanes, words, rows),
-        4 => add::<4, ROOM>(lanes, words, rows),
-        5 => add::<5, ROOM>(lanes, words, rows),
-        6 => add::<6, ROOM>(lanes, words, rows),
-        7 => add::<7, ROOM>(lanes, words, rows),
-        _ => add::<8, ROOM>(lanes, words, rows),
+        1 => add::<1, ROOM>(lanes, words, sums),
+        2 => add::<2, ROOM>(lanes, words, sums),
+        3 => add::<3, ROOM>(lanes, words, sums),
+        4 => add::<4, ROOM>(lanes, words, sums),
+        5 => add::<5, ROOM>(lanes, words, sums),
+        6 => add::<6, ROOM>(lanes, words, sums),
+        7 => add::<7, ROOM>(lanes, words, sums),
+        _ => add::<8, ROOM>(lanes, words, sums),
     }
 }
 
@@ -145,12 +192,9 @@ fn add_group<const ROOM: usize>(
 fn add<const USED: usize, const ROOM: usize>(
     lanes: &mut [[Sums; ROOM]; LANES],
     words: &[[u8; LANES]],
-    (rows, gradients): (&[u32], &[Sums]),
+    sums: &[Sums],
 ) {
-    for (row, sums) in rows.iter().zip(gradients) {
-        let Some(word) = words.get(*row as usize) else {
-            continue;
-        };
+    for (word, sums) in words.iter().zip(sums) {
         for lane in 0..USED {
             // The room is a power of two, above every bin: so nothing is asked in this loop.
             lanes[lane][usize::from(word[lane]) & (ROOM - 1)].add(*sums);

@@ -1,6 +1,7 @@
 //! Trees: how they are grown, answer, are explained and saved. Boosted trees and random forests are made of them.
 
 pub(crate) mod bin;
+pub(crate) mod binned;
 pub(crate) mod constraint;
 pub(crate) mod forest_grow;
 pub(crate) mod gradient;
@@ -8,6 +9,7 @@ pub(crate) mod grow;
 pub(crate) mod histogram;
 mod partition;
 mod quick;
+pub(crate) mod row_sets;
 #[cfg(feature = "serde")]
 mod saved;
 pub(crate) mod shap;

@@ -1,7 +1,7 @@
 //! Rows of a node, put in order of its children.
 
 use crate::threads;
-use crate::tree::bin::{BinnedRows, Bins, LANES};
+use crate::tree::bin::Bins;
 use crate::tree::split::{Split, Way};
 use crate::tree::{CategorySet, Node, Tree};
 
@@ -14,12 +14,10 @@ const CHUNK: usize = 1 << 15;
 pub(crate) fn partition(
     part: &mut [u32],
     spare: &mut Vec<u32>,
-    binned: &BinnedRows,
+    bins: &[u8],
     split: &Split,
 ) -> usize {
     let goes_left = split.way.goes_left();
-    let words = &binned.groups[split.column / LANES];
-    let lane = split.column % LANES;
     spare.resize(spare.len().max(part.len()), 0);
     let size = if threads::count() > 1 {
         CHUNK
@@ -35,7 +33,7 @@ pub(crate) fn partition(
         let (mut lefts, mut rights) = (0, 0);
         for at in 0..part.len() {
             let row = part[at];
-            let left = goes_left[usize::from(words[row as usize][lane])];
+            let left = goes_left[usize::from(bins[row as usize])];
             // Both places are written, so that nothing depends on a branch.
             part[lefts] = row;
             spare[rights] = row;

@@ -88,7 +88,7 @@ impl SplitRules {
 pub(crate) struct BinSet([u64; MOST_BINS / 64]);
 
 impl BinSet {
-    fn insert(&mut self, bin: usize) {
+    pub(crate) fn insert(&mut self, bin: usize) {
         self.0[bin / 64 % 4] |= 1 << (bin % 64);
     }
 
