@@ -7,6 +7,7 @@ pub(crate) mod forest_grow;
 pub(crate) mod gradient;
 pub(crate) mod grow;
 pub(crate) mod histogram;
+mod masks;
 mod partition;
 mod quick;
 pub(crate) mod row_sets;

@@ -91,15 +91,6 @@ impl Quick {
             block.add_row(self.stride, row, out);
         }
     }
-
-    /// Adds the answers for rows that follow each other in one slice.
-    pub(super) fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        for block in &self.blocks {
-            for (row, out) in rows.chunks_exact(width).zip(&mut *out) {
-                block.add_row(self.stride, row, out);
-            }
-        }
-    }
 }
 
 impl Block {

@@ -1,25 +1,24 @@
-//! Trees laid out for answers: several ways through them are walked side by side, and trees of few leaves not at all
-//! ([`Quick`]).
+//! Trees laid out for answers: many rows go through them as bits ([`Masks`]), one row crosses out leaves where those are
+//! few ([`Quick`]), and else several ways are walked side by side.
 //!
 //! A single way waits for each node before it knows the next. Of eight rows in one tree, or of one row in eight trees, the
-//! waits fall together, and no step depends on a branch. A tree answers for many rows before the next one does, so that it
-//! stays in the cache.
+//! waits fall together, and no step depends on a branch.
 
 use crate::threads;
+use crate::tree::masks::{BLOCK, Block, Masks, Room};
 use crate::tree::quick::Quick;
 use crate::tree::{Tree, contains};
 use ndarray::{ArrayView2, Axis};
-use std::ops::Range;
 
 /// Ways side by side.
 const SIDE: usize = 8;
 /// Steps between two looks whether all ways have come to leaves.
 const ASK: u32 = 2;
 /// Rows that a thread takes at a time.
-const CHUNK: usize = 4096;
-/// Rows that a tree answers for before the next one does, where as many values are held; at most 2^16.
-const BLOCK: usize = 2048;
-/// Values that are held column after column, where a few rows do not have more: a megabyte stays in the cache.
+const CHUNK: usize = 2 * BLOCK;
+/// Fewer rows are answered one by one.
+const FEW_ROWS: usize = 64;
+/// Values of rows that are brought together where they do not follow each other.
 const HELD: usize = 1 << 17;
 /// In [`Step::column`]: what is missing goes left.
 const MISSING_LEFT: u32 = 1 << 31;
@@ -55,21 +54,20 @@ pub(crate) struct Walk {
     roots: Vec<Root>,
     /// The categories that go left, of all steps.
     words: Vec<u64>,
-    /// The other way to answer, where trees are small enough; then there are no steps.
+    /// For many rows.
+    masks: Masks,
+    /// For one row, where trees are small enough.
     quick: Option<Quick>,
 }
 
 impl Walk {
     pub(crate) fn new<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> Self {
         let trees: Vec<&Tree> = trees.into_iter().collect();
-        let quick = Quick::new(&trees);
-        if quick.is_some() {
-            return Self {
-                quick,
-                ..Self::default()
-            };
-        }
-        let mut walk = Self::default();
+        let mut walk = Self {
+            masks: Masks::new(&trees),
+            quick: Quick::new(&trees),
+            ..Self::default()
+        };
         for tree in trees {
             let start = u32::try_from(walk.steps.len()).unwrap_or(u32::MAX);
             let mut depths = vec![0; tree.nodes.len()];
@@ -121,11 +119,11 @@ impl Walk {
     fn next<const SPECIAL: bool>(&self, at: u32, row: &[f64]) -> u32 {
         let step = self.steps[at as usize];
         let value = row[(step.column & COLUMN) as usize];
-        step.left + u32::from(self.goes_right::<SPECIAL>(step, value))
+        step.left + u32::from(self.step_right::<SPECIAL>(step, value))
     }
 
     #[inline]
-    fn goes_right<const SPECIAL: bool>(&self, step: Step, value: f64) -> bool {
+    fn step_right<const SPECIAL: bool>(&self, step: Step, value: f64) -> bool {
         if SPECIAL {
             if step.column & CATEGORIES != 0 {
                 return !self.categories_left(step, value);
@@ -224,7 +222,7 @@ impl Walk {
             });
             return;
         }
-        let most = block_rows(width);
+        let most = (HELD / width.max(1)).clamp(SIDE, BLOCK);
         let mut block = Vec::with_capacity(most.min(rows.nrows()) * width);
         let blocks = rows.axis_chunks_iter(Axis(0), most);
         for (rows, out) in blocks.zip(out.chunks_mut(most)) {
@@ -236,134 +234,60 @@ impl Walk {
 
     /// Adds the answers for rows that follow each other in one slice.
     fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        if let Some(quick) = &self.quick {
-            return quick.add_rows(rows, width, out);
-        }
-        let mut sieve = Sieve::default();
-        let block = block_rows(width);
-        for (rows, out) in rows.chunks(block * width).zip(out.chunks_mut(block)) {
-            if self.special(rows) {
-                self.sift::<true>(&mut sieve, rows, width, out);
-            } else {
-                self.sift::<false>(&mut sieve, rows, width, out);
-            }
-        }
-    }
-
-    /// Adds the answers for at most a block of rows, tree after tree: all rows go down a tree together, parted at each node
-    /// that they come to, and the last few walk side by side.
-    fn sift<const SPECIAL: bool>(
-        &self,
-        sieve: &mut Sieve,
-        rows: &[f64],
-        width: usize,
-        out: &mut [f64],
-    ) {
-        sieve.turn(rows, width);
-        for root in &self.roots {
-            sieve.begin(root.at);
-            while let Some((at, part)) = sieve.parts.pop() {
-                let step = self.steps[at as usize];
-                if step.left == at {
-                    for row in &sieve.order[part] {
-                        out[usize::from(*row)] += self.answers[at as usize];
-                    }
-                } else if part.len() <= SIDE {
-                    self.walk_few::<SPECIAL>(at, &sieve.order[part], (rows, width), out);
-                } else {
-                    let column = (step.column & COLUMN) as usize;
-                    let middle = sieve.part(part.clone(), column, |value| {
-                        self.goes_right::<SPECIAL>(step, value)
-                    });
-                    for (at, part) in [
-                        (step.left + 1, middle..part.end),
-                        (step.left, part.start..middle),
-                    ] {
-                        if !part.is_empty() {
-                            sieve.parts.push((at, part));
-                        }
-                    }
+        let mut room = Room::default();
+        for (rows, out) in rows.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK)) {
+            if out.len() < FEW_ROWS {
+                for (row, out) in rows.chunks_exact(width).zip(out) {
+                    self.add_row(row, out);
                 }
+            } else {
+                let special = self.special(rows);
+                let block = Block {
+                    rows,
+                    width,
+                    special,
+                };
+                self.masks.add(self, &mut room, &block, out);
             }
         }
     }
 
-    /// Walks from one node down with a few rows.
-    #[inline]
-    fn walk_few<const SPECIAL: bool>(
-        &self,
-        at: u32,
-        few: &[u16],
-        (rows, width): (&[f64], usize),
-        out: &mut [f64],
-    ) {
-        let row = |side: usize| {
-            let row = usize::from(few[side.min(few.len() - 1)]);
-            &rows[row * width..][..width]
-        };
-        let sides: [&[f64]; SIDE] = std::array::from_fn(row);
-        let mut ways = [at; SIDE];
-        self.descend::<SPECIAL>(&mut ways, (0, u32::MAX), |side| sides[side]);
-        for (row, at) in few.iter().zip(ways) {
-            out[usize::from(*row)] += self.answers[at as usize];
-        }
+    /// The root of a tree.
+    pub(super) fn root(&self, tree: usize) -> u32 {
+        self.roots[tree].at
     }
-}
 
-/// Rows of a block.
-fn block_rows(width: usize) -> usize {
-    (HELD / width.max(1)).clamp(SIDE, BLOCK)
-}
+    /// The answer of a leaf.
+    pub(super) fn answer(&self, at: u32) -> f64 {
+        self.answers[at as usize]
+    }
 
-/// Rows on their way down a tree.
-#[derive(Debug, Default)]
-struct Sieve {
-    /// Values column after column.
-    columns: Vec<f64>,
-    rows: usize,
-    /// Numbers of the rows; those at one node follow each other.
-    order: Vec<u16>,
-    aside: Vec<u16>,
-    /// Nodes that rows have come to, and where those lie in the order.
-    parts: Vec<(u32, Range<usize>)>,
-}
+    /// The node to the left below one.
+    pub(super) fn left(&self, at: u32) -> u32 {
+        self.steps[at as usize].left
+    }
 
-impl Sieve {
-    fn turn(&mut self, rows: &[f64], width: usize) {
-        self.rows = rows.len() / width;
-        self.columns.resize(rows.len(), 0.0);
-        for (number, row) in rows.chunks_exact(width).enumerate() {
-            for (column, value) in row.iter().enumerate() {
-                self.columns[column * self.rows + number] = *value;
+    /// Whether a row goes right at a node.
+    pub(super) fn goes_right(&self, at: u32, row: &[f64]) -> bool {
+        let step = self.steps[at as usize];
+        self.step_right::<true>(step, row[(step.column & COLUMN) as usize])
+    }
+
+    /// Adds the answers of a tree for some rows of a block that have come to a node.
+    pub(super) fn add_few(&self, at: u32, few: &[u16], block: &Block<'_>, out: &mut [f64]) {
+        for few in few.chunks(SIDE) {
+            let row = |side: usize| block.row(usize::from(few[side.min(few.len() - 1)]));
+            let sides: [&[f64]; SIDE] = std::array::from_fn(row);
+            let mut ways = [at; SIDE];
+            if block.special {
+                self.descend::<true>(&mut ways, (0, u32::MAX), |side| sides[side]);
+            } else {
+                self.descend::<false>(&mut ways, (0, u32::MAX), |side| sides[side]);
+            }
+            for (row, at) in few.iter().zip(ways) {
+                out[usize::from(*row)] += self.answers[at as usize];
             }
         }
-        self.aside.resize(self.rows, 0);
-    }
-
-    /// Brings all rows to a root.
-    fn begin(&mut self, root: u32) {
-        self.order.clear();
-        self.order.extend((0..=u16::MAX).take(self.rows));
-        self.parts.push((root, 0..self.rows));
-    }
-
-    /// Parts rows: those that go left first, each side in order. Says where the right ones begin.
-    #[inline]
-    fn part(&mut self, part: Range<usize>, column: usize, right: impl Fn(f64) -> bool) -> usize {
-        let values = &self.columns[column * self.rows..][..self.rows];
-        let (order, aside) = (&mut self.order[part.clone()], &mut self.aside[..part.len()]);
-        let (mut left, mut gone) = (0, 0);
-        for at in 0..order.len() {
-            let row = order[at];
-            let right = right(values[usize::from(row)]);
-            // Both are written: a branch would be guessed wrong half of the time.
-            order[left] = row;
-            aside[gone] = row;
-            left += usize::from(!right);
-            gone += usize::from(right);
-        }
-        order[left..].copy_from_slice(&aside[..gone]);
-        part.start + left
     }
 }
 
@@ -414,10 +338,48 @@ mod tests {
             tree.nodes[at] = node;
             tree.nodes.extend([Node::LEAF; 2]);
         }
+        // Of some trees it is not known how many rows came to their nodes.
+        let known = stream.below(2);
         for node in &mut tree.nodes {
-            node.value = stream.below(1 << 20) as f64 / 3.0;
+            node.value = (stream.below(4).min(1) * stream.below(1 << 20)) as f64 / 3.0;
+            node.cover = (known * stream.below(50).pow(3)) as f64;
         }
-        tree
+        tree.level_by_level()
+    }
+
+    /// The bits of 0.5 and the answers of each tree.
+    fn one_by_one(trees: &[Tree], rows: &Array2<f64>) -> Vec<u64> {
+        let rows = rows.rows().into_iter();
+        let sums = rows.map(|row| {
+            let answers = trees.iter().map(|tree| tree.answer(|column| row[column]));
+            answers.fold(0.5, |sum, answer| sum + answer).to_bits()
+        });
+        sums.collect()
+    }
+
+    /// Several tables of thresholds, and a tree that has too many for one.
+    #[test]
+    fn many_thresholds_are_answered_the_same() {
+        let mut stream = Stream::new(8, 1, 0);
+        let mut trees: Vec<Tree> = [1_500, 700, 9_000, 40, 2_000]
+            .map(|leaves| tree(leaves, false, &mut stream))
+            .into();
+        for node in trees.iter_mut().flat_map(|tree| &mut tree.nodes) {
+            node.threshold = stream.unit();
+            node.cover = 0.0;
+        }
+        // A chain whose nodes are said to hold all rows, so that none would be left to a walk.
+        for (at, node) in trees[2].nodes.iter_mut().enumerate() {
+            let inner = at % 2 == 0 && at < 17_900;
+            node.left = if inner { at as u32 + 1 } else { 0 };
+            node.cover = 1.0;
+        }
+        let walk = Walk::new(&trees);
+        let rows = Array2::from_shape_fn((500, WIDTH), |_| stream.unit());
+        let mut out = vec![0.5; rows.nrows()];
+        walk.add_view(rows.view(), &mut out);
+        let out: Vec<u64> = out.iter().map(|out| out.to_bits()).collect();
+        assert_eq!(out, one_by_one(&trees, &rows));
     }
 
     /// The sum of what each tree answers by itself is the oracle, to the bit.
@@ -442,7 +404,7 @@ mod tests {
             let walk = Walk::new(&trees);
             let quick = !categories && leaves <= 32 && (leaves, count) != (2, 10);
             assert_eq!(walk.quick.is_some(), quick);
-            for rows in [0, 1, 7, 8, 300, 1029] {
+            for rows in [0, 1, 7, 64, 300, 8200] {
                 let mut values = |_| {
                     // Few rows with missing values: groups of both kinds.
                     let kinds = if missing && stream.below(40) == 0 {
@@ -453,14 +415,7 @@ mod tests {
                     VALUES[stream.index_below(kinds)]
                 };
                 let rows = Array2::from_shape_fn((rows, WIDTH), &mut values);
-                let expected: Vec<u64> = rows
-                    .rows()
-                    .into_iter()
-                    .map(|row| {
-                        let answers = trees.iter().map(|tree| tree.answer(|column| row[column]));
-                        answers.fold(0.5, |sum, answer| sum + answer).to_bits()
-                    })
-                    .collect();
+                let expected = one_by_one(&trees, &rows);
                 let mut out = vec![0.5; rows.nrows()];
                 walk.add_view(rows.view(), &mut out);
                 assert!(out.iter().map(|out| out.to_bits()).eq(expected.clone()));
