@@ -222,6 +222,8 @@ impl<'p, 'r> Boosting<'p, 'r> {
         let active = weights.iter().zip(0..);
         let active = active.filter(|(weight, _)| **weight > 0.0);
         let active: Vec<u32> = active.map(|(_, row)| row).collect();
+        let mut shop = Workshop::default();
+        shop.rows.draw(active.iter().copied(), rows.nrows());
         let targets = frauds.iter().map(|fraud| f64::from(u8::from(*fraud)));
         let mut targets: Vec<f64> = targets.collect();
         let full = rows.nrows().next_multiple_of(LANES);
@@ -242,7 +244,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             scores: vec![base; full],
             gradients: vec![Sums::default(); full],
             derivatives: vec![[[0.0; LANES]; 2]; full / LANES],
-            shop: Workshop::default(),
+            shop,
             model: BoostedTrees {
                 width: rows.ncols(),
                 base,
@@ -312,16 +314,17 @@ impl<'p, 'r> Boosting<'p, 'r> {
         scale
     }
 
+    /// Rows of the root of a tree.
     fn draw_rows(&mut self, number: usize) -> NodeRows {
-        let (rate, all) = (self.params.row_sample, self.rows.nrows());
-        let active = self.active.iter().copied();
-        if rate >= 1.0 {
-            return self.shop.rows.begin(active, all);
+        let rate = self.params.row_sample;
+        if rate < 1.0 {
+            let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
+            let active = self.active.iter();
+            let (drawn, left_out): (Vec<u32>, _) = active.partition(|_| stream.unit() < rate);
+            self.left_out = left_out;
+            self.shop.rows.draw(drawn, self.rows.nrows());
         }
-        let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
-        let (drawn, left_out): (Vec<u32>, _) = active.partition(|_| stream.unit() < rate);
-        self.left_out = left_out;
-        self.shop.rows.begin(drawn, all)
+        self.shop.rows.begin()
     }
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {

@@ -11,7 +11,6 @@ use crate::explain::Explainer;
 use crate::learner::{Classifier, Learner, check_shapes, classifier};
 use crate::logistic::chance;
 use crate::params::{count, number};
-use crate::samples::check_length;
 use crate::select::Part;
 use crate::{BoostedTreesParams, EnsembleError, Samples, threads};
 use ndarray::ArrayView2;
@@ -91,9 +90,7 @@ pub struct ClassWeighted<L> {
 impl<L: Learner> Learner for ClassWeighted<L> {
     fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
         let weights = self.class_weight.weights(samples)?;
-        let rows = samples.rows().reborrow();
-        let samples = Samples::new(rows, samples.frauds())?.with_weights(&weights)?;
-        self.learner.learn(&samples)
+        self.learner.learn(&samples.reweighted(&weights)?)
     }
 }
 
@@ -140,10 +137,11 @@ pub enum Average {
 /// let frauds: Vec<bool> = rows.iter().map(|amount| *amount > 980.0).collect();
 /// let samples = Samples::new(rows.view(), &frauds)?;
 ///
-/// let params = BalancedBaggingParams::new(LogisticRegressionParams::default()).bags(5);
 /// // With the day of each row, each day keeps its share of the honest rows.
 /// let days: Vec<u32> = (0..2000).map(|row| row / 200).collect();
-/// let model = params.fit_blocks(&samples, &days)?;
+/// let samples = samples.with_blocks(&days)?;
+/// let params = BalancedBaggingParams::new(LogisticRegressionParams::default()).bags(5);
+/// let model = params.fit(&samples)?;
 /// assert_eq!(model.len(), 5);
 /// # Ok::<(), dafu_ensemble::EnsembleError>(())
 /// ```
@@ -241,7 +239,8 @@ impl<L> BalancedBaggingParams<L> {
 }
 
 impl<L: Learner> BalancedBaggingParams<L> {
-    /// Learns from rows.
+    /// Learns from rows. Where those are of blocks of time ([`Samples::with_blocks`]), each block has the same share of the
+    /// honest rows of a bag as of all honest rows, so that no bag stands for another time than the rows do.
     ///
     /// # Errors
     ///
@@ -251,25 +250,10 @@ impl<L: Learner> BalancedBaggingParams<L> {
     ///
     /// That of the learner on the rows of a bag, times the bags; bags are copied.
     pub fn fit(&self, samples: &Samples<'_>) -> Result<BalancedBagging, EnsembleError> {
-        self.fit_blocks(samples, &vec![0; samples.rows().nrows()])
-    }
-
-    /// Learns from rows of blocks of time, such as days: each block has the same share of the honest rows of a bag as of all
-    /// honest rows, so that no bag stands for another time than the rows do.
-    ///
-    /// # Errors
-    ///
-    /// As [`BalancedBaggingParams::fit`], and when there are not as many blocks as rows.
-    pub fn fit_blocks(
-        &self,
-        samples: &Samples<'_>,
-        blocks: &[u32],
-    ) -> Result<BalancedBagging, EnsembleError> {
         self.check()?;
         let rows = samples.rows();
-        check_length("blocks", rows.nrows(), blocks.len())?;
         let [honest, _] = samples.class_weights(1.0)?;
-        let pool = draw::Pool::new(samples, blocks, self.ratio);
+        let pool = draw::Pool::new(samples, self.ratio);
         let members = threads::map(self.bags, |bag| {
             let chosen = pool.bag(self.seed, bag as u64);
             let bag = Part::new(samples, &chosen);

@@ -12,6 +12,7 @@ pub struct Samples<'a> {
     rows: ArrayView2<'a, f64>,
     frauds: &'a [bool],
     weights: Option<&'a [f64]>,
+    blocks: Option<&'a [u32]>,
 }
 
 impl<'a> Samples<'a> {
@@ -26,6 +27,7 @@ impl<'a> Samples<'a> {
             rows,
             frauds,
             weights: None,
+            blocks: None,
         })
     }
 
@@ -39,6 +41,17 @@ impl<'a> Samples<'a> {
         let mut rows = weights.iter().enumerate();
         rows.try_for_each(|(row, weight)| check_weight(row, *weight))?;
         self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// With the block of time of each row, such as the day: what draws from rows draws the same share of each block.
+    ///
+    /// # Errors
+    ///
+    /// When there are not as many blocks as rows.
+    pub fn with_blocks(mut self, blocks: &'a [u32]) -> Result<Self, EnsembleError> {
+        check_length("blocks", self.rows.nrows(), blocks.len())?;
+        self.blocks = Some(blocks);
         Ok(self)
     }
 
@@ -62,6 +75,29 @@ impl<'a> Samples<'a> {
     /// The weights, where given.
     pub const fn weights(&self) -> Option<&'a [f64]> {
         self.weights
+    }
+
+    /// The block of time of a row, 0 where none were given.
+    pub fn block(&self, row: usize) -> u32 {
+        self.blocks
+            .and_then(|blocks| blocks.get(row).copied())
+            .unwrap_or_default()
+    }
+
+    /// The blocks of time, where given.
+    pub const fn blocks(&self) -> Option<&'a [u32]> {
+        self.blocks
+    }
+
+    /// The same rows with what is known of them, but with other weights.
+    pub(crate) fn reweighted<'b>(
+        &'b self,
+        weights: &'b [f64],
+    ) -> Result<Samples<'b>, EnsembleError> {
+        let samples = Samples::new(self.rows.reborrow(), self.frauds)?;
+        let mut samples = samples.with_weights(weights)?;
+        samples.blocks = self.blocks;
+        Ok(samples)
     }
 
     fn check_size(&self) -> Result<(), EnsembleError> {

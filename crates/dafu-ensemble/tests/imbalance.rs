@@ -255,7 +255,7 @@ fn what_cannot_be_learned_is_an_error() {
     ] {
         assert!(bad.fit(&samples).is_err(), "{bad:?}");
     }
-    let error = params.fit_blocks(&samples, &[1]).unwrap_err();
+    let error = samples.with_blocks(&[1]).unwrap_err();
     assert_eq!(
         error,
         EnsembleError::Length {
@@ -368,10 +368,15 @@ fn each_bag_has_the_share_of_honest_rows_that_a_block_of_time_has() {
     });
     let frauds: Vec<bool> = (0..1100).map(|row| row >= 1000).collect();
     let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let samples = samples.with_blocks(&blocks).unwrap();
     let noting = Noting::default();
     let given = Arc::clone(&noting.0);
-    let params = BalancedBaggingParams::new(noting).bags(6);
-    params.fit_blocks(&samples, &blocks).unwrap();
+    // Blocks go through what stands between.
+    let params = ClassWeighted {
+        learner: BalancedBaggingParams::new(noting).bags(6),
+        class_weight: ClassWeight::Balanced,
+    };
+    params.learn(&samples).unwrap();
     let bags = given.lock().unwrap();
     assert_eq!(bags.len(), 6);
     for bag in bags.iter() {

@@ -64,6 +64,8 @@ pub struct DetectorBuilder {
     stages: Vec<Box<dyn StageSpec>>,
     bands: Bands,
     label_delay: Option<Span>,
+    #[cfg(feature = "ensemble")]
+    calibration: dafu_ensemble::CalibrationMethod,
     policy: Option<Costs>,
     models: Option<ModelsFile>,
     seed: Option<u64>,
@@ -91,6 +93,8 @@ impl Default for DetectorBuilder {
             stages: Vec::new(),
             bands: Bands::default(),
             label_delay: None,
+            #[cfg(feature = "ensemble")]
+            calibration: dafu_ensemble::CalibrationMethod::Platt,
             policy: None,
             models: None,
             seed: None,
@@ -114,6 +118,8 @@ pub(crate) struct Settings {
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
     pub(crate) bands: Bands,
     pub(crate) label_delay: Option<Span>,
+    #[cfg(feature = "ensemble")]
+    pub(crate) calibration: dafu_ensemble::CalibrationMethod,
     pub(crate) policy: Option<Costs>,
     pub(crate) seed: u64,
     pub(crate) sample_rows: usize,
@@ -272,6 +278,20 @@ impl DetectorBuilder {
         self
     }
 
+    /// Sets how the blend's scores become probabilities. Default: Platt's line, which needs the fewest frauds.
+    ///
+    /// With some hundred frauds whose labels are known, [`CalibrationMethod::VennAbers`] and
+    /// [`CalibrationMethod::Isotonic`] also hold where the log odds are off by more than a line.
+    ///
+    /// [`CalibrationMethod::VennAbers`]: dafu_ensemble::CalibrationMethod::VennAbers
+    /// [`CalibrationMethod::Isotonic`]: dafu_ensemble::CalibrationMethod::Isotonic
+    #[cfg(feature = "ensemble")]
+    #[must_use]
+    pub fn calibration(mut self, method: dafu_ensemble::CalibrationMethod) -> Self {
+        self.calibration = method;
+        self
+    }
+
     /// Decides each payment by what a mistake about it costs, its amount included: [`Assessment::decision`] asks for a look
     /// where that is cheaper by the probability of fraud, and approves elsewhere. Whether a row counts as fraud, and what an
     /// evaluation judges, stays with the threshold; so does the decision where the costs go by an amount that is not known.
@@ -401,6 +421,8 @@ impl DetectorBuilder {
             stages: self.stages,
             bands: self.bands,
             label_delay: self.label_delay,
+            #[cfg(feature = "ensemble")]
+            calibration: self.calibration,
             policy: self.policy,
             seed: self.seed.unwrap_or_default(),
             sample_rows: self.sample_rows,

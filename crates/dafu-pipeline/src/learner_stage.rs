@@ -75,7 +75,16 @@ impl StageSpec for LearnerSpec {
             selected = all.select(Axis(0), &rows);
             selected.view()
         };
-        let samples = Samples::new(values, &frauds).map_err(failed)?;
+        let days: Option<Vec<u32>> = dataset.times().map(|times| {
+            let days = rows.iter().map(|row| times[*row].day());
+            let first = days.clone().min().unwrap_or_default();
+            days.map(|day| u32::try_from(day - first).unwrap_or(u32::MAX))
+                .collect()
+        });
+        let mut samples = Samples::new(values, &frauds).map_err(failed)?;
+        if let Some(days) = &days {
+            samples = samples.with_blocks(days).map_err(failed)?;
+        }
         let classifier = self.learner.learn(&samples).map_err(failed)?;
         history.progress.report(&step, 1, Some(1));
         Ok(Box::new(LearnerStage::new(self.name.clone(), classifier)))

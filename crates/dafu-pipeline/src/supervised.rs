@@ -93,8 +93,8 @@ impl OutOfFold {
     pub(crate) fn blend(
         &self,
         labels: &[Label],
-        levels: &[f64],
-        main: usize,
+        (levels, main): (&[f64], usize),
+        calibration: CalibrationMethod,
     ) -> Result<Option<Blend>, PipelineError> {
         let label = |at: usize| labels.get(self.rows[at]).copied().unwrap_or_default();
         if !enough((0..self.rows.len()).map(label)) {
@@ -123,9 +123,7 @@ impl OutOfFold {
         let (scores, frauds): (Vec<f64>, Vec<bool>) = known
             .filter_map(|(at, sum)| Some((*sum, label(at).known()?)))
             .unzip();
-        let calibrator = CalibrationMethod::Platt
-            .fit(&scores, &frauds, None)
-            .map_err(failed)?;
+        let calibrator = calibration.fit(&scores, &frauds, None).map_err(failed)?;
         let calibrated = |sum: &f64| RawScore::new(*sum).map(|sum| calibrator.log_odds(sum));
         let statistic: Vec<f64> = sums.iter().map(calibrated).collect::<Result<_, _>>()?;
         Ok(Some(Blend {

@@ -225,7 +225,8 @@ impl Trainer {
         };
         let scores = OutOfFold::new(rows, self.label_delay(), &fit)?;
         let labels = rows.0.labels().unwrap_or_default();
-        scores.blend(labels, &settings.levels, settings.main_level)
+        let levels = (&*settings.levels, settings.main_level);
+        scores.blend(labels, levels, settings.calibration)
     }
 
     /// Microseconds until a label is known.

@@ -8,8 +8,8 @@ use dafu_core::model::Limits;
 use dafu_core::table::ColumnData;
 use dafu_core::{Decision, Label, Role, Table, TableSource, Timestamp, Transaction};
 use dafu_ensemble::{
-    BalancedBaggingParams, BoostedTreesParams, Classifier, EnsembleError, Learner,
-    LogisticRegressionParams, Samples,
+    BalancedBaggingParams, BoostedTreesParams, CalibrationMethod, Classifier, EnsembleError,
+    Learner, LogisticRegressionParams, Samples,
 };
 use dafu_features::{FeatureSet, Labels, Span};
 use dafu_pipeline::{
@@ -48,10 +48,8 @@ fn fit(builder: DetectorBuilder) -> Detector {
     trainer.fit(&TimeSlice::until(&*HISTORY, cut())).unwrap()
 }
 
-#[test]
-fn the_risk_is_a_probability_that_holds_on_later_rows() {
-    let detector = fit(quick());
-    assert_eq!(detector.model().mode(), LearningMode::Supervised);
+/// Sums over later rows: of the risks, of their variances, and the frauds.
+fn later_rows(detector: &Detector) -> (f64, f64, f64) {
     let later = TimeSlice::after(&*HISTORY, cut());
     let (mut expected, mut spread, mut frauds) = (0.0, 0.0, 0.0);
     for table in later.chunks().unwrap() {
@@ -63,6 +61,14 @@ fn the_risk_is_a_probability_that_holds_on_later_rows() {
             frauds += f64::from(u8::from(*label == Label::Fraud));
         }
     }
+    (expected, spread, frauds)
+}
+
+#[test]
+fn the_risk_is_a_probability_that_holds_on_later_rows() {
+    let detector = fit(quick());
+    assert_eq!(detector.model().mode(), LearningMode::Supervised);
+    let (expected, spread, frauds) = later_rows(&detector);
     // Frauds of a calibrated detector are a sum of independent draws; those of the simulator come in episodes.
     assert!(
         (frauds - expected).abs() < 6.0 * spread.sqrt(),
@@ -79,6 +85,30 @@ fn the_risk_is_a_probability_that_holds_on_later_rows() {
     let precision =
         |evaluation: &dafu_core::Evaluation| evaluation.ranking.as_ref().unwrap().average_precision;
     assert!(precision(&evaluation) > precision(&without));
+}
+
+#[test]
+fn every_calibration_holds_and_is_saved() {
+    for method in [
+        CalibrationMethod::Isotonic,
+        CalibrationMethod::Beta,
+        CalibrationMethod::VennAbers,
+    ] {
+        let detector = fit(quick().calibration(method));
+        let (expected, spread, frauds) = later_rows(&detector);
+        assert!(
+            (frauds - expected).abs() < 6.0 * spread.sqrt(),
+            "{method:?} {frauds} {expected}"
+        );
+        let bytes = detector.to_bytes().unwrap();
+        let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+        for payment in HISTORY.iter().rev().take(20) {
+            assert_eq!(
+                loaded.peek(payment).unwrap(),
+                detector.peek(payment).unwrap()
+            );
+        }
+    }
 }
 
 #[test]

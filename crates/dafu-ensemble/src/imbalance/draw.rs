@@ -14,16 +14,16 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(samples: &Samples<'_>, blocks: &[u32], ratio: f64) -> Self {
+    pub(super) fn new(samples: &Samples<'_>, ratio: f64) -> Self {
         let (mut frauds, mut honest) = (Vec::new(), Vec::new());
         for (row, fraud) in samples.frauds().iter().enumerate() {
             if samples.weight(row) > 0.0 {
                 if *fraud { &mut frauds } else { &mut honest }.push(row);
             }
         }
-        honest.sort_by_key(|row| (blocks[*row], *row));
+        honest.sort_by_key(|row| (samples.block(*row), *row));
         let of_blocks: Vec<Vec<usize>> = honest
-            .chunk_by(|one, two| blocks[*one] == blocks[*two])
+            .chunk_by(|one, two| samples.block(*one) == samples.block(*two))
             .map(<[usize]>::to_vec)
             .collect();
         let wanted = (frauds.len() as f64 * ratio).round();
@@ -110,7 +110,8 @@ mod tests {
             let blocks: Vec<u32> = labels.iter().map(|(block, ..)| *block).collect();
             let rows = Array2::zeros((labels.len(), 1));
             let samples = Samples::new(rows.view(), &frauds).unwrap().with_weights(&weights).unwrap();
-            let bag = Pool::new(&samples, &blocks, ratio).bag(seed, 3);
+            let samples = samples.with_blocks(&blocks).unwrap();
+            let bag = Pool::new(&samples, ratio).bag(seed, 3);
             prop_assert!(bag.windows(2).all(|pair| pair[0] < pair[1]), "rows twice or out of order");
             prop_assert!(bag.iter().all(|row| weights[*row] > 0.0));
             let counted = |of: &[usize], block: u32| of.iter().filter(|row| !frauds[**row] && blocks[**row] == block).count();
@@ -132,7 +133,7 @@ mod tests {
         let rows = Array2::zeros((100, 1));
         let frauds: Vec<bool> = (0..100).map(|row| row < 20).collect();
         let samples = Samples::new(rows.view(), &frauds).unwrap();
-        let pool = Pool::new(&samples, &[0; 100], 1.0);
+        let pool = Pool::new(&samples, 1.0);
         let mut seen = [0_usize; 100];
         for bag in 0..400 {
             for row in pool.bag(1, bag) {

@@ -10,6 +10,7 @@ pub(crate) struct Part<'a> {
     rows: CowArray<'a, f64, Ix2>,
     frauds: Cow<'a, [bool]>,
     weights: Option<Cow<'a, [f64]>>,
+    blocks: Option<Cow<'a, [u32]>>,
 }
 
 impl<'a> Part<'a> {
@@ -30,6 +31,9 @@ impl<'a> Part<'a> {
             weights: samples
                 .weights()
                 .map(|weights| pick(weights, numbers, block.as_ref())),
+            blocks: samples
+                .blocks()
+                .map(|blocks| pick(blocks, numbers, block.as_ref())),
         }
     }
 
@@ -46,11 +50,14 @@ impl<'a> Part<'a> {
     }
 
     pub(crate) fn samples(&self) -> Result<Samples<'_>, EnsembleError> {
-        let samples = Samples::new(self.rows.view(), &self.frauds)?;
-        match &self.weights {
-            Some(weights) => samples.with_weights(weights),
-            None => Ok(samples),
+        let mut samples = Samples::new(self.rows.view(), &self.frauds)?;
+        if let Some(weights) = &self.weights {
+            samples = samples.with_weights(weights)?;
         }
+        if let Some(blocks) = &self.blocks {
+            samples = samples.with_blocks(blocks)?;
+        }
+        Ok(samples)
     }
 }
 

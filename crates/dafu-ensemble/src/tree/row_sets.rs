@@ -44,27 +44,33 @@ pub(crate) struct RowSets {
 }
 
 impl RowSets {
-    /// Begins with rows drawn from so many, which become those of the root.
-    pub(crate) fn begin(&mut self, drawn: impl IntoIterator<Item = u32>, all: usize) -> NodeRows {
+    /// Sets the rows that trees are grown on from now on, in order, of so many.
+    pub(crate) fn draw(&mut self, drawn: impl IntoIterator<Item = u32>, all: usize) {
         self.drawn.clear();
         self.drawn.extend(drawn);
-        self.listed.clear();
-        if !marks(self.drawn.len(), all) {
-            self.marks.clear();
-            self.listed.extend(&self.drawn);
-            return NodeRows::Listed(0..self.listed.len());
-        }
+        let all = if marks(self.drawn.len(), all) { all } else { 0 };
         self.marks.resize(all, NONE);
-        self.marks.fill(NONE);
         self.found.resize(all, 0);
-        for row in &self.drawn {
-            self.marks[*row as usize] = 0;
-        }
+    }
+
+    /// Begins a tree: all rows that were drawn are those of its root.
+    pub(crate) fn begin(&mut self) -> NodeRows {
+        let count = self.drawn.len();
+        self.listed.clear();
         self.next = 1;
-        NodeRows::Marked {
-            mark: 0,
-            count: self.drawn.len(),
+        if self.marks.is_empty() {
+            self.listed.extend(&self.drawn);
+            return NodeRows::Listed(0..count);
         }
+        if count == self.marks.len() {
+            self.marks.fill(0);
+        } else {
+            self.marks.fill(NONE);
+            for row in &self.drawn {
+                self.marks[*row as usize] = 0;
+            }
+        }
+        NodeRows::Marked { mark: 0, count }
     }
 
     /// Rows of the root.
@@ -291,7 +297,8 @@ mod tests {
             (5_000, 40),
         ] {
             let drawn: Vec<u32> = (0..all).filter(|_| stream.below(share) == 0).collect();
-            let root = sets.begin(drawn.iter().copied(), all as usize);
+            sets.draw(drawn.iter().copied(), all as usize);
+            let root = sets.begin();
             assert_eq!(sets.list(&root), drawn);
             let mut nodes = vec![(root, drawn)];
             let mut expected = vec![0.5; all as usize];
