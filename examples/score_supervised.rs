@@ -10,7 +10,8 @@
 //! What columns mean is found by looking at the training file; those that seem to give the label away are left out and
 //! named. Texts become categories of the trees, or the fraud rate of each where there are too many of them, and ids their
 //! frequency, all by training rows alone. Where there is a time, the latest fifth of the training rows calibrates a model of
-//! those before it, else a fifth drawn at random; the model that answers then learns from all of them.
+//! those before it, else a fifth drawn at random, or with few frauds five parts in turn; the model that answers then learns
+//! from all rows.
 //!
 //! Expected output: `examples/expected/score_supervised.txt`.
 
@@ -48,7 +49,7 @@ const NAMES: [&str; 7] = [
 const MAX_LEVELS: u64 = 200;
 /// Rows that the mean fraud rate counts for where there are too many texts.
 const SMOOTHING: f64 = 20.0;
-/// Frauds, and honest rows, that calibration needs.
+/// Frauds, and honest rows, of a part that is enough for calibration.
 const FEWEST: usize = 10;
 /// What the random stream is for.
 const ORDER: u64 = 1;
@@ -363,31 +364,46 @@ impl Rows {
         self.count_frauds() as f64 / self.frauds.len().max(1) as f64
     }
 
-    /// A model of all rows, and a calibrator from the last fifth of them.
+    /// A model of all rows, and a calibrator from the last fifth of them, or from all fifths where it has too few frauds, each
+    /// judged by a model of the others.
     fn learn(&self, learner: &dyn Learner) -> Done<(Box<dyn Classifier>, Calibrator)> {
-        let all = Samples::new(self.values.view(), &self.frauds)?;
-        let cut = self.frauds.len() - self.frauds.len() / 5;
-        let (before, held) = self.values.view().split_at(Axis(0), cut);
-        let (frauds_before, frauds_held) = self.frauds.split_at(cut);
-        let frauds = frauds_held.iter().filter(|fraud| **fraud).count();
-        let honest = frauds_held.len() - frauds;
-        if frauds.min(honest) < FEWEST {
-            println!("not calibrated: the held-out fifth has {frauds} frauds and {honest} others");
-            return Ok((learner.learn(&all)?, Calibrator::linear(1.0, 0.0)?));
+        let count = self.frauds.len();
+        let fifth = |number: usize| count * number / 5..count * (number + 1) / 5;
+        let last = &self.frauds[fifth(4)];
+        let frauds = last.iter().filter(|fraud| **fraud).count();
+        let enough = frauds.min(last.len() - frauds) >= FEWEST;
+        let (mut scores, mut known) = (Vec::new(), Vec::new());
+        for held in (if enough { 4..5 } else { 0..5 }).map(fifth) {
+            let others: Vec<usize> = (0..held.start).chain(held.end..count).collect();
+            let frauds: Vec<bool> = others.iter().map(|row| self.frauds[*row]).collect();
+            if held.is_empty() || !frauds.contains(&true) || !frauds.contains(&false) {
+                continue;
+            }
+            let rows = self.values.select(Axis(0), &others);
+            let model = learner.learn(&Samples::new(rows.view(), &frauds)?)?;
+            let rows = self.values.slice_axis(Axis(0), held.clone().into());
+            let mut answers = vec![0.0; held.len()];
+            model.log_odds_rows(rows, &mut answers)?;
+            scores.extend(answers);
+            known.extend_from_slice(&self.frauds[held]);
         }
-        let model = learner.learn(&Samples::new(before, frauds_before)?)?;
-        let mut scores = vec![0.0; held.nrows()];
-        model.log_odds_rows(held, &mut scores)?;
-        let calibrator = CalibrationMethod::Platt.fit(&scores, frauds_held, None)?;
+        if !known.contains(&true) || !known.contains(&false) {
+            return Err(
+                "too few labels to calibrate: at least two frauds and two others are needed".into(),
+            );
+        }
+        let calibrator = CalibrationMethod::Platt.fit(&scores, &known, None)?;
         println!(
-            "calibrated on {} rows, {frauds} frauds: {}",
-            held.nrows(),
-            if self.in_time {
-                "the latest fifth"
-            } else {
-                "a fifth at random"
+            "calibrated on {} rows, {} frauds: {}",
+            known.len(),
+            known.iter().filter(|fraud| **fraud).count(),
+            match (enough, self.in_time) {
+                (true, true) => "the latest fifth",
+                (true, false) => "a fifth at random",
+                (false, _) => "five parts in turn, since the last has too few frauds",
             }
         );
+        let all = Samples::new(self.values.view(), &self.frauds)?;
         Ok((learner.learn(&all)?, calibrator))
     }
 }

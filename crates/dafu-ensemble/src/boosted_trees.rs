@@ -10,7 +10,6 @@ use crate::tree::constraint::Constraints;
 use crate::tree::gradient::{Scale, Sums};
 use crate::tree::grow::{Field, Workshop};
 use crate::tree::histogram::Layout;
-use crate::tree::row_sets::NodeRows;
 use crate::tree::walk::Walk;
 use crate::tree::{Tree, importances};
 use crate::{EnsembleError, Samples, threads};
@@ -47,7 +46,8 @@ impl BoostedTreesParams {
     ///
     /// # Complexity
     ///
-    /// O(n d) for the bins, and O(n d log l) a tree, for n rows, d columns and trees of l leaves in balance.
+    /// O(n d) for the bins, and O(n d log l) a tree, for n rows, d columns and trees of l leaves in balance. Memory: two bytes a
+    /// value, about 80 a row, and up to a gigabyte of histograms of open leaves.
     pub fn fit(&self, samples: &Samples<'_>) -> Result<BoostedTrees, EnsembleError> {
         self.check()?.fit(samples)
     }
@@ -223,7 +223,9 @@ impl<'p, 'r> Boosting<'p, 'r> {
         let active = active.filter(|(weight, _)| **weight > 0.0);
         let active: Vec<u32> = active.map(|(_, row)| row).collect();
         let mut shop = Workshop::default();
-        shop.rows.draw(active.iter().copied(), rows.nrows());
+        if params.row_sample >= 1.0 {
+            shop.rows.draw(active.iter().copied(), rows.nrows());
+        }
         let targets = frauds.iter().map(|fraud| f64::from(u8::from(*fraud)));
         let mut targets: Vec<f64> = targets.collect();
         let full = rows.nrows().next_multiple_of(LANES);
@@ -257,7 +259,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
     /// Grows the next tree, and adds its answers to the scores.
     fn tree(&mut self, number: usize) -> Tree {
         let scale = self.find_gradients();
-        let rows = self.draw_rows(number);
+        self.draw_rows(number);
         let columns = self.draw_columns(number);
         let field = Field {
             bins: &self.bins,
@@ -267,7 +269,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
             params: self.params,
             constraints: &self.constraints,
         };
-        let grown = field.grow((&self.gradients, &scale), (rows, &columns), &mut self.shop);
+        let grown = field.grow((&self.gradients, &scale), &columns, &mut self.shop);
         self.shop.rows.add(&grown.leaves, &mut self.scores);
         for row in &self.left_out {
             let row = *row as usize;
@@ -314,8 +316,7 @@ impl<'p, 'r> Boosting<'p, 'r> {
         scale
     }
 
-    /// Rows of the root of a tree.
-    fn draw_rows(&mut self, number: usize) -> NodeRows {
+    fn draw_rows(&mut self, number: usize) {
         let rate = self.params.row_sample;
         if rate < 1.0 {
             let mut stream = Stream::new(self.params.seed, ROWS, number as u64);
@@ -324,7 +325,6 @@ impl<'p, 'r> Boosting<'p, 'r> {
             self.left_out = left_out;
             self.shop.rows.draw(drawn, self.rows.nrows());
         }
-        self.shop.rows.begin()
     }
 
     fn draw_columns(&self, number: usize) -> Vec<usize> {

@@ -5,11 +5,13 @@ mod grow;
 mod saved;
 mod text;
 
+use crate::explain::Explainer;
 use crate::imbalance::ClassWeight;
 use crate::inputs::{Imputation, Inputs};
 use crate::learner::{check_shapes, check_width, classifier, learner};
 use crate::params::{MAX_DEPTH, count, number, setters};
-use crate::{EnsembleError, Samples};
+use crate::tree::{self, Tree};
+use crate::{EnsembleError, Samples, TreeExplainer};
 pub use grow::MAX_DECISION_TREE_ROWS;
 use ndarray::ArrayView2;
 
@@ -258,22 +260,23 @@ impl DecisionTree {
         Ok(())
     }
 
+    fn log_odds(&self, node: &Node) -> f64 {
+        let (fraud, honest) = (node.fraud + self.smoothing, node.honest + self.smoothing);
+        let odds = (fraud / honest).ln();
+        // The quotient of a very large and a very small weight has no room in a double.
+        if odds.is_finite() {
+            odds
+        } else {
+            fraud.ln() - honest.ln()
+        }
+    }
+
     fn walk(&self, value_of: impl Fn(usize) -> f64) -> f64 {
         let mut at = 0;
         loop {
             let node = &self.nodes[at];
             let yes = match node.question {
-                Question::None => {
-                    let (fraud, honest) =
-                        (node.fraud + self.smoothing, node.honest + self.smoothing);
-                    let odds = (fraud / honest).ln();
-                    // The quotient of a very large and a very small weight has no room in a double.
-                    return if odds.is_finite() {
-                        odds
-                    } else {
-                        fraud.ln() - honest.ln()
-                    };
-                }
+                Question::None => return self.log_odds(node),
                 Question::AtMost { column, threshold } => {
                     let column = column as usize;
                     self.inputs.complete(column, value_of(column)) <= threshold
@@ -285,6 +288,52 @@ impl DecisionTree {
     }
 }
 
+impl DecisionTree {
+    /// An explainer of the log odds of this tree.
+    ///
+    /// # Complexity
+    ///
+    /// O(l h) time and memory for l leaves and h levels: make it once, not for every row.
+    pub fn explainer(&self) -> TreeExplainer {
+        let mut tree = Tree {
+            nodes: vec![tree::Node::LEAF],
+            sets: Vec::new(),
+        };
+        let mut open = vec![(0, 0)];
+        while let Some((from, to)) = open.pop() {
+            let node = &self.nodes[from];
+            let (column, threshold, missing_left) = match node.question {
+                Question::None => {
+                    tree.nodes[to].value = self.log_odds(node);
+                    tree.nodes[to].cover = node.fraud + node.honest;
+                    continue;
+                }
+                Question::AtMost { column, threshold } => {
+                    let filled_in = self.inputs.complete(column as usize, f64::NAN);
+                    (column, threshold, filled_in <= threshold)
+                }
+                // All numbers go left.
+                Question::Known { column } => (column, f64::INFINITY, false),
+            };
+            let left = tree.nodes.len();
+            tree.nodes.extend([tree::Node::LEAF; 2]);
+            tree.nodes[to] = tree::Node {
+                left: u32::try_from(left).unwrap_or_default(),
+                column,
+                threshold,
+                missing_left,
+                ..tree::Node::LEAF
+            };
+            open.extend([(from + 1, left), (node.right, left + 1)]);
+        }
+        TreeExplainer::new((self.width(), 0.0), &[tree.level_by_level()], 1.0)
+    }
+}
+
 learner!(DecisionTreeParams);
 
-classifier!(DecisionTree {});
+classifier!(DecisionTree {
+    fn explainer(&self) -> Option<Explainer> {
+        Some(Explainer::Trees(Self::explainer(self)))
+    }
+});

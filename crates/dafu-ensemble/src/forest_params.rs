@@ -50,7 +50,7 @@ pub enum Bagging {
     /// Of each class as many as the rarer one has, drawn with replacement (Chen, Liaw and Breiman 2004). Probabilities
     /// are then those of a world with as many frauds as honest rows.
     Balanced,
-    /// All, once. There is then no row that a tree has not seen.
+    /// All once, or a share of them drawn without replacement where `row_sample` is below 1.
     None,
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Parameters that learn a [`Classifier`]: what searches, validations and combinations work with.
 pub trait Learner: fmt::Debug + Send + Sync {
-    /// Learns from rows.
+    /// Learns from rows, all of them: nothing is held out to stop early by.
     ///
     /// # Errors
     ///

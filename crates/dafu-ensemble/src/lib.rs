@@ -15,6 +15,7 @@
 //! ```
 //!
 //! **Probabilities**: log odds become probabilities by a [`Calibrator`], and alerts by [`ThresholdRows`] or a [`CostPolicy`].
+//! Whether they hold, [`dafu_core::metrics`] tells: reliability diagram, calibration error, line and Brier decomposition.
 //!
 //! **Missing values**: NaN is missing; every split learns which way it goes.
 //!

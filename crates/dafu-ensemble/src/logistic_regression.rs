@@ -22,6 +22,9 @@ const VERSION: u16 = 1;
 
 /// Parameters of [`LogisticRegression`].
 ///
+/// linfa-logistic, which `LinfaLearner` takes in (feature `linfa`), finds the same coefficients where
+/// it can: it knows neither weights of rows nor an absolute penalty, and no missing values.
+///
 /// Columns are standardised inside, so that the penalties do not depend on their units; coefficients are given in the units
 /// of the columns.
 ///

@@ -88,9 +88,11 @@ pub struct BoostedTreesParams {
     /// Sets of columns that may stand together in one way from a root to a leaf; columns in none of them are one more set.
     /// Empty: all may.
     pub interactions: Vec<Vec<usize>>,
-    /// Bins of the numbers of a column at most, 2 to 255.
+    /// Bins of the numbers of a column at most, 2 to 255. Their edges are taken so that frauds and honest rows have half of
+    /// the mass each.
     pub max_bins: usize,
-    /// Trees without a better average precision on the validation rows after which no more are grown.
+    /// Trees without a better average precision on the validation rows after which no more are grown. Without validation
+    /// rows, as for [`Learner::learn`](crate::Learner::learn), all are.
     pub patience: usize,
     /// Seed of the samples.
     pub seed: u64,

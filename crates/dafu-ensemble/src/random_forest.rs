@@ -105,7 +105,8 @@ impl CheckedRandomForestParams {
             )
         });
         drop(binned);
-        let out_of_bag = (params.bagging != Bagging::None).then(|| bags.judge(&trees, samples));
+        let all_seen = params.bagging == Bagging::None && params.row_sample >= 1.0;
+        let out_of_bag = (!all_seen).then(|| bags.judge(&trees, samples));
         Ok(RandomForest {
             width: rows.ncols(),
             prior: bags.prior,
@@ -299,8 +300,8 @@ impl RandomForest {
         self.trees.is_empty()
     }
 
-    /// How rows are judged by the trees that have not seen them; `None` without bootstrap, and for a forest that was
-    /// loaded.
+    /// How rows are judged by the trees that have not seen them; `None` where each tree saw all rows, and for a forest
+    /// that was loaded.
     pub const fn out_of_bag(&self) -> Option<&OutOfBag> {
         self.out_of_bag.as_ref()
     }

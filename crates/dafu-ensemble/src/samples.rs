@@ -4,7 +4,7 @@ use crate::params::{at_most, number};
 use crate::{EnsembleError, MAX_COLUMNS, MAX_ROWS};
 use ndarray::ArrayView2;
 
-/// Rows with labels, and weights where given.
+/// Rows with labels, and weights and blocks of time where given.
 ///
 /// Shape: `rows x columns`; NaN is missing, infinite values are larger or smaller than all others.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ impl<'a> Samples<'a> {
         Ok(self)
     }
 
-    /// With the block of time of each row, such as the day: what draws from rows draws the same share of each block.
+    /// With the block of time of each row, such as the day: balanced bags draw the same share of each block's honest rows.
     ///
     /// # Errors
     ///

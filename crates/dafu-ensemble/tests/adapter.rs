@@ -8,6 +8,7 @@
 
 use dafu_core::metrics::roc_auc;
 use dafu_core::random::Stream;
+use dafu_ensemble::combine::{BlendFolds, BlendParams, Combination, StackParams};
 use dafu_ensemble::{
     AdapterParams, Answers, Classifier, EnsembleError, Learner, LinfaLearner,
     LogisticRegressionParams, Samples, SmartcoreLearner,
@@ -66,6 +67,41 @@ fn labels_of_a_linfa_tree_are_two_scores() {
         assert!((got - if label { 9.0_f64.ln() } else { -9.0_f64.ln() }).abs() < 1e-12);
     }
     assert!(format!("{learner:?} {model:?}").contains("LinfaModel"));
+}
+
+#[test]
+fn models_of_both_libraries_are_members_of_a_blend() {
+    let (rows, frauds) = table(600, 5);
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let tree = LinfaLearner::new::<bool>(DecisionTree::<f64, bool>::params().max_depth(Some(2)));
+    let forest = RandomForestRegressorParameters::default().with_n_trees(20);
+    let forest = SmartcoreLearner::<Forest, _, f64>::new(forest.with_seed(4));
+    let folds = BlendFolds::InOrder {
+        folds: 3,
+        test: 0.2,
+        gap: 0.0,
+    };
+    let blend = BlendParams::new(Combination::Stack(StackParams::default()), folds)
+        .member("linfa", Box::new(tree))
+        .member("smartcore", Box::new(forest))
+        .fit(&samples)
+        .unwrap();
+    let (new, labels) = table(2000, 6);
+    let auc = |odds: &[f64]| roc_auc(&labels, odds, None).unwrap();
+    let blended = auc(&answers(&blend, &new));
+    // The best that can be known: the first column decides.
+    let best = auc(&new.column(0).to_vec());
+    assert!(blended > best - 0.05, "{blended} {best}");
+    let parts = blend.parts(&[3.5, 1.0]).unwrap();
+    let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| ["linfa", "smartcore"].contains(name)),
+        "{names:?}"
+    );
+    let error = Classifier::to_bytes(&blend).unwrap_err();
+    assert!(error.to_string().contains("linfa"), "{error}");
 }
 
 #[test]

@@ -530,3 +530,38 @@ fn names_what_is_wrong() {
     let (expected, got) = (1, 2);
     assert_eq!(wide, Err(EnsembleError::WrongWidth { expected, got }));
 }
+
+#[test]
+fn trees_see_the_share_of_rows_and_columns_that_is_asked_for() {
+    let values = Array2::from_shape_fn((100, 4), |(row, _)| row as f64);
+    let frauds: Vec<bool> = (0..100).map(|row| row >= 50).collect();
+    let samples = Samples::new(values.view(), &frauds).unwrap();
+    let params = BoostedTreesParams::default()
+        .n_estimators(1)
+        .min_leaf_rows(40);
+    // A split needs 80 rows.
+    let splits = |share: f64, seed| {
+        let params = params.clone().row_sample(share).seed(seed);
+        params
+            .fit(&samples)
+            .unwrap()
+            .importances()
+            .iter()
+            .sum::<f64>()
+            > 0.0
+    };
+    assert!((0..20).all(|seed| splits(1.0, seed)));
+    // 60 rows, deviation 4.9.
+    assert!(!(0..20).any(|seed| splits(0.6, seed)));
+    // All columns are the same, so that the first one seen is split.
+    let column = |share: f64, seed| {
+        let params = params.clone().column_sample(share).seed(seed);
+        let importances = params.fit(&samples).unwrap().importances();
+        importances.iter().position(|share| *share > 0.0).unwrap()
+    };
+    assert!((0..20).all(|seed| column(1.0, seed) == 0));
+    let mut seen: Vec<usize> = (0..40).map(|seed| column(0.25, seed)).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, [0, 1, 2, 3]);
+}

@@ -6,6 +6,7 @@
     reason = "tests; equal means the same bits"
 )]
 
+use dafu_core::Explain;
 use dafu_core::random::Stream;
 use dafu_ensemble::{
     ClassWeight, DecisionTree, DecisionTreeParams, EnsembleError, Samples, SplitQuality,
@@ -116,6 +117,39 @@ missing amount counts as 4
     );
     let odds = tree.log_odds_row(&[f64::NAN, 0.0]).unwrap();
     assert!((odds - 5.0_f64.ln()).abs() < 1e-12);
+}
+
+#[test]
+fn what_columns_add_is_the_answer() {
+    let (mut rows, frauds) = table(400, 9);
+    rows.column_mut(0)
+        .iter_mut()
+        .step_by(7)
+        .for_each(|value| *value = f64::NAN);
+    rows[[3, 1]] = f64::INFINITY;
+    rows[[5, 1]] = f64::NEG_INFINITY;
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let params = DecisionTreeParams::default().max_depth(6);
+    let tree = params.fit(&samples).unwrap();
+    assert!(tree.leaves().count() > 4);
+    let explainer = tree.explainer();
+    // By the definition of the baseline: the mean answer over the training rows.
+    let leaves: Vec<f64> = tree.leaves().map(|leaf| leaf.fraud + leaf.honest).collect();
+    let odds = tree
+        .leaves()
+        .map(|leaf| (leaf.share / (1.0 - leaf.share)).ln());
+    let mean: f64 = odds.zip(&leaves).map(|(odds, weight)| odds * weight).sum();
+    assert!((explainer.baseline() - mean / leaves.iter().sum::<f64>()).abs() < 1e-9);
+    for row in rows.rows() {
+        let row = row.to_vec();
+        let mut added = vec![0.0; row.len()];
+        explainer.explain_row(&row, &mut added).unwrap();
+        let sum = explainer.baseline() + added.iter().sum::<f64>();
+        assert!(
+            (sum - tree.log_odds_row(&row).unwrap()).abs() < 1e-9,
+            "{row:?}"
+        );
+    }
 }
 
 #[test]

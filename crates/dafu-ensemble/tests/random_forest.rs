@@ -1,6 +1,6 @@
 //! Random forests.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 
 use dafu_ensemble::{
     Bagging, ClassWeight, Classifier, EnsembleError, MaxFeatures, RandomForestParams, Samples,
@@ -310,4 +310,84 @@ fn what_cannot_be_learned_is_named() {
         fit(params.categorical([1]), &mixed),
         EnsembleError::NoSuchColumn { .. }
     ));
+}
+
+/// 100 rows; the first column parts the classes, the second one nearly.
+fn two_good_columns() -> (Array2<f64>, Vec<bool>) {
+    let rows = Array2::from_shape_fn((100, 2), |(row, column)| {
+        let swapped = column == 1 && row % 10 == 0;
+        (if swapped { 99 - row } else { row }) as f64
+    });
+    (rows, (0..100).map(|row| row >= 50).collect())
+}
+
+/// Trees of one split each, by seed: which column, and the largest distance of a share from its label.
+fn stumps(params: &RandomForestParams) -> Vec<(usize, f64)> {
+    let (rows, frauds) = two_good_columns();
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let stump = |seed| {
+        let forest = params
+            .clone()
+            .max_depth(1)
+            .seed(seed)
+            .fit(&samples)
+            .unwrap();
+        let column = usize::from(forest.importances()[1] > 0.5);
+        let gap = |(row, fraud): (usize, &bool)| {
+            let share = forest.share_row(&rows.row(row).to_vec()).unwrap();
+            (share - f64::from(u8::from(*fraud))).abs()
+        };
+        (
+            column,
+            frauds.iter().enumerate().map(gap).fold(0.0, f64::max),
+        )
+    };
+    (0..40).map(stump).collect()
+}
+
+#[test]
+fn splits_are_at_the_best_place_or_at_one_drawn_at_random() {
+    assert!(stumps(&one_tree()).iter().all(|stump| *stump == (0, 0.0)));
+    let random = stumps(&one_tree().split_places(SplitPlaces::Random));
+    let perfect = random.iter().filter(|(_, gap)| *gap == 0.0).count();
+    // One place in 99 is perfect.
+    assert!(perfect < 10, "{random:?}");
+}
+
+#[test]
+fn each_split_chooses_among_as_many_columns_as_asked() {
+    for (features, both) in [
+        (MaxFeatures::Sqrt, true),
+        (MaxFeatures::Log2, true),
+        (MaxFeatures::Share(0.5), true),
+        (MaxFeatures::Count(1), true),
+        (MaxFeatures::Count(2), false),
+        (MaxFeatures::Share(1.0), false),
+    ] {
+        let columns = stumps(&one_tree().max_features(features));
+        let second = columns.iter().filter(|(column, _)| *column == 1).count();
+        // With one column to choose from, each is drawn by half of the trees: 20 of 40, deviation 3.2.
+        assert_eq!((8..=32).contains(&second), both, "{features:?} {second}");
+        assert_eq!(second == 0, !both, "{features:?} {second}");
+    }
+}
+
+#[test]
+fn a_share_of_the_rows_leaves_the_others_out_of_bag() {
+    let (rows, frauds) = table(500, 5);
+    let samples = Samples::new(rows.view(), &frauds).unwrap();
+    let forest = |params: RandomForestParams| params.fit(&samples).unwrap();
+    assert!(forest(one_tree()).out_of_bag().is_none());
+    let part = forest(one_tree().row_sample(0.3));
+    let judged = part.out_of_bag().unwrap();
+    let known: Vec<(f64, f64)> = (judged.probabilities.iter().zip(&frauds))
+        .filter(|(share, _)| !share.is_nan())
+        .map(|(share, fraud)| (*share, f64::from(u8::from(*fraud))))
+        .collect();
+    assert_eq!(known.len(), 350);
+    let mean = |of: fn(&(f64, f64)) -> f64| known.iter().map(of).sum::<f64>() / 350.0;
+    let wrong = mean(|(share, fraud)| f64::from(u8::from((*share > 0.5) != (*fraud > 0.5))));
+    assert!((judged.error - wrong).abs() < 1e-12);
+    let brier = mean(|(share, fraud)| (share - fraud).powi(2));
+    assert!((judged.brier - brier).abs() < 1e-12);
 }

@@ -280,8 +280,9 @@ impl DetectorBuilder {
 
     /// Sets how the blend's scores become probabilities. Default: Platt's line, which needs the fewest frauds.
     ///
-    /// With some hundred frauds whose labels are known, [`CalibrationMethod::VennAbers`] and
-    /// [`CalibrationMethod::Isotonic`] also hold where the log odds are off by more than a line.
+    /// With a thousand frauds or more whose labels are known, [`CalibrationMethod::VennAbers`] and
+    /// [`CalibrationMethod::Isotonic`] also hold where the log odds are off by more than a line. Without meaning where no blend is
+    /// learned: without labels, or with fewer than ten frauds that can be held out.
     ///
     /// [`CalibrationMethod::VennAbers`]: dafu_ensemble::CalibrationMethod::VennAbers
     /// [`CalibrationMethod::Isotonic`]: dafu_ensemble::CalibrationMethod::Isotonic

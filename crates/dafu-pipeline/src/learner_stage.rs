@@ -17,7 +17,8 @@ use std::sync::{Arc, OnceLock};
 
 const SCHEMA_VERSION: u16 = 1;
 
-/// A supervised learner to be fitted as a stage, by rows whose label is known.
+/// A supervised learner to be fitted as a stage, by rows whose label is known; where there are times, the day (UTC) of each
+/// row is its block of time.
 ///
 /// A detector leaves it out where the history has no labels, or where it was told to read none.
 #[derive(Debug, Clone)]

@@ -151,7 +151,7 @@ impl DetectorModel {
         self.facts.seed
     }
 
-    /// Content hash of the model: equal models answer equally.
+    /// Content hash of the model: equal models answer equally. Of a stage that has no saved form only the name counts.
     pub fn hash(&self) -> u64 {
         self.hash
     }

@@ -7,7 +7,7 @@ use crate::model::{DetectorModel, Facts};
 use crate::{Detector, PipelineError, RiskMap};
 use dafu_core::metrics::Costs;
 use dafu_core::model::{Envelope, Limits, ModelError};
-use dafu_core::{Dataset, Role, SchemaHash, StableHasher, StageRegistry};
+use dafu_core::{Dataset, Role, SchemaHash, StableHasher, Stage, StageRegistry};
 use dafu_features::{FeatureSet, Preprocessor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -108,11 +108,11 @@ impl DetectorModel {
     ///
     /// When a stage cannot be saved.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PipelineError> {
-        let stages = self
-            .stages
-            .iter()
-            .map(|stage| stage.save())
-            .collect::<Result<_, _>>()?;
+        let stages = self.stages.iter().map(|stage| stage.save());
+        self.encode(stages.collect::<Result<_, _>>()?)
+    }
+
+    fn encode(&self, stages: Vec<Vec<u8>>) -> Result<Vec<u8>, PipelineError> {
         let features = self.features().map(serde_json::to_string).transpose();
         let saved = SavedDetector {
             preprocessor: self.preprocessor().to_bytes()?,
@@ -132,7 +132,11 @@ impl DetectorModel {
     }
 
     pub(crate) fn content_hash(&self) -> Result<u64, PipelineError> {
-        Ok(StableHasher::hash_bytes(&self.to_bytes()?))
+        // A stage that has no format, such as a model of another library, counts by its name; what was learned from its
+        // scores counts all the same.
+        let bytes = |stage: &dyn Stage| stage.save().unwrap_or_else(|_| stage.name().into());
+        let stages = self.stages.iter().map(|stage| bytes(&**stage)).collect();
+        Ok(StableHasher::hash_bytes(&self.encode(stages)?))
     }
 
     /// Reads a model, trusting nothing in the bytes. Stages are decoded by the registry, within its limits.

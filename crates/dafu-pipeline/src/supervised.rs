@@ -116,9 +116,27 @@ impl OutOfFold {
             }
         };
         let weeks: Vec<WeekScores> = self.folds.iter().map(week).collect();
-        let members = MemberScores::new(weeks).map_err(failed)?;
-        let stack = StackParams::default().fit(&members).map_err(failed)?;
-        let sums = weighted_sums(&self.scores, (stack.weights(), stack.intercept()));
+        let fit = |weeks: Vec<WeekScores>| StackParams::default().fit(&MemberScores::new(weeks)?);
+        let stack = fit(weeks.clone()).map_err(failed)?;
+        // A stack is sure of rows that it knows, and a calibration that learned from those would believe it: so each fold is
+        // combined by a stack of the others, where they have frauds.
+        let mut sums = Vec::with_capacity(self.rows.len());
+        for (left_out, fold) in self.folds.iter().enumerate() {
+            let mut others = weeks.clone();
+            others.remove(left_out);
+            let classes = others.iter().flat_map(|week| &week.frauds);
+            let (frauds, honest): (Vec<bool>, Vec<bool>) = classes.partition(|fraud| **fraud);
+            let of_others = if frauds.len() < HELD_OUT_FRAUDS || honest.is_empty() {
+                None
+            } else {
+                Some(fit(others).map_err(failed)?)
+            };
+            let stack = of_others.as_ref().unwrap_or(&stack);
+            let scores: Vec<Vec<f64>> = (self.scores.iter())
+                .map(|scores| scores[fold.clone()].to_vec())
+                .collect();
+            sums.extend(weighted_sums(&scores, (stack.weights(), stack.intercept())));
+        }
         let known = sums.iter().enumerate();
         let (scores, frauds): (Vec<f64>, Vec<bool>) = known
             .filter_map(|(at, sum)| Some((*sum, label(at).known()?)))

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
-use dafu_core::metrics::{Costs, ThresholdGoal};
+use dafu_core::metrics::{Costs, ThresholdGoal, log_loss};
 use dafu_core::model::Limits;
 use dafu_core::table::ColumnData;
 use dafu_core::{Decision, Label, Role, Table, TableSource, Timestamp, Transaction};
@@ -17,6 +17,7 @@ use dafu_pipeline::{
     stage_registry,
 };
 use dafu_sim::SimulatorParams;
+use ndarray::ArrayView2;
 use std::sync::{Arc, LazyLock, Mutex};
 
 static HISTORY: LazyLock<Vec<Transaction>> = LazyLock::new(|| {
@@ -109,6 +110,68 @@ fn every_calibration_holds_and_is_saved() {
             );
         }
     }
+}
+
+/// Log odds of another learner to the third power, and no saved form.
+#[derive(Debug)]
+struct Distorted(Box<dyn Classifier>);
+
+#[derive(Debug)]
+struct DistortedLearner;
+
+impl Learner for DistortedLearner {
+    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
+        let model = LogisticRegressionParams::default().learn(samples)?;
+        Ok(Box::new(Distorted(model)))
+    }
+}
+
+impl Classifier for Distorted {
+    fn width(&self) -> usize {
+        self.0.width()
+    }
+
+    fn log_odds_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        out: &mut [f64],
+    ) -> Result<(), EnsembleError> {
+        self.0.log_odds_rows(rows, out)?;
+        for odds in out {
+            *odds = (*odds + 5.0).powi(3);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_learner_of_another_library_is_a_stage_that_is_calibrated() {
+    let loss = |method| {
+        let spec = LearnerSpec::new("distorted", DistortedLearner);
+        let detector = fit(Detector::builder().stage(spec).calibration(method));
+        let error = detector.to_bytes().unwrap_err();
+        assert!(error.to_string().contains("distorted"), "{error}");
+        let (mut frauds, mut risks) = (Vec::new(), Vec::new());
+        for table in TimeSlice::after(&*HISTORY, cut()).chunks().unwrap() {
+            let table = table.unwrap();
+            let labels = table.by_role(Role::Label).unwrap().labels().unwrap();
+            frauds.extend(labels.iter().map(|label| *label == Label::Fraud));
+            risks.extend(
+                detector
+                    .score_table(&table)
+                    .unwrap()
+                    .iter()
+                    .map(|risk| risk.get()),
+            );
+        }
+        log_loss(&frauds, &risks, None).unwrap()
+    };
+    // A line cannot undo a third power, isotonic steps can.
+    let (line, steps) = (
+        loss(CalibrationMethod::Platt),
+        loss(CalibrationMethod::VennAbers),
+    );
+    assert!(steps < 0.98 * line, "{steps} {line}");
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl PermutationParams {
     }
 
     /// Asks the model about the rows as they are and with each group permuted. `blocks` has the block of time of each row, its day
-    /// for example: any number that names it.
+    /// for example: any number that names it; by default those of the samples ([`Samples::with_blocks`]).
     ///
     /// # Errors
     ///
@@ -179,12 +179,12 @@ impl PermutationParams {
                 .iter()
                 .try_for_each(|column| check_column("groups", *column, rows.ncols()))?;
         }
-        let blocks = match blocks {
-            None => vec![(0..rows.nrows()).collect()],
-            Some(blocks) => {
-                check_length("blocks", rows.nrows(), blocks.len())?;
-                rows_of_blocks(blocks)
-            }
+        let blocks = if let Some(blocks) = blocks {
+            check_length("blocks", rows.nrows(), blocks.len())?;
+            rows_of_blocks(blocks)
+        } else {
+            let blocks = (0..rows.nrows()).map(|row| i64::from(samples.block(row)));
+            rows_of_blocks(&blocks.collect::<Vec<_>>())
         };
         let same: Vec<usize> = (0..rows.nrows()).collect();
         let whole = metric(samples, &answers(model, rows, &[], &same)?)?;

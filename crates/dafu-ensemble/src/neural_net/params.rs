@@ -62,7 +62,8 @@ pub struct NeuralNetParams {
     pub batch_size: usize,
     /// Rounds over the training rows; with validation rows at most.
     pub epochs: usize,
-    /// Rounds without a better value of the metric after which no more are made.
+    /// Rounds without a better value of the metric after which no more are made. Without validation rows, as for
+    /// [`Learner::learn`](crate::Learner::learn), all are.
     pub patience: usize,
     /// What validation rows judge by.
     pub stopping_metric: StoppingMetric,

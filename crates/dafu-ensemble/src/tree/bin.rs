@@ -109,34 +109,6 @@ fn between(below: f64, above: f64) -> f64 {
     }
 }
 
-/// Upper edges in a table of fixed length, for a search without branches.
-pub(crate) struct EdgeTable([f64; MOST_BINS]);
-
-impl EdgeTable {
-    pub(crate) fn new(edges: &[f64]) -> Self {
-        let mut table = [f64::INFINITY; MOST_BINS];
-        for (place, edge) in table.iter_mut().zip(edges) {
-            *place = *edge;
-        }
-        Self(table)
-    }
-
-    /// Bin of a value.
-    #[inline]
-    pub(crate) fn bin(&self, value: f64) -> u8 {
-        let mut below = 0_usize;
-        let mut step = MOST_BINS / 2;
-        while step > 0 {
-            let inside = self.0[(below + step - 1) & (MOST_BINS - 1)] < value;
-            below += if inside { step } else { 0 };
-            step /= 2;
-        }
-        // Comparisons with NaN are false all the way, so it comes out as bin 1 without this.
-        let bin = if value.is_nan() { 0 } else { below + 1 };
-        u8::try_from(bin).unwrap_or(u8::MAX)
-    }
-}
-
 /// The bins of all columns.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bins {
@@ -212,13 +184,4 @@ fn codes_of(
         codes.extend(code);
     }
     Ok(codes)
-}
-
-pub(crate) fn bins_by_code(codes: &[u32]) -> Vec<u8> {
-    let most = codes.iter().copied().max().unwrap_or_default();
-    let mut bins = vec![0; most as usize + 1];
-    for (code, bin) in codes.iter().zip(1..=u8::MAX) {
-        bins[*code as usize] = bin;
-    }
-    bins
 }

@@ -70,7 +70,7 @@ impl Ord for Open {
     }
 }
 
-/// Room that is used again for every tree.
+/// The rows that a tree is grown on, and room that is used again for every tree.
 #[derive(Debug, Default)]
 pub(crate) struct Workshop {
     pub(crate) rows: RowSets,
@@ -102,13 +102,14 @@ struct Grower<'a> {
 }
 
 impl Field<'_> {
-    /// Grows a tree over rows, by the gradients of all rows.
+    /// Grows a tree over the rows that were drawn in the workshop, by the gradients of all rows.
     pub(crate) fn grow(
         &self,
         (gradients, scale): (&[Sums], &Scale),
-        (rows, columns): (NodeRows, &[usize]),
+        columns: &[usize],
         shop: &mut Workshop,
     ) -> Grown {
+        let rows = shop.rows.begin();
         let mut grower = Grower {
             field: self,
             rules: SplitRules::new(self.params),

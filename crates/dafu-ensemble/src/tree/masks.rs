@@ -1,6 +1,6 @@
 //! Many rows answered together, as bits.
 //!
-//! Of a block of rows, those above each threshold of the model are found once, a bit a row. Then the rows at a node are
+//! Of a batch of rows, those above each threshold of the model are found once, a bit a row. Then the rows at a node are
 //! parted 64 at a time. Nodes that few rows come to are left to a walk.
 
 use crate::tree::walk::Walk;
@@ -8,27 +8,24 @@ use crate::tree::{Node, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Words of a mask.
-const WORDS: usize = 64;
 /// Rows of a word.
 const ROWS: usize = 64;
-/// Rows of a block.
-pub(super) const BLOCK: usize = WORDS * ROWS;
-/// Masks of thresholds that are held at most: two megabytes.
+/// Rows of a batch at most.
+pub(super) const BATCH: usize = 64 * ROWS;
+/// Masks of thresholds that are held at most: two megabytes, and no more for missing values.
 const HELD: usize = 1 << 12;
-/// Nodes of fewer than one in so many rows are left to a walk.
+/// Thresholds of each column of a table at least, or finding those of a row takes longer than walking.
+const FEWEST: usize = 4;
+/// Nodes with less than one in so many of a tree's rows, by cover, are left to a walk.
 const SHARE: f64 = 512.0;
-/// Levels above such nodes, in trees that do not say how many rows came to their nodes.
+/// Levels above such nodes, in trees whose nodes have no cover.
 const LEVELS: u32 = 8;
-/// Leaves of trees that no node of is left to a walk.
+/// Trees of at most so many leaves leave no node to a walk.
 const LEAVES: usize = 32;
-
-/// A bit a row.
-type Mask = [u64; WORDS];
 
 /// What happens to the rows at a node.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Part {
+enum Action {
     /// They have come to a leaf.
     Leaf,
     /// They walk on.
@@ -54,24 +51,24 @@ struct Column {
 }
 
 /// Trees that are answered with one table of thresholds.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 struct Group {
     trees: Range<usize>,
     columns: Vec<Column>,
     thresholds: usize,
 }
 
-/// How to answer for blocks of rows.
+/// How to answer for batches of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Masks {
     groups: Vec<Group>,
     /// Of all nodes, tree after tree.
-    parts: Vec<Part>,
+    actions: Vec<Action>,
 }
 
-/// Rows that are answered together, at most [`BLOCK`] of them.
+/// Rows that are answered together, at most [`BATCH`] of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block<'r> {
+pub(super) struct Batch<'r> {
     /// Row after row.
     pub(super) rows: &'r [f64],
     pub(super) width: usize,
@@ -79,24 +76,55 @@ pub(super) struct Block<'r> {
     pub(super) special: bool,
 }
 
-impl<'r> Block<'r> {
+impl<'r> Batch<'r> {
     pub(super) fn row(&self, number: usize) -> &'r [f64] {
         &self.rows[number * self.width..][..self.width]
     }
 }
 
-/// Room for a block.
+/// Sets of rows, a bit a row.
+#[derive(Debug, Default)]
+struct Sets {
+    /// Words of a set.
+    words: usize,
+    /// Set after set.
+    bits: Vec<u64>,
+}
+
+/// Room for a batch.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     sums: Vec<f64>,
     /// Rows above each threshold.
-    above: Vec<Mask>,
+    above: Sets,
     /// Rows where each column has no value.
-    missing: Vec<Mask>,
-    /// Nodes on the way, with the rows that came there.
+    missing: Sets,
+    /// Nodes on the way, and the rows that came there.
     nodes: Vec<u32>,
-    rows: Vec<Mask>,
+    rows: Sets,
     few: Vec<u16>,
+    /// Rows that go right by their categories.
+    by_category: Vec<u64>,
+}
+
+impl Sets {
+    /// Makes all sets empty.
+    fn clear(&mut self, sets: usize, words: usize) {
+        self.words = words;
+        self.bits.clear();
+        self.bits.resize(sets * words, 0);
+    }
+
+    fn get(&self, set: usize) -> &[u64] {
+        &self.bits[set * self.words..][..self.words]
+    }
+
+    /// A set and the next one.
+    fn two(&mut self, set: usize) -> (&mut [u64], &mut [u64]) {
+        let end = (set + 2) * self.words;
+        self.bits.resize(self.bits.len().max(end), 0);
+        self.bits[set * self.words..end].split_at_mut(self.words)
+    }
 }
 
 /// A number in ascending order; the two zeros are one.
@@ -172,12 +200,12 @@ impl Group {
     }
 
     /// What happens at a node that splits by a number.
-    fn part(&self, node: &Node) -> Part {
+    fn action(&self, node: &Node) -> Action {
         let column = |column: &Column| column.index.cmp(&(node.column as usize));
         let at = self.columns.binary_search_by(column).unwrap_or_default();
         let column = &self.columns[at];
         let below = |threshold: &f64| *threshold < node.threshold;
-        Part::Above {
+        Action::Above {
             threshold: place(column.first + column.thresholds.partition_point(below)),
             missing_right: (!node.missing_left).then(|| place(at)),
         }
@@ -189,77 +217,78 @@ impl Masks {
         let mut masks = Self::default();
         let mut start = 0;
         while start < trees.len() {
-            let (group, parts) = next_group(&trees[start..], start);
+            let (group, actions) = next_group(&trees[start..], start);
             start = group.trees.end;
-            masks.parts.extend(parts);
+            masks.actions.extend(actions);
             masks.groups.push(group);
         }
         masks
     }
 
-    /// Adds the answers for at most a block of rows.
-    pub(super) fn add(&self, walk: &Walk, room: &mut Room, block: &Block<'_>, out: &mut [f64]) {
-        room.sums.resize(ROWS * WORDS, 0.0);
-        room.sums[..out.len()].copy_from_slice(out);
+    /// Adds the answers for a batch.
+    pub(super) fn add(&self, walk: &Walk, room: &mut Room, batch: &Batch<'_>, out: &mut [f64]) {
+        let words = out.len().div_ceil(ROWS);
+        room.sums.clear();
+        room.sums.extend_from_slice(out);
+        room.sums.resize(words * ROWS, 0.0);
+        room.rows.words = words;
         for group in &self.groups {
-            room.compare(group, block);
+            room.compare(group, batch);
             for tree in group.trees.clone() {
-                self.add_tree((walk, tree), room, block);
+                self.add_tree((walk, tree), room, batch);
             }
         }
         out.copy_from_slice(&room.sums[..out.len()]);
     }
 
-    fn add_tree(&self, (walk, tree): (&Walk, usize), room: &mut Room, block: &Block<'_>) {
-        let count = block.rows.len() / block.width;
-        let words = count.div_ceil(ROWS);
+    fn add_tree(&self, (walk, tree): (&Walk, usize), room: &mut Room, batch: &Batch<'_>) {
         room.nodes.push(walk.root(tree));
-        room.rows.resize(room.rows.len().max(1), [0; WORDS]);
-        room.rows[0] = first(count);
-        // The rows of the last node are the last ones.
+        fill(room.rows.two(0).0, batch.rows.len() / batch.width);
+        // The rows of the last node are the last set.
         while let Some(at) = room.nodes.pop() {
             let depth = room.nodes.len();
-            let left = walk.left(at);
-            let any = match self.parts[at as usize] {
-                Part::Leaf => {
-                    add_to(&room.rows[depth][..words], walk.answer(at), &mut room.sums);
+            let action = self.actions[at as usize];
+            if action == Action::Leaf {
+                add_to(room.rows.get(depth), walk.answer(at), &mut room.sums);
+                continue;
+            }
+            if matches!(action, Action::Few | Action::Categories) {
+                list(room.rows.get(depth), &mut room.few);
+            }
+            let (here, right) = room.rows.two(depth);
+            let any = match action {
+                Action::Leaf | Action::Few => {
+                    walk.add_few(at, &room.few, batch, &mut room.sums);
                     continue;
                 }
-                Part::Few => {
-                    list(&room.rows[depth][..words], &mut room.few);
-                    walk.add_few(at, &room.few, block, &mut room.sums);
-                    continue;
-                }
-                Part::Above {
+                Action::Above {
                     threshold,
-                    missing_right,
-                } => {
-                    let (here, right, above, missing) = room.at(depth, words);
-                    let above = above[threshold as usize].iter();
-                    match missing_right {
-                        Some(column) if block.special => {
-                            let both = above.zip(&missing[column as usize]);
-                            split(here, right, both.map(|(above, missing)| above | missing))
-                        }
-                        _ => split(here, right, above.copied()),
-                    }
+                    missing_right: Some(column),
+                } if batch.special => {
+                    let above = room.above.get(threshold as usize).iter();
+                    let both = above.zip(room.missing.get(column as usize));
+                    split(here, right, both.map(|(above, missing)| above | missing))
                 }
-                Part::Categories => {
-                    list(&room.rows[depth][..words], &mut room.few);
-                    let mut goes = [0; WORDS];
+                Action::Above { threshold, .. } => {
+                    let above = room.above.get(threshold as usize);
+                    split(here, right, above.iter().copied())
+                }
+                Action::Categories => {
+                    room.by_category.clear();
+                    room.by_category.resize(here.len(), 0);
                     for row in room.few.iter().map(|row| usize::from(*row)) {
-                        let right = walk.goes_right(at, block.row(row));
-                        goes[row / ROWS] |= u64::from(right) << (row % ROWS);
+                        let goes = walk.goes_right(at, batch.row(row));
+                        room.by_category[row / ROWS] |= u64::from(goes) << (row % ROWS);
                     }
-                    let (here, right, ..) = room.at(depth, words);
-                    split(here, right, goes.into_iter())
+                    split(here, right, room.by_category.iter().copied())
                 }
             };
+            let left = walk.left(at);
             match any {
                 [true, true] => room.nodes.extend([left, left + 1]),
                 [true, false] => room.nodes.push(left),
                 [false, true] => {
-                    room.rows.swap(depth, depth + 1);
+                    here.copy_from_slice(right);
                     room.nodes.push(left + 1);
                 }
                 [false, false] => {}
@@ -269,110 +298,96 @@ impl Masks {
 }
 
 /// As many of the trees as one table of thresholds is enough for, and what happens at their nodes.
-fn next_group(trees: &[&Tree], start: usize) -> (Group, Vec<Part>) {
+fn next_group(trees: &[&Tree], start: usize) -> (Group, Vec<Action>) {
     let mut thresholds = Thresholds::new();
-    let (mut held, mut end) = (0, 0);
-    let mut of_trees = Vec::new();
+    let (mut held, mut end) = (0, start);
+    let mut left_to_walk = Vec::new();
     for tree in trees {
         let mut few = few(tree);
-        let by_number = |tree: &&Tree, few: &[bool], at: usize| {
-            let node = &tree.nodes[at];
-            !few[at] && !node.is_leaf() && tree.set(node).is_none()
+        let compared = |few: &[bool]| -> Vec<&Node> {
+            let nodes = tree.nodes.iter().zip(few);
+            let nodes = nodes.filter(|(node, few)| !**few && !node.is_leaf() && node.set == 0);
+            nodes.map(|(node, _)| node).collect()
         };
-        let numbers = |few: &[bool]| {
-            (0..tree.nodes.len())
-                .filter(|at| by_number(tree, few, *at))
-                .count()
-        };
-        if numbers(&few) > HELD {
+        let mut nodes = compared(&few);
+        if nodes.len() > HELD {
             // Too many for any table: all of it walks.
             few.fill(true);
+            nodes.clear();
         }
-        if held + numbers(&few) > HELD {
+        if held + nodes.len() > HELD {
             break;
         }
-        for at in (0..tree.nodes.len()).filter(|at| by_number(tree, &few, *at)) {
-            let node = &tree.nodes[at];
+        for node in nodes {
             let column = thresholds.entry(node.column).or_default();
             held += usize::from(column.insert(Ordered::of(node.threshold)));
         }
-        of_trees.push((tree, few));
+        left_to_walk.extend(few);
         end += 1;
     }
-    let group = Group::new(start..start + end, &thresholds);
-    let mut parts = Vec::new();
-    for (tree, few) in of_trees {
-        parts.extend(tree.nodes.iter().zip(few).map(|(node, few)| {
-            if node.is_leaf() {
-                Part::Leaf
-            } else if few {
-                Part::Few
-            } else if tree.set(node).is_some() {
-                Part::Categories
-            } else {
-                group.part(node)
-            }
-        }));
+    if thresholds.len() * FEWEST > held {
+        thresholds.clear();
+        left_to_walk.fill(true);
     }
-    (group, parts)
+    let group = Group::new(start..end, &thresholds);
+    let nodes = trees.iter().flat_map(|tree| &tree.nodes);
+    let action = |(node, few): (&Node, bool)| {
+        if node.is_leaf() {
+            Action::Leaf
+        } else if few {
+            Action::Few
+        } else if node.set > 0 {
+            Action::Categories
+        } else {
+            group.action(node)
+        }
+    };
+    let actions = nodes.zip(left_to_walk).map(action).collect();
+    (group, actions)
 }
 
 impl Room {
-    /// The rows at the last node, room for those of them that go right, and what was compared.
-    fn at(&mut self, depth: usize, words: usize) -> (&mut [u64], &mut [u64], &[Mask], &[Mask]) {
-        self.rows.resize(self.rows.len().max(depth + 2), [0; WORDS]);
-        let [here, right, ..] = &mut self.rows[depth..] else {
-            return Default::default();
-        };
-        (
-            &mut here[..words],
-            &mut right[..words],
-            &self.above,
-            &self.missing,
-        )
-    }
-
     /// Finds which rows are above each threshold, and where values are missing.
-    fn compare(&mut self, group: &Group, block: &Block<'_>) {
-        let words = (block.rows.len() / block.width).div_ceil(ROWS);
-        self.above.resize(group.thresholds, [0; WORDS]);
-        self.missing.resize(group.columns.len(), [0; WORDS]);
-        for mask in self.above.iter_mut().chain(&mut self.missing) {
-            mask[..words].fill(0);
-        }
+    fn compare(&mut self, group: &Group, batch: &Batch<'_>) {
+        let words = self.rows.words;
+        self.above.clear(group.thresholds, words);
+        self.missing.clear(group.columns.len(), words);
         // First each row where the highest threshold is that it is above.
-        for (number, row) in block.rows.chunks_exact(block.width).enumerate() {
-            let (word, bit) = (number / ROWS % WORDS, 1 << (number % ROWS));
-            for (column, missing) in group.columns.iter().zip(&mut self.missing) {
+        for (number, row) in batch.rows.chunks_exact(batch.width).enumerate() {
+            let (word, bit) = (number / ROWS, 1 << (number % ROWS));
+            for (at, column) in group.columns.iter().enumerate() {
                 let value = row[column.index];
                 let below = column
                     .thresholds
                     .partition_point(|threshold| *threshold < value);
                 if below > 0 {
-                    self.above[column.first + below - 1][word] |= bit;
+                    self.above.bits[(column.first + below - 1) * words + word] |= bit;
                 }
-                missing[word] |= if value.is_nan() { bit } else { 0 };
+                if value.is_nan() {
+                    self.missing.bits[at * words + word] |= bit;
+                }
             }
         }
         for column in &group.columns {
-            let masks = &mut self.above[column.first..][..column.thresholds.len()];
-            for at in (1..masks.len()).rev() {
-                let (lower, higher) = masks.split_at_mut(at);
-                for (lower, higher) in lower[at - 1][..words].iter_mut().zip(&higher[0]) {
-                    *lower |= higher;
+            for threshold in (1..column.thresholds.len()).rev() {
+                let (lower, higher) = self.above.two(column.first + threshold - 1);
+                for (lower, higher) in lower.iter_mut().zip(higher) {
+                    *lower |= *higher;
                 }
             }
         }
     }
 }
 
-/// The first rows.
-fn first(count: usize) -> Mask {
-    std::array::from_fn(|word| match count.saturating_sub(word * ROWS) {
-        0 => 0,
-        left if left < ROWS => (1 << left) - 1,
-        _ => u64::MAX,
-    })
+/// Makes a set the first rows, so many.
+fn fill(set: &mut [u64], count: usize) {
+    for (word, first) in set.iter_mut().zip((0..).step_by(ROWS)) {
+        *word = match count.saturating_sub(first) {
+            0 => 0,
+            left if left < ROWS => (1 << left) - 1,
+            _ => u64::MAX,
+        };
+    }
 }
 
 /// Takes the rows that go right out of those here; says whether there are any left and right.

@@ -15,6 +15,7 @@ const CHUNK: usize = 1 << 15;
 const NONE: u8 = u8::MAX;
 /// The mark of rows that are about to be listed.
 const LEAVING: u8 = NONE - 1;
+const _: () = assert!(SHARE < LEAVING as usize, "a mark for each node that marks");
 
 /// The rows of one node.
 #[derive(Debug, Clone)]
@@ -48,7 +49,11 @@ impl RowSets {
     pub(crate) fn draw(&mut self, drawn: impl IntoIterator<Item = u32>, all: usize) {
         self.drawn.clear();
         self.drawn.extend(drawn);
-        let all = if marks(self.drawn.len(), all) { all } else { 0 };
+        let all = if are_marked(self.drawn.len(), all) {
+            all
+        } else {
+            0
+        };
         self.marks.resize(all, NONE);
         self.found.resize(all, 0);
     }
@@ -106,7 +111,7 @@ impl RowSets {
             NodeRows::Marked { mark, .. } => mark,
         };
         // Nodes with marks of their own hold one in `SHARE` of the rows each: there are never more than that.
-        let marked = counts.map(|count| marks(count, self.marks.len()));
+        let marked = counts.map(|count| are_marked(count, self.marks.len()));
         let own = match marked {
             [true, true] => {
                 self.next += 1;
@@ -138,8 +143,9 @@ impl RowSets {
                     bin,
                     missing_left: true,
                 } => mark_up_to(marks, bins, (from, to), (0, *bin)),
-                // Bin 0, of what is missing, comes out above all others.
+                // Nothing goes left.
                 Way::Numbers { bin: 0, .. } => replace(marks, (from, to[1])),
+                // Bin 0, of what is missing, comes out above all others.
                 Way::Numbers { bin, .. } => {
                     mark_up_to(marks, bins, (from, to), (1, bin - 1));
                 }
@@ -164,8 +170,10 @@ impl RowSets {
                 NodeRows::Listed(part) => lists.push((&self.listed[part.clone()], *answer)),
             }
         }
-        threads::each_chunk(scores, CHUNK, |number, scores| {
-            let start = number * CHUNK;
+        // Few chunks: each looks for its rows in all lists.
+        let chunk = scores.len().div_ceil(4 * threads::count()).max(CHUNK);
+        threads::each_chunk(scores, chunk, |number, scores| {
+            let start = number * chunk;
             let marks = self.marks.get(start..).unwrap_or_default();
             for (score, mark) in scores.iter_mut().zip(marks) {
                 *score += of_marks[usize::from(*mark)];
@@ -185,7 +193,7 @@ impl RowSets {
 }
 
 /// Whether a node with so many of all rows marks them.
-const fn marks(count: usize, all: usize) -> bool {
+const fn are_marked(count: usize, all: usize) -> bool {
     count.saturating_mul(SHARE) >= all
 }
 
@@ -243,7 +251,9 @@ fn collect(marks: &mut [u8], (from, to): (u8, u8), found: &mut [u32]) -> usize {
                     found[count] = row;
                     count += usize::from(*mark == from);
                 }
-                replace(group, (from, to));
+                if from != to {
+                    replace(group, (from, to));
+                }
             }
         }
         for (row, mark) in (number_of(grouped)..).zip(rest) {
@@ -337,6 +347,8 @@ mod tests {
             for (node, rows) in &nodes {
                 assert_eq!(sets.list(node), rows);
             }
+            // There may be scores of no row at the end.
+            expected.extend([0.5; 3]);
             let mut scores = expected.clone();
             let mut leaves: Vec<(NodeRows, f64)> = Vec::new();
             for (number, (node, rows)) in nodes.into_iter().enumerate() {

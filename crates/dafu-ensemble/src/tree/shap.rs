@@ -119,7 +119,7 @@ struct Room<const N: usize> {
 }
 
 impl TreeExplainer {
-    fn new((width, base): (usize, f64), trees: &[Tree], factor: f64) -> Self {
+    pub(crate) fn new((width, base): (usize, f64), trees: &[Tree], factor: f64) -> Self {
         let mut explainer = Self {
             width,
             baseline: base,

@@ -5,7 +5,7 @@
 //! waits fall together, and no step depends on a branch.
 
 use crate::threads;
-use crate::tree::masks::{BLOCK, Block, Masks, Room};
+use crate::tree::masks::{BATCH, Batch, Masks, Room};
 use crate::tree::quick::Quick;
 use crate::tree::{Tree, contains};
 use ndarray::{ArrayView2, Axis};
@@ -14,8 +14,9 @@ use ndarray::{ArrayView2, Axis};
 const SIDE: usize = 8;
 /// Steps between two looks whether all ways have come to leaves.
 const ASK: u32 = 2;
-/// Rows that a thread takes at a time.
-const CHUNK: usize = 2 * BLOCK;
+/// Rows that a thread takes at a time, and what they are a multiple of.
+const CHUNK: usize = 8 * BATCH;
+const LEAST_CHUNK: usize = 512;
 /// Fewer rows are answered one by one.
 const FEW_ROWS: usize = 64;
 /// Values of rows that are brought together where they do not follow each other.
@@ -52,6 +53,8 @@ pub(crate) struct Walk {
     /// Answers of the leaves, in the places of the steps.
     answers: Vec<f64>,
     roots: Vec<Root>,
+    /// Whether any step splits by categories.
+    categories: bool,
     /// The categories that go left, of all steps.
     words: Vec<u64>,
     /// For many rows.
@@ -66,6 +69,7 @@ impl Walk {
         let mut walk = Self {
             masks: Masks::new(&trees),
             quick: Quick::new(&trees),
+            categories: trees.iter().any(|tree| !tree.sets.is_empty()),
             ..Self::default()
         };
         for tree in trees {
@@ -146,7 +150,7 @@ impl Walk {
 
     /// Whether a way through needs more than comparisons.
     fn special(&self, values: &[f64]) -> bool {
-        !self.words.is_empty() || values.iter().any(|value| value.is_nan())
+        self.categories || values.iter().any(|value| value.is_nan())
     }
 
     /// Walks from nodes down to leaves.
@@ -216,38 +220,42 @@ impl Walk {
     pub(crate) fn add_view(&self, rows: ArrayView2<'_, f64>, out: &mut [f64]) {
         let width = rows.ncols();
         if let Some(rows) = rows.as_slice() {
-            threads::each_chunk(out, CHUNK, |number, out| {
-                let rows = rows.get(number * CHUNK * width..).unwrap_or_default();
-                self.add_rows(&rows[..out.len() * width], width, out);
+            // Some chunks a thread, so that none waits long for the others.
+            let chunk = out.len().div_ceil(4 * threads::count()).max(1);
+            let chunk = chunk.next_multiple_of(LEAST_CHUNK).min(CHUNK);
+            threads::each_chunk(out, chunk, |number, out| {
+                let rows = rows.get(number * chunk * width..).unwrap_or_default();
+                let mut room = Room::default();
+                self.add_rows(&mut room, &rows[..out.len() * width], width, out);
             });
             return;
         }
-        let most = (HELD / width.max(1)).clamp(SIDE, BLOCK);
+        let most = (HELD / width).clamp(SIDE, BATCH);
         let mut block = Vec::with_capacity(most.min(rows.nrows()) * width);
+        let mut room = Room::default();
         let blocks = rows.axis_chunks_iter(Axis(0), most);
         for (rows, out) in blocks.zip(out.chunks_mut(most)) {
             block.clear();
             block.extend(rows.iter());
-            self.add_rows(&block, width, out);
+            self.add_rows(&mut room, &block, width, out);
         }
     }
 
     /// Adds the answers for rows that follow each other in one slice.
-    fn add_rows(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        let mut room = Room::default();
-        for (rows, out) in rows.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK)) {
+    fn add_rows(&self, room: &mut Room, rows: &[f64], width: usize, out: &mut [f64]) {
+        for (rows, out) in rows.chunks(BATCH * width).zip(out.chunks_mut(BATCH)) {
             if out.len() < FEW_ROWS {
                 for (row, out) in rows.chunks_exact(width).zip(out) {
                     self.add_row(row, out);
                 }
             } else {
                 let special = self.special(rows);
-                let block = Block {
+                let batch = Batch {
                     rows,
                     width,
                     special,
                 };
-                self.masks.add(self, &mut room, &block, out);
+                self.masks.add(self, room, &batch, out);
             }
         }
     }
@@ -273,13 +281,13 @@ impl Walk {
         self.step_right::<true>(step, row[(step.column & COLUMN) as usize])
     }
 
-    /// Adds the answers of a tree for some rows of a block that have come to a node.
-    pub(super) fn add_few(&self, at: u32, few: &[u16], block: &Block<'_>, out: &mut [f64]) {
+    /// Adds the answers of a tree for some rows of a batch that have come to a node.
+    pub(super) fn add_few(&self, at: u32, few: &[u16], batch: &Batch<'_>, out: &mut [f64]) {
         for few in few.chunks(SIDE) {
-            let row = |side: usize| block.row(usize::from(few[side.min(few.len() - 1)]));
+            let row = |side: usize| batch.row(usize::from(few[side.min(few.len() - 1)]));
             let sides: [&[f64]; SIDE] = std::array::from_fn(row);
             let mut ways = [at; SIDE];
-            if block.special {
+            if batch.special {
                 self.descend::<true>(&mut ways, (0, u32::MAX), |side| sides[side]);
             } else {
                 self.descend::<false>(&mut ways, (0, u32::MAX), |side| sides[side]);
@@ -347,6 +355,30 @@ mod tests {
         tree.level_by_level()
     }
 
+    /// A set without categories sends all to the right.
+    #[test]
+    fn empty_sets_are_categories_too() {
+        let split = Node {
+            left: 1,
+            set: 1,
+            ..Node::LEAF
+        };
+        let [left, right] = [1.0, 2.0].map(|value| Node {
+            value,
+            ..Node::LEAF
+        });
+        let trees = [Tree {
+            nodes: vec![split, left, right],
+            sets: vec![CategorySet::default()],
+        }];
+        let walk = Walk::new(&trees);
+        for rows in [1, 64] {
+            let mut out = vec![0.0; rows];
+            walk.add_view(Array2::zeros((rows, 1)).view(), &mut out);
+            assert_eq!(out, vec![2.0; rows]);
+        }
+    }
+
     /// The bits of 0.5 and the answers of each tree.
     fn one_by_one(trees: &[Tree], rows: &Array2<f64>) -> Vec<u64> {
         let rows = rows.rows().into_iter();
@@ -397,6 +429,8 @@ mod tests {
             (90, 30, false, true),
             (12, 30, true, false),
             (12, 30, true, true),
+            (90, 30, true, false),
+            (90, 30, true, true),
         ] {
             let trees: Vec<Tree> = (0..count)
                 .map(|number| tree(1 + (leaves - 1) * (number % 5) / 4, categories, &mut stream))
@@ -404,7 +438,7 @@ mod tests {
             let walk = Walk::new(&trees);
             let quick = !categories && leaves <= 32 && (leaves, count) != (2, 10);
             assert_eq!(walk.quick.is_some(), quick);
-            for rows in [0, 1, 7, 64, 300, 8200] {
+            for rows in [0, 1, 7, 63, 64, 300, 8200] {
                 let mut values = |_| {
                     // Few rows with missing values: groups of both kinds.
                     let kinds = if missing && stream.below(40) == 0 {
