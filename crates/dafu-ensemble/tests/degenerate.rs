@@ -2,23 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "linfa")]
+use dafu_ensemble::DecisionTreeParams;
 use dafu_ensemble::{
-    BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams,
-    NeuralNetParams, RandomForestParams, Samples,
+    BalancedBaggingParams, BoostedTreesParams, Classifier, EnsembleError, Learner,
+    LogisticRegressionParams, NeuralNetParams, RandomForestParams, Samples,
 };
 use ndarray::{Array2, Axis, concatenate};
 
 /// Every learner, quick.
 fn learners() -> Vec<Box<dyn Learner>> {
+    let trees = BoostedTreesParams::default()
+        .n_estimators(10)
+        .min_leaf_rows(2);
     vec![
-        Box::new(
-            BoostedTreesParams::default()
-                .n_estimators(10)
-                .min_leaf_rows(2),
-        ),
+        Box::new(trees.clone()),
         Box::new(RandomForestParams::default().n_estimators(10)),
         Box::new(LogisticRegressionParams::default()),
         Box::new(NeuralNetParams::default().epochs(3)),
+        Box::new(BalancedBaggingParams::new(trees).bags(3)),
+        #[cfg(feature = "linfa")]
+        Box::new(DecisionTreeParams::default()),
     ]
 }
 
@@ -166,8 +170,12 @@ fn a_hundred_thousand_columns_are_learned_from() {
     let odds = odds(&forest, &table);
     assert!(odds[59] > odds[0]);
     // What would take the square of the columns says so.
-    let error = LogisticRegressionParams::default()
-        .fit(&samples)
-        .unwrap_err();
-    assert!(matches!(error, EnsembleError::TooMany { .. }), "{error}");
+    let wide: [Box<dyn Learner>; 2] = [
+        Box::new(LogisticRegressionParams::default()),
+        Box::new(NeuralNetParams::default()),
+    ];
+    for learner in wide {
+        let error = learner.learn(&samples).unwrap_err();
+        assert!(matches!(error, EnsembleError::TooMany { .. }), "{error}");
+    }
 }

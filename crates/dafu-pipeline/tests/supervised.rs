@@ -7,9 +7,10 @@ use dafu_core::metrics::{Costs, ThresholdGoal, log_loss};
 use dafu_core::model::Limits;
 use dafu_core::table::ColumnData;
 use dafu_core::{Decision, Label, Role, Table, TableSource, Timestamp, Transaction};
+use dafu_ensemble::combine::{BlendFolds, BlendParams, Combination, StackParams};
 use dafu_ensemble::{
     BalancedBaggingParams, BoostedTreesParams, CalibrationMethod, Classifier, EnsembleError,
-    Learner, LogisticRegressionParams, Samples,
+    Learner, LogisticRegressionParams, NeuralNetParams, RandomForestParams, Samples,
 };
 use dafu_features::{FeatureSet, Labels, Span};
 use dafu_pipeline::{
@@ -470,9 +471,11 @@ fn a_policy_by_amounts_leaves_rows_without_one_to_the_threshold() {
 fn every_kind_of_learner_that_adds_up_gives_reasons() {
     let bags = BalancedBaggingParams::new(LogisticRegressionParams::default()).bags(3);
     let regression = LogisticRegressionParams::default();
+    let forest = RandomForestParams::default().n_estimators(10).max_depth(6);
     for spec in [
         LearnerSpec::logistic_regression(regression),
         LearnerSpec::new("bags", bags),
+        LearnerSpec::new("forest", forest),
     ] {
         let detector = fit(Detector::builder().stage(spec));
         let fraud = HISTORY
@@ -486,5 +489,30 @@ fn every_kind_of_learner_that_adds_up_gives_reasons() {
             (shares - answer.risk_score.get()).abs() < 1e-9,
             "{answer:?}"
         );
+    }
+}
+
+#[test]
+fn networks_and_blends_are_stages_without_reasons() {
+    let network = NeuralNetParams::default().hidden_layers(vec![4]).epochs(2);
+    let folds = BlendFolds::InOrder {
+        folds: 2,
+        test: 0.2,
+        gap: 0.0,
+    };
+    let blend = BlendParams::new(Combination::Stack(StackParams::default()), folds)
+        .member("regression", Box::new(LogisticRegressionParams::default()));
+    for spec in [
+        LearnerSpec::new("network", network),
+        LearnerSpec::new("blend", blend),
+    ] {
+        let detector = fit(Detector::builder().stage(spec));
+        let bytes = detector.to_bytes().unwrap();
+        let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+        for payment in HISTORY.iter().rev().take(20) {
+            let answer = detector.peek(payment).unwrap();
+            assert!(answer.confidence.is_some());
+            assert_eq!(loaded.peek(payment).unwrap(), answer);
+        }
     }
 }

@@ -185,3 +185,26 @@ fn codes_of(
     }
     Ok(codes)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::{Bins, ColumnBins};
+    use crate::Samples;
+    use ndarray::Array2;
+
+    #[test]
+    fn half_of_the_edges_are_among_the_frauds() {
+        // 20 frauds above 2,000 honest rows: by the number of rows alone they would share one bin.
+        let rows = Array2::from_shape_fn((2020, 1), |(row, _)| row as f64);
+        let frauds: Vec<bool> = (0..2020).map(|row| row >= 2000).collect();
+        let samples = Samples::new(rows.view(), &frauds).unwrap();
+        let bins = Bins::cut(&samples, 20, &[]).unwrap();
+        let ColumnBins::Numbers(edges) = &bins.columns[0] else {
+            unreachable!("a column of numbers");
+        };
+        let among = edges.iter().filter(|edge| **edge > 2000.0).count();
+        assert_eq!(edges.len(), 19);
+        assert!((8..=10).contains(&among), "{edges:?}");
+    }
+}
