@@ -4,6 +4,7 @@ use crate::explain::Explainer;
 use crate::{EnsembleError, Samples};
 use ndarray::ArrayView2;
 use std::fmt;
+use std::sync::Arc;
 
 /// Parameters that learn a [`Classifier`]: what searches, validations and combinations work with.
 pub trait Learner: fmt::Debug + Send + Sync {
@@ -13,6 +14,12 @@ pub trait Learner: fmt::Debug + Send + Sync {
     ///
     /// When parameters or rows do not allow it; the error names which and where.
     fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError>;
+}
+
+impl Learner for Arc<dyn Learner> {
+    fn learn(&self, samples: &Samples<'_>) -> Result<Box<dyn Classifier>, EnsembleError> {
+        (**self).learn(samples)
+    }
 }
 
 /// A model of two classes.

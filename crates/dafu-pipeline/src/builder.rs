@@ -65,6 +65,8 @@ pub struct DetectorBuilder {
     bands: Bands,
     label_delay: Option<Span>,
     #[cfg(feature = "ensemble")]
+    combination: dafu_ensemble::combine::Combination,
+    #[cfg(feature = "ensemble")]
     calibration: dafu_ensemble::CalibrationMethod,
     policy: Option<Costs>,
     models: Option<ModelsFile>,
@@ -94,6 +96,10 @@ impl Default for DetectorBuilder {
             bands: Bands::default(),
             label_delay: None,
             #[cfg(feature = "ensemble")]
+            combination: dafu_ensemble::combine::Combination::Stack(
+                dafu_ensemble::combine::StackParams::default(),
+            ),
+            #[cfg(feature = "ensemble")]
             calibration: dafu_ensemble::CalibrationMethod::Platt,
             policy: None,
             models: None,
@@ -118,6 +124,8 @@ pub(crate) struct Settings {
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
     pub(crate) bands: Bands,
     pub(crate) label_delay: Option<Span>,
+    #[cfg(feature = "ensemble")]
+    pub(crate) combination: dafu_ensemble::combine::Combination,
     #[cfg(feature = "ensemble")]
     pub(crate) calibration: dafu_ensemble::CalibrationMethod,
     pub(crate) policy: Option<Costs>,
@@ -278,6 +286,19 @@ impl DetectorBuilder {
         self
     }
 
+    /// Sets how stages are blended where there are labels. Default: a stack, which weighs them by a logistic regression. With few
+    /// frauds a vote of log odds with equal weights, or with weights by gain or greedy selection, moves less from one history
+    /// to the next.
+    ///
+    /// The log odds of stages are added up, so that each has its share of the risk: a vote of probabilities or of ranks, a
+    /// noisy-or and a maximum are an error of [`DetectorBuilder::build`].
+    #[cfg(feature = "ensemble")]
+    #[must_use]
+    pub fn combination(mut self, combination: dafu_ensemble::combine::Combination) -> Self {
+        self.combination = combination;
+        self
+    }
+
     /// Sets how the blend's scores become probabilities. Default: Platt's line, which needs the fewest frauds.
     ///
     /// With a thousand frauds or more whose labels are known, [`CalibrationMethod::VennAbers`] and
@@ -390,6 +411,10 @@ impl DetectorBuilder {
         if let Some(costs) = &self.policy {
             costs.check()?;
         }
+        #[cfg(feature = "ensemble")]
+        if !crate::supervised::adds_up(&self.combination) {
+            return Err(PipelineError::Combination);
+        }
         self.preprocessor.check()?;
         let features = self.features.take();
         let features = features
@@ -422,6 +447,8 @@ impl DetectorBuilder {
             stages: self.stages,
             bands: self.bands,
             label_delay: self.label_delay,
+            #[cfg(feature = "ensemble")]
+            combination: self.combination,
             #[cfg(feature = "ensemble")]
             calibration: self.calibration,
             policy: self.policy,

@@ -128,6 +128,11 @@ pub enum PipelineError {
          detector a stage that learns from labels; or set no policy"
     )]
     NotCalibrated,
+    /// A way of blending that does not add up log odds.
+    #[error(
+        "a detector adds up the log odds of its stages: choose a stack without ranks, or a vote of log odds"
+    )]
+    Combination,
     /// A transaction id came again with other content.
     #[error(
         "transaction {id} was already scored with other content (hash {first:016x}, now {second:016x})"

@@ -3,16 +3,19 @@
 use crate::combination::probability;
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::{
-    Dataset, EntityId, Evidence, Explain, FeatureContribution, History, Label, SchemaHash, Score,
-    Stage, StageError, StageInput, StageSpec, StageState,
+    Dataset, EntityId, Evidence, Explain, FeatureContribution, FeatureType, History, Label, Schema,
+    SchemaHash, Score, Stage, StageError, StageInput, StageSpec, StageState,
 };
 use dafu_ensemble::combine::ClassifierRegistry;
 use dafu_ensemble::explain::Explainer;
 use dafu_ensemble::{
-    BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams, Samples,
+    BoostedTreesParams, Classifier, EnsembleError, Learner, LogisticRegressionParams,
+    MAX_CATEGORIES, RandomForestParams, Samples,
 };
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 const SCHEMA_VERSION: u16 = 1;
@@ -21,30 +24,104 @@ const SCHEMA_VERSION: u16 = 1;
 /// row is its block of time.
 ///
 /// A detector leaves it out where the history has no labels, or where it was told to read none.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LearnerSpec {
     name: String,
-    learner: Arc<dyn Learner>,
+    learner: Arc<LearnerOf>,
+}
+
+/// Makes a learner for rows of a schema.
+type LearnerOf =
+    dyn Fn(&Schema) -> Result<Box<dyn Learner>, Box<dyn Error + Send + Sync>> + Send + Sync;
+
+impl fmt::Debug for LearnerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spec = &mut f.debug_struct("LearnerSpec");
+        spec.field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl LearnerSpec {
     /// Any learner, under a name that no other stage of the detector has.
     pub fn new(name: impl Into<String>, learner: impl Learner + 'static) -> Self {
+        let learner: Arc<dyn Learner> = Arc::new(learner);
+        Self::by_schema(name, move |_| Ok(Box::new(Arc::clone(&learner))))
+    }
+
+    /// A learner that goes by the features, such as one with constraints on some of them.
+    ///
+    /// ```
+    /// use dafu_ensemble::{BoostedTreesParams, Monotone};
+    /// use dafu_pipeline::{Detector, LearnerSpec};
+    /// use dafu_sim::SimulatorParams;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let history: Vec<_> = SimulatorParams::default().days(30).users(300).seed(7).simulator()?.collect();
+    /// // A larger amount never makes a payment less suspicious.
+    /// let trees = LearnerSpec::by_schema("trees", |schema| {
+    ///     let amount = schema.position("amount").ok_or("no amount")?;
+    ///     let params = BoostedTreesParams::default().n_estimators(50);
+    ///     Ok(Box::new(params.monotone([(amount.get(), Monotone::Rising)])))
+    /// });
+    /// let detector = Detector::builder().stage(trees).build()?.fit(&history)?;
+    /// assert_eq!(detector.peek(&history[17])?.model_used, "trees");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn by_schema(
+        name: impl Into<String>,
+        learner: impl Fn(&Schema) -> Result<Box<dyn Learner>, Box<dyn Error + Send + Sync>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
         Self {
             name: name.into(),
             learner: Arc::new(learner),
         }
     }
 
-    /// Boosted trees, named `boosted_trees`.
+    /// Boosted trees, named `boosted_trees`. Where the parameters name no columns of categories, those that the schema says
+    /// are categories ([`Encoding::Ordinal`](dafu_features::Encoding::Ordinal)) are.
     pub fn boosted_trees(params: BoostedTreesParams) -> Self {
-        Self::new("boosted_trees", params)
+        Self::by_schema("boosted_trees", move |schema| {
+            let params = params.clone();
+            Ok(Box::new(if params.categorical.is_empty() {
+                params.categorical(categories(schema))
+            } else {
+                params
+            }))
+        })
+    }
+
+    /// A random forest, named `random_forest`, with categories as in [`LearnerSpec::boosted_trees`].
+    pub fn random_forest(params: RandomForestParams) -> Self {
+        Self::by_schema("random_forest", move |schema| {
+            let params = params.clone();
+            Ok(Box::new(if params.categorical.is_empty() {
+                params.categorical(categories(schema))
+            } else {
+                params
+            }))
+        })
     }
 
     /// Logistic regression, named `logistic_regression`.
     pub fn logistic_regression(params: LogisticRegressionParams) -> Self {
         Self::new("logistic_regression", params)
     }
+}
+
+/// Columns of categories that trees can split by.
+fn categories(schema: &Schema) -> Vec<usize> {
+    let features = schema.features().iter().enumerate();
+    // Beside the levels there are a code for what is missing and one for what is new.
+    let few = |levels: &[Arc<str>]| levels.len() + 2 <= MAX_CATEGORIES as usize;
+    let categories = features.filter(|(_, feature)| match &feature.feature_type {
+        FeatureType::Category { levels } => few(levels),
+        _ => false,
+    });
+    categories.map(|(column, _)| column).collect()
 }
 
 impl StageSpec for LearnerSpec {
@@ -86,7 +163,9 @@ impl StageSpec for LearnerSpec {
         if let Some(days) = &days {
             samples = samples.with_blocks(days).map_err(failed)?;
         }
-        let classifier = self.learner.learn(&samples).map_err(failed)?;
+        let learner = (self.learner)(dataset.schema())
+            .map_err(|error| StageError::new(self.name.clone(), error))?;
+        let classifier = learner.learn(&samples).map_err(failed)?;
         history.progress.report(&step, 1, Some(1));
         Ok(Box::new(LearnerStage::new(self.name.clone(), classifier)))
     }

@@ -8,7 +8,8 @@ use crate::trainer::HELD_OUT_FRAUDS;
 use crate::training_rows::{Rows, known_until};
 use crate::{PipelineError, RiskMap};
 use dafu_core::{Label, RawScore, Stage, StageError};
-use dafu_ensemble::combine::{MemberScores, StackParams, WeekScores};
+use dafu_ensemble::combine::{Combination as Way, Combiner, MemberScores, VoteKind, WeekScores};
+use dafu_ensemble::select::Metric;
 use dafu_ensemble::{CalibrationMethod, EnsembleError};
 use ndarray::Array2;
 use std::ops::Range;
@@ -94,7 +95,7 @@ impl OutOfFold {
         &self,
         labels: &[Label],
         (levels, main): (&[f64], usize),
-        calibration: CalibrationMethod,
+        (way, calibration): (&Way, CalibrationMethod),
     ) -> Result<Option<Blend>, PipelineError> {
         let label = |at: usize| labels.get(self.rows[at]).copied().unwrap_or_default();
         if !enough((0..self.rows.len()).map(label)) {
@@ -116,10 +117,10 @@ impl OutOfFold {
             }
         };
         let weeks: Vec<WeekScores> = self.folds.iter().map(week).collect();
-        let fit = |weeks: Vec<WeekScores>| StackParams::default().fit(&MemberScores::new(weeks)?);
-        let stack = fit(weeks.clone()).map_err(failed)?;
-        // A stack is sure of rows that it knows, and a calibration that learned from those would believe it: so each fold is
-        // combined by a stack of the others, where they have frauds.
+        let fit = |weeks: Vec<WeekScores>| fit(way, weeks).map_err(failed);
+        let sum = fit(weeks.clone())?;
+        // What weighs stages is sure of rows that it knows, and a calibration that learned from those would believe it: so each
+        // fold is combined with weights from the others, where they have frauds.
         let mut sums = Vec::with_capacity(self.rows.len());
         for (left_out, fold) in self.folds.iter().enumerate() {
             let mut others = weeks.clone();
@@ -129,13 +130,13 @@ impl OutOfFold {
             let of_others = if frauds.len() < HELD_OUT_FRAUDS || honest.is_empty() {
                 None
             } else {
-                Some(fit(others).map_err(failed)?)
+                Some(fit(others)?)
             };
-            let stack = of_others.as_ref().unwrap_or(&stack);
+            let (weights, intercept) = of_others.as_ref().unwrap_or(&sum);
             let scores: Vec<Vec<f64>> = (self.scores.iter())
                 .map(|scores| scores[fold.clone()].to_vec())
                 .collect();
-            sums.extend(weighted_sums(&scores, (stack.weights(), stack.intercept())));
+            sums.extend(weighted_sums(&scores, (weights, *intercept)));
         }
         let known = sums.iter().enumerate();
         let (scores, frauds): (Vec<f64>, Vec<bool>) = known
@@ -146,14 +147,31 @@ impl OutOfFold {
         let statistic: Vec<f64> = sums.iter().map(calibrated).collect::<Result<_, _>>()?;
         Ok(Some(Blend {
             combination: Combination::Calibrated(Calibrated {
-                weights: stack.weights().to_vec(),
-                intercept: stack.intercept(),
+                weights: sum.0,
+                intercept: sum.1,
                 shares: RiskMap::fit(statistic.clone(), levels, main),
                 calibrator,
             }),
             rows: self.rows.clone(),
             statistic,
         }))
+    }
+}
+
+/// Whether a way of combining adds up log odds.
+pub(crate) const fn adds_up(way: &Way) -> bool {
+    match way {
+        Way::Stack(params) => !params.ranks,
+        Way::Vote { kind, .. } => matches!(kind, VoteKind::LogOdds),
+        Way::NoisyOr { .. } | Way::Max { .. } => false,
+    }
+}
+
+/// Weights of the stages, and what is added to their sum.
+fn fit(way: &Way, weeks: Vec<WeekScores>) -> Result<(Vec<f64>, f64), EnsembleError> {
+    match way.fit(&MemberScores::new(weeks)?, &Metric::average_precision())? {
+        Combiner::Stack(stack) => Ok((stack.weights().to_vec(), stack.intercept())),
+        combiner => Ok((combiner.weights().unwrap_or_default().to_vec(), 0.0)),
     }
 }
 

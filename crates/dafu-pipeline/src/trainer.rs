@@ -226,7 +226,8 @@ impl Trainer {
         let scores = OutOfFold::new(rows, self.label_delay(), &fit)?;
         let labels = rows.0.labels().unwrap_or_default();
         let levels = (&*settings.levels, settings.main_level);
-        scores.blend(labels, levels, settings.calibration)
+        let how = (&settings.combination, settings.calibration);
+        scores.blend(labels, levels, how)
     }
 
     /// Microseconds until a label is known.

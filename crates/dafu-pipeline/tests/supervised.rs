@@ -6,13 +6,15 @@ use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Costs, ThresholdGoal, log_loss};
 use dafu_core::model::Limits;
 use dafu_core::table::ColumnData;
-use dafu_core::{Decision, Label, Role, Table, TableSource, Timestamp, Transaction};
-use dafu_ensemble::combine::{BlendFolds, BlendParams, Combination, StackParams};
+use dafu_core::{Decision, FeatureType, Label, Role, Table, TableSource, Timestamp, Transaction};
+use dafu_ensemble::combine::{
+    BlendFolds, BlendParams, Combination, GreedyParams, StackParams, VoteKind, VoteWeights,
+};
 use dafu_ensemble::{
     BalancedBaggingParams, BoostedTreesParams, CalibrationMethod, Classifier, EnsembleError,
     Learner, LogisticRegressionParams, NeuralNetParams, RandomForestParams, Samples,
 };
-use dafu_features::{FeatureSet, Labels, Span};
+use dafu_features::{ColumnParams, Encoding, FeatureSet, Labels, PreprocessorParams, Span};
 use dafu_pipeline::{
     Detector, DetectorBuilder, ForestSpec, LearnerSpec, Mode, ModelsFile, PipelineError, TimeSlice,
     stage_registry,
@@ -475,7 +477,7 @@ fn every_kind_of_learner_that_adds_up_gives_reasons() {
     for spec in [
         LearnerSpec::logistic_regression(regression),
         LearnerSpec::new("bags", bags),
-        LearnerSpec::new("forest", forest),
+        LearnerSpec::random_forest(forest),
     ] {
         let detector = fit(Detector::builder().stage(spec));
         let fraud = HISTORY
@@ -514,5 +516,114 @@ fn networks_and_blends_are_stages_without_reasons() {
             assert!(answer.confidence.is_some());
             assert_eq!(loaded.peek(payment).unwrap(), answer);
         }
+    }
+}
+
+#[test]
+fn trees_split_by_the_categories_of_the_schema_and_keep_constraints_by_name() {
+    // What a learner is given: the schema tells columns by name, and which hold codes.
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let names = Arc::clone(&seen);
+    let spec = LearnerSpec::by_schema("by schema", move |schema| {
+        let features = schema.features().iter();
+        let codes =
+            features.filter(|feature| matches!(feature.feature_type, FeatureType::Category { .. }));
+        let codes = codes.map(|feature| feature.name.to_string());
+        names.lock().unwrap().extend(codes);
+        schema.position("amount").ok_or("no amount")?;
+        Ok(Box::new(LogisticRegressionParams::default()))
+    });
+    let ordinal = PreprocessorParams::default().column(
+        "category",
+        ColumnParams::default().encoding(Encoding::Ordinal),
+    );
+    fit(Detector::builder()
+        .preprocessor(ordinal.clone())
+        .stage(spec));
+    assert!(
+        seen.lock().unwrap().contains(&"category".to_owned()),
+        "{seen:?}"
+    );
+
+    let trees = BoostedTreesParams::default().n_estimators(10).max_leaves(8);
+    let answers = |spec: LearnerSpec| {
+        let detector = fit(Detector::builder()
+            .preprocessor(ordinal.clone())
+            .stage(spec));
+        let risk = |payment| detector.peek(payment).unwrap().risk_score.get();
+        HISTORY
+            .iter()
+            .rev()
+            .take(200)
+            .map(risk)
+            .collect::<Vec<f64>>()
+    };
+    let by_categories = answers(LearnerSpec::boosted_trees(trees.clone()));
+    assert_ne!(
+        by_categories,
+        answers(LearnerSpec::new("boosted_trees", trees))
+    );
+    let missing = LearnerSpec::by_schema("missing", |schema| {
+        schema
+            .position("no such feature")
+            .ok_or("no such feature")?;
+        Ok(Box::new(LogisticRegressionParams::default()))
+    });
+    let trainer = Detector::builder().stage(missing).build().unwrap();
+    let error = trainer.fit(&*HISTORY).unwrap_err();
+    assert!(error.to_string().contains("no such feature"), "{error}");
+}
+
+#[test]
+fn stages_are_blended_as_asked() {
+    let vote = |kind, weights| Combination::Vote { kind, weights };
+    let given = |first, second| vote(VoteKind::LogOdds, VoteWeights::Given(vec![first, second]));
+    let risks = |builder: DetectorBuilder| {
+        let detector = fit(builder);
+        let bytes = detector.to_bytes().unwrap();
+        let loaded = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+        let risk = |payment| loaded.peek(payment).unwrap().risk_score.get();
+        HISTORY
+            .iter()
+            .rev()
+            .take(100)
+            .map(risk)
+            .collect::<Vec<f64>>()
+    };
+    // All weight on the second stage: the blend is that stage alone, calibrated.
+    let regression = LearnerSpec::logistic_regression(LogisticRegressionParams::default());
+    let alone = risks(
+        Detector::builder()
+            .stage(regression)
+            .combination(vote(VoteKind::LogOdds, VoteWeights::Equal)),
+    );
+    let second = risks(quick().combination(given(0.0, 1.0)));
+    for (one, two) in alone.iter().zip(&second) {
+        assert!((one - two).abs() < 1e-9, "{one} {two}");
+    }
+    let both = risks(quick().combination(given(1.0, 1.0)));
+    assert_ne!(both, second);
+    assert_eq!(
+        both,
+        risks(quick().combination(vote(VoteKind::LogOdds, VoteWeights::Equal)))
+    );
+    for way in [
+        VoteWeights::Gain(1.0),
+        VoteWeights::Greedy(GreedyParams::default()),
+    ] {
+        let (expected, spread, frauds) =
+            later_rows(&fit(quick().combination(vote(VoteKind::LogOdds, way))));
+        assert!(
+            (frauds - expected).abs() < 6.0 * spread.sqrt(),
+            "{frauds} {expected}"
+        );
+    }
+    for way in [
+        vote(VoteKind::Rank, VoteWeights::Equal),
+        Combination::Max { ranks: false },
+        Combination::Stack(StackParams::default().ranks(true)),
+    ] {
+        let error = quick().combination(way).build().unwrap_err();
+        assert!(matches!(error, PipelineError::Combination), "{error}");
     }
 }
