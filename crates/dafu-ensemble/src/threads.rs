@@ -12,6 +12,11 @@ pub(crate) const fn count() -> usize {
     1
 }
 
+/// Things that a thread takes at a time: so many, or all where there is one thread.
+pub(crate) fn chunk(most: usize, all: usize) -> usize {
+    if count() > 1 { most } else { all.max(1) }
+}
+
 /// Results of 0..`count`, in order.
 #[cfg(feature = "parallel")]
 pub(crate) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {

@@ -85,24 +85,16 @@ impl LearnerSpec {
     /// are categories ([`Encoding::Ordinal`](dafu_features::Encoding::Ordinal)) are.
     pub fn boosted_trees(params: BoostedTreesParams) -> Self {
         Self::by_schema("boosted_trees", move |schema| {
-            let params = params.clone();
-            Ok(Box::new(if params.categorical.is_empty() {
-                params.categorical(categories(schema))
-            } else {
-                params
-            }))
+            let categories = categories(&params.categorical, schema);
+            Ok(Box::new(params.clone().categorical(categories)))
         })
     }
 
     /// A random forest, named `random_forest`, with categories as in [`LearnerSpec::boosted_trees`].
     pub fn random_forest(params: RandomForestParams) -> Self {
         Self::by_schema("random_forest", move |schema| {
-            let params = params.clone();
-            Ok(Box::new(if params.categorical.is_empty() {
-                params.categorical(categories(schema))
-            } else {
-                params
-            }))
+            let categories = categories(&params.categorical, schema);
+            Ok(Box::new(params.clone().categorical(categories)))
         })
     }
 
@@ -112,8 +104,11 @@ impl LearnerSpec {
     }
 }
 
-/// Columns of categories that trees can split by.
-fn categories(schema: &Schema) -> Vec<usize> {
+/// Columns of categories: those given, or else all of the schema that trees can split by.
+fn categories(given: &[usize], schema: &Schema) -> Vec<usize> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
     let features = schema.features().iter().enumerate();
     // Beside the levels there are a code for what is missing and one for what is new.
     let few = |levels: &[Arc<str>]| levels.len() + 2 <= MAX_CATEGORIES as usize;

@@ -19,11 +19,7 @@ pub(crate) fn partition(
 ) -> usize {
     let goes_left = split.way.goes_left();
     spare.resize(spare.len().max(part.len()), 0);
-    let size = if threads::count() > 1 {
-        CHUNK
-    } else {
-        part.len().max(1)
-    };
+    let size = threads::chunk(CHUNK, part.len());
     let chunks = part.chunks_mut(size).zip(spare.chunks_mut(size));
     let mut chunks: Vec<(&mut [u32], &mut [u32])> = chunks.collect();
     let lefts = threads::each_chunk(&mut chunks, 1, |_, chunk| {

@@ -230,11 +230,7 @@ fn holds(group: &[u8; GROUP], wanted: u8) -> bool {
 
 /// Lists the rows with one mark, which becomes another; returns how many there are.
 fn collect(marks: &mut [u8], (from, to): (u8, u8), found: &mut [u32]) -> usize {
-    let size = if threads::count() > 1 {
-        CHUNK
-    } else {
-        marks.len().max(1)
-    };
+    let size = threads::chunk(CHUNK, marks.len());
     let chunks = marks.chunks_mut(size).zip(found.chunks_mut(size));
     let mut chunks: Vec<(&mut [u8], &mut [u32])> = chunks.collect();
     let counts = threads::each_chunk(&mut chunks, 1, |number, chunk| {
