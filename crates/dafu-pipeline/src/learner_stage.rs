@@ -56,7 +56,7 @@ impl LearnerSpec {
     /// use dafu_sim::SimulatorParams;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let history: Vec<_> = SimulatorParams::default().days(30).users(300).seed(7).simulator()?.collect();
+    /// let history: Vec<_> = SimulatorParams::default().days(40).users(400).seed(11).simulator()?.collect();
     /// // A larger amount never makes a payment less suspicious.
     /// let trees = LearnerSpec::by_schema("trees", |schema| {
     ///     let amount = schema.position("amount").ok_or("no amount")?;
