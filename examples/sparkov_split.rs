@@ -211,7 +211,8 @@ impl Judge<'_> {
         let known = MemberScores::learn(&learners, &samples, earlier)?;
         let stack = Combination::Stack(StackParams::default());
         let combiner = stack.fit(&known, &Metric::average_precision())?;
-        let (sums, labels) = combined(&combiner, &known)?;
+        let of_others = stack.fit_to_others(&known, &Metric::average_precision())?;
+        let (sums, labels) = combined(&of_others, &known)?;
 
         let train = self.matrix.select(Axis(0), &judged.train);
         let train_frauds = self.frauds(&judged.train);
@@ -284,10 +285,10 @@ impl Judge<'_> {
     }
 }
 
-/// What a combiner says of all months, and their labels.
-fn combined(combiner: &Combiner, known: &MemberScores) -> Done<(Vec<f64>, Vec<bool>)> {
+/// What combiners say of months that they were not fitted to, and their labels.
+fn combined(of_others: &[Combiner], known: &MemberScores) -> Done<(Vec<f64>, Vec<bool>)> {
     let (mut sums, mut labels) = (Vec::new(), Vec::new());
-    for month in known.weeks() {
+    for (combiner, month) in of_others.iter().zip(known.weeks()) {
         let mut scores = vec![0.0; month.frauds.len()];
         combiner.combine_rows(month.scores.view(), &mut scores)?;
         sums.append(&mut scores);

@@ -117,26 +117,18 @@ impl OutOfFold {
             }
         };
         let weeks: Vec<WeekScores> = self.folds.iter().map(week).collect();
-        let fit = |weeks: Vec<WeekScores>| fit(way, weeks).map_err(failed);
-        let sum = fit(weeks.clone())?;
-        // What weighs stages is sure of rows that it knows, and a calibration that learned from those would believe it: so each
-        // fold is combined with weights from the others, where they have frauds.
+        let members = MemberScores::new(weeks).map_err(failed)?;
+        let metric = Metric::average_precision();
+        let (weights, intercept) = sum_of(&way.fit(&members, &metric).map_err(failed)?);
+        // What calibrates learns from sums whose weights do not know their rows.
+        let of_others = way.fit_to_others(&members, &metric).map_err(failed)?;
         let mut sums = Vec::with_capacity(self.rows.len());
-        for (left_out, fold) in self.folds.iter().enumerate() {
-            let mut others = weeks.clone();
-            others.remove(left_out);
-            let classes = others.iter().flat_map(|week| &week.frauds);
-            let (frauds, honest): (Vec<bool>, Vec<bool>) = classes.partition(|fraud| **fraud);
-            let of_others = if frauds.len() < HELD_OUT_FRAUDS || honest.is_empty() {
-                None
-            } else {
-                Some(fit(others)?)
-            };
-            let (weights, intercept) = of_others.as_ref().unwrap_or(&sum);
+        for (combiner, fold) in of_others.iter().zip(&self.folds) {
+            let (weights, intercept) = sum_of(combiner);
             let scores: Vec<Vec<f64>> = (self.scores.iter())
                 .map(|scores| scores[fold.clone()].to_vec())
                 .collect();
-            sums.extend(weighted_sums(&scores, (weights, *intercept)));
+            sums.extend(weighted_sums(&scores, (&weights, intercept)));
         }
         let known = sums.iter().enumerate();
         let (scores, frauds): (Vec<f64>, Vec<bool>) = known
@@ -147,8 +139,8 @@ impl OutOfFold {
         let statistic: Vec<f64> = sums.iter().map(calibrated).collect::<Result<_, _>>()?;
         Ok(Some(Blend {
             combination: Combination::Calibrated(Calibrated {
-                weights: sum.0,
-                intercept: sum.1,
+                weights,
+                intercept,
                 shares: RiskMap::fit(statistic.clone(), levels, main),
                 calibrator,
             }),
@@ -168,11 +160,12 @@ pub(crate) const fn adds_up(way: &Way) -> bool {
 }
 
 /// Weights of the stages, and what is added to their sum.
-fn fit(way: &Way, weeks: Vec<WeekScores>) -> Result<(Vec<f64>, f64), EnsembleError> {
-    match way.fit(&MemberScores::new(weeks)?, &Metric::average_precision())? {
-        Combiner::Stack(stack) => Ok((stack.weights().to_vec(), stack.intercept())),
-        combiner => Ok((combiner.weights().unwrap_or_default().to_vec(), 0.0)),
-    }
+fn sum_of(combiner: &Combiner) -> (Vec<f64>, f64) {
+    let intercept = match combiner {
+        Combiner::Stack(stack) => stack.intercept(),
+        _ => 0.0,
+    };
+    (combiner.weights().unwrap_or_default().to_vec(), intercept)
 }
 
 /// Whether a blend can be learned from rows with these labels.

@@ -29,6 +29,9 @@ pub enum VoteWeights {
     Greedy(GreedyParams),
 }
 
+/// Frauds that a combiner is fitted to at least, for another part to be judged by it.
+const LEAST_FRAUDS: usize = 10;
+
 /// A way of combining members.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -94,6 +97,34 @@ impl Combination {
         metric: &Metric<'_>,
     ) -> Result<Combiner, EnsembleError> {
         self.fit_to(scores.members(), Some(scores), metric)
+    }
+
+    /// For each week, in order, the same fitted to the scores of all others.
+    ///
+    /// A combiner is too sure of rows that it was fitted to, and a calibration that learned from those would believe it: so
+    /// let it learn from what these say of their weeks. Where the others have fewer than ten frauds or no honest row, the
+    /// combiner is the one fitted to all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Combination::fit`].
+    pub fn fit_to_others(
+        &self,
+        scores: &MemberScores,
+        metric: &Metric<'_>,
+    ) -> Result<Vec<Combiner>, EnsembleError> {
+        let all = self.fit(scores, metric)?;
+        let without = |week: usize| {
+            let mut others = scores.weeks().to_vec();
+            others.remove(week);
+            let labels = others.iter().flat_map(|week| &week.frauds);
+            let (frauds, honest): (Vec<bool>, Vec<bool>) = labels.partition(|fraud| **fraud);
+            if frauds.len() < LEAST_FRAUDS || honest.is_empty() {
+                return Ok(all.clone());
+            }
+            self.fit(&MemberScores::new(others)?, metric)
+        };
+        (0..scores.weeks().len()).map(without).collect()
     }
 
     fn fit_to(

@@ -394,3 +394,33 @@ fn models_and_parameters_go_between_threads() {
     all::<BlendParams<'_>>();
     all::<Combiner>();
 }
+
+#[test]
+fn each_week_is_combined_by_what_was_fitted_to_the_others() {
+    let data = Data::new();
+    let learners = [0, 1, 2].map(Column::new);
+    let members = learners
+        .each_ref()
+        .map(|own| ("column", own as &dyn Learner));
+    let scores = MemberScores::learn(&members, &data.samples(), &data.folds).unwrap();
+    let metric = Metric::average_precision();
+    for combination in combinations() {
+        let found = combination.fit_to_others(&scores, &metric).unwrap();
+        assert_eq!(found.len(), scores.weeks().len());
+        for (week, found) in found.iter().enumerate() {
+            // By hand: all weeks but one.
+            let others = scores.weeks().iter().enumerate();
+            let others = others.filter(|(other, _)| *other != week);
+            let others: Vec<_> = others.map(|(_, scores)| scores.clone()).collect();
+            let frauds = others.iter().flat_map(|week| &week.frauds);
+            assert!(frauds.filter(|fraud| **fraud).count() >= 10);
+            let expected = combination.fit(&MemberScores::new(others).unwrap(), &metric);
+            assert_eq!(*found, expected.unwrap());
+        }
+    }
+    // One week has no others.
+    let one = MemberScores::new(scores.weeks()[..1].to_vec()).unwrap();
+    let stack = Combination::Stack(StackParams::default());
+    let found = stack.fit_to_others(&one, &metric).unwrap();
+    assert_eq!(found, [stack.fit(&one, &metric).unwrap()]);
+}
