@@ -286,9 +286,8 @@ impl DetectorBuilder {
         self
     }
 
-    /// Sets how stages are blended where there are labels. Default: a stack, which weighs them by a logistic regression. With few
-    /// frauds a vote of log odds with equal weights, or with weights by gain or greedy selection, moves less from one history
-    /// to the next.
+    /// Sets how stages are blended where there are labels. Default: a stack, which weighs them by a logistic regression. A vote
+    /// of log odds takes equal or given weights, or weights by gain or greedy selection.
     ///
     /// The log odds of stages are added up, so that each has its share of the risk: a vote of probabilities or of ranks, a
     /// noisy-or and a maximum are an error of [`DetectorBuilder::build`].
@@ -301,7 +300,7 @@ impl DetectorBuilder {
 
     /// Sets how the blend's scores become probabilities. Default: Platt's line, which needs the fewest frauds.
     ///
-    /// With a thousand frauds or more whose labels are known, [`CalibrationMethod::VennAbers`] and
+    /// With thousands of frauds whose labels are known, [`CalibrationMethod::VennAbers`] and
     /// [`CalibrationMethod::Isotonic`] also hold where the log odds are off by more than a line. Without meaning where no blend is
     /// learned: without labels, or with fewer than ten frauds that can be held out.
     ///

@@ -243,7 +243,8 @@ impl Walk {
 
     /// Adds the answers for rows that follow each other in one slice.
     fn add_rows(&self, room: &mut Room, rows: &[f64], width: usize, out: &mut [f64]) {
-        for (rows, out) in rows.chunks(BATCH * width).zip(out.chunks_mut(BATCH)) {
+        let batches = rows.chunks(BATCH.saturating_mul(width));
+        for (rows, out) in batches.zip(out.chunks_mut(BATCH)) {
             if out.len() < FEW_ROWS {
                 for (row, out) in rows.chunks_exact(width).zip(out) {
                     self.add_row(row, out);
