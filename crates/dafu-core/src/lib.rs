@@ -38,6 +38,7 @@ mod id;
 pub mod metrics;
 pub mod model;
 mod money;
+pub mod portable;
 mod progress;
 pub mod random;
 mod record;

@@ -1,5 +1,7 @@
 //! Random streams whose bits are fixed for ever: generator, seeding and conversions are all written down here.
 
+use crate::portable::ln;
+
 /// One stream of xoshiro256++.
 ///
 /// Source: Blackman, Vigna, "Scrambled Linear Pseudorandom Number Generators", ACM TOMS 47(4), 2021, section 5.
@@ -47,6 +49,19 @@ impl Stream {
     pub fn unit(&mut self) -> f64 {
         const SCALE: f64 = 1.0 / 9_007_199_254_740_992.0;
         (self.next() >> 11) as f64 * SCALE
+    }
+
+    /// Standard normal by the polar method, with the same bits on every platform.
+    ///
+    /// Source: Marsaglia, Bray, "A Convenient Method for Generating Normal Variables", SIAM Review 6(3), 1964.
+    pub fn normal(&mut self) -> f64 {
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square < 1.0 && square > 1e-300 {
+                return x * (-2.0 * ln(square) / square).sqrt();
+            }
+        }
     }
 
     /// Uniform in 0..`bound`, without bias; 0 when `bound` is 0.
@@ -248,6 +263,21 @@ mod tests {
             .map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4)
             .sum();
         assert!(chi2 < 27.9, "chi-square {chi2}"); // 6 degrees of freedom, 99.99 %
+    }
+
+    #[test]
+    fn normal_numbers_have_the_moments_of_the_normal_distribution() {
+        let mut stream = Stream::new(5, 1, 0);
+        let count = 200_000;
+        let drawn: Vec<f64> = (0..count).map(|_| stream.normal()).collect();
+        // E[x^k] = 0, 1, 0, 3 with standard deviations 1, sqrt(2), sqrt(15), sqrt(96); four standard errors.
+        for (power, moment, deviation) in
+            [(1, 0.0, 1.0), (2, 1.0, 1.42), (3, 0.0, 3.88), (4, 3.0, 9.8)]
+        {
+            let mean = drawn.iter().map(|x| x.powi(power)).sum::<f64>() / f64::from(count);
+            let allowed = 4.0 * deviation / f64::from(count).sqrt();
+            assert!((mean - moment).abs() < allowed, "power {power}: {mean}");
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use crate::Scenario;
 use crate::draft::{Draft, Where};
 use crate::engine::Engine;
-use crate::math::exp;
 use crate::place::{CASHABLE, CATEGORIES, TESTABLE, squared_degrees};
 use crate::random::{Purpose, Stream};
+use dafu_core::portable::exp;
 
 /// Days of a compromised terminal and of stolen credentials.
 pub(crate) const LONG_DAYS: i64 = 14;

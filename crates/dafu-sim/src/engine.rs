@@ -2,12 +2,12 @@
 
 use crate::campaign::{LONG_DAYS, Ring, STOLEN_SHARE, Starts, clip, residential, second_of};
 use crate::draft::{Draft, Where};
-use crate::math::exp;
 use crate::place::{CATEGORIES, DIGITAL_GOODS, TRAVELLING};
 use crate::random::{Purpose, Stream, key, unit};
 use crate::world::{FAVOURITES, LOYALTY, World, favourite_ends};
 use crate::{Scenario, SimulatorParams};
 use dafu_core::Timestamp;
+use dafu_core::portable::exp;
 
 /// Days after the salary with more payments, and the factor.
 const SALARY_DAYS: i64 = 3;

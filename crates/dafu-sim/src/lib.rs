@@ -39,7 +39,6 @@ mod csv_file;
 mod draft;
 mod engine;
 mod error;
-mod math;
 mod name;
 mod params;
 mod place;

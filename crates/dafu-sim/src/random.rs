@@ -1,6 +1,6 @@
 //! Random streams whose bits are fixed for ever: seeding and conversions are written down here.
 
-use crate::math::{exp, ln};
+use dafu_core::portable::{exp, ln};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 

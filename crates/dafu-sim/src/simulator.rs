@@ -2,10 +2,10 @@
 
 use crate::draft::Draft;
 use crate::engine::Engine;
-use crate::math::ln;
 use crate::name::Names;
 use crate::random::{Purpose, key, unit};
 use crate::{BehaviorEvents, CheckedSimulatorParams, DailySummaries, Scenario, SimulatorParams};
+use dafu_core::portable::ln;
 use dafu_core::{Label, Money, Timestamp, Transaction, TransactionStatus};
 use std::collections::BTreeMap;
 use std::iter::FusedIterator;

@@ -1,9 +1,9 @@
 //! Users and merchants, drawn once from the seed.
 
 use crate::SimulatorParams;
-use crate::math::exp;
 use crate::place::{CATEGORIES, CITIES, City};
 use crate::random::{Purpose, Stream};
+use dafu_core::portable::exp;
 use dafu_core::{EntityId, GeoPoint};
 
 /// Merchants that a user goes back to.

@@ -15,7 +15,8 @@ const MANTISSA: u64 = (1 << 52) - 1;
 ///
 /// x = m 2^e with m in [0.75, 1.5), and ln m = 2 artanh((m - 1) / (m + 1)) by its power series to the 25th power,
 /// whose next term is below 1e-20.
-pub(crate) fn ln(x: f64) -> f64 {
+#[must_use]
+pub fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = f64::from(u16::try_from(bits >> 52 & 0x7ff).unwrap_or(0)) - 1023.0;
     let mut mantissa = f64::from_bits(bits & MANTISSA | 1023 << 52);
@@ -37,7 +38,8 @@ pub(crate) fn ln(x: f64) -> f64 {
 /// Exponential of x cut to -700 to 700, to about 2 units in the last place.
 ///
 /// x = k ln 2 + r with |r| <= 0.35, and e^r by its Taylor series to the 14th power, whose next term is below 1e-19.
-pub(crate) fn exp(x: f64) -> f64 {
+#[must_use]
+pub fn exp(x: f64) -> f64 {
     let x = x.clamp(-700.0, 700.0);
     let multiple = (x * std::f64::consts::LOG2_E + TO_WHOLE) - TO_WHOLE;
     let r = (x - multiple * LN_2_HIGH) - multiple * LN_2_LOW;
