@@ -1,5 +1,7 @@
 //! The average path length c(n) of an unsuccessful search in a binary search tree of n keys.
 
+use dafu_core::portable::ln;
+
 /// How the average path length c(n) is computed.
 ///
 /// c(n) = 2 H(n-1) - 2 (n-1)/n estimates the depth that a leaf of n rows would still have grown to, and
@@ -60,7 +62,7 @@ impl AveragePathTable {
         }
         let below = f64::from(n - 1);
         let harmonic = match self.kind {
-            AveragePath::Approximate => below.ln() + EULER_GAMMA,
+            AveragePath::Approximate => ln(below) + EULER_GAMMA,
             AveragePath::Exact => usize::try_from(n - 1)
                 .ok()
                 .and_then(|index| self.harmonic.get(index).copied())
@@ -73,7 +75,7 @@ impl AveragePathTable {
 /// H(n) = ln n + gamma + 1/(2n) - 1/(12n^2) + 1/(120n^4) - ...; the next term is below 1e-23 from n = 4096.
 fn harmonic_expansion(n: f64) -> f64 {
     let square = 1.0 / (n * n);
-    n.ln() + EULER_GAMMA + 0.5 / n - square * (1.0 / 12.0 - square / 120.0)
+    ln(n) + EULER_GAMMA + 0.5 / n - square * (1.0 / 12.0 - square / 120.0)
 }
 
 /// The average path length c(n) of an unsuccessful search in a random binary search tree of `n` keys.

@@ -18,15 +18,66 @@ pub enum IsolationForestError {
         /// The value given.
         got: u64,
     },
-    /// A fraction among the parameters is not above 0 and at most `max`.
-    #[error("`{name}` must be above 0 and at most {max}, got {got}")]
+    /// A fraction among the parameters is outside its interval.
+    #[error("`{name}` must be {at_least} 0 and at most {max}, got {got}")]
     FractionOutOfRange {
         /// Name of the parameter.
         name: &'static str,
+        /// Whether 0 itself is allowed: `at least`, or `above`.
+        at_least: &'static str,
         /// Largest value allowed.
         max: f64,
         /// The value given.
         got: f64,
+    },
+    /// A weight is negative, infinite or NaN.
+    #[error("weight of {what} {index} must be finite and at least 0, got {got}")]
+    Weight {
+        /// What is weighed: a row or a column.
+        what: &'static str,
+        /// Which of them, from 0.
+        index: usize,
+        /// The weight given.
+        got: f64,
+    },
+    /// All weights are zero.
+    #[error("all {what} weights are 0; at least one must be above")]
+    NoWeight {
+        /// What is weighed: rows or columns.
+        what: &'static str,
+    },
+    /// There is not one weight for each row or column.
+    #[error("there must be one weight for each {what}: {expected}, got {got}")]
+    WeightCount {
+        /// What is weighed: row or column.
+        what: &'static str,
+        /// Rows or columns of the data.
+        expected: usize,
+        /// Weights given.
+        got: usize,
+    },
+    /// Density scores were asked for together with several split rules or penalised ranges.
+    #[error("density scores need one split rule, without `penalize_range`")]
+    DensityOfOneRule,
+    /// A column that holds categories is not in the data.
+    #[error("`categorical` names column {column}, but the data have {columns} columns")]
+    UnknownColumn {
+        /// The column named.
+        column: usize,
+        /// Columns of the data.
+        columns: usize,
+    },
+    /// A column of categories holds a number that is no category.
+    #[error(
+        "value in row {row}, column {column} is {value}; categories are whole numbers from 0 to 4294967295"
+    )]
+    NoCategory {
+        /// Row, from 0.
+        row: usize,
+        /// Column, from 0.
+        column: usize,
+        /// The value.
+        value: f64,
     },
     /// More features a tree were asked for than the data have columns.
     #[error("`max_features` is {asked}, but the data have {columns} columns")]
@@ -50,10 +101,8 @@ pub enum IsolationForestError {
         /// Columns of the data.
         got: usize,
     },
-    /// A value is NaN or infinite.
-    #[error(
-        "value in row {row}, column {column} is {value}; impute or drop missing and infinite values first"
-    )]
+    /// A value is infinite, or NaN where missing values are refused.
+    #[error("value in row {row}, column {column} is {value}; {}", remedy(*value))]
     NotFinite {
         /// Row, from 0.
         row: usize,
@@ -97,6 +146,15 @@ pub enum IsolationForestError {
     #[cfg(feature = "serde")]
     #[error("cannot access the model file")]
     File(#[source] std::io::Error),
+}
+
+/// What to do about a value.
+fn remedy(value: f64) -> &'static str {
+    if value.is_nan() {
+        "impute or drop missing values first, or choose `missing`"
+    } else {
+        "drop infinite values or replace them first"
+    }
 }
 
 /// In which way a saved forest is not sound.
@@ -175,6 +233,12 @@ pub enum HeaderField {
     HeightLimit,
     /// Number of nodes.
     Nodes,
+    /// Kinds of trees.
+    Kinds,
+    /// Columns of categories.
+    Categorical,
+    /// Fraction bits of values.
+    ValueBits,
 }
 
 impl fmt::Display for HeaderField {
@@ -185,6 +249,9 @@ impl fmt::Display for HeaderField {
             Self::SampleSize => "sample size",
             Self::HeightLimit => "height limit",
             Self::Nodes => "number of nodes",
+            Self::Kinds => "list of kinds of trees",
+            Self::Categorical => "list of columns of categories",
+            Self::ValueBits => "number of fraction bits",
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Why a row scores as it does.
 
-use crate::node::PATH_ONE;
-use crate::walk::check_finite;
+use crate::node::Tree;
+use crate::way::{Way, WayRule};
 use crate::{IsolationForest, IsolationForestError};
-use ndarray::{ArrayView1, Axis};
+use ndarray::ArrayView1;
 
 impl IsolationForest {
     /// Writes how much each feature moved the score of a row and returns the baseline.
@@ -53,28 +53,62 @@ impl IsolationForest {
             let (expected, got) = (row.len(), out.len());
             return Err(IsolationForestError::WrongOutputLength { expected, got });
         }
-        check_finite(ArrayView1::from(row).insert_axis(Axis(0)), 0)?;
+        self.accepted().check(ArrayView1::from(row), 0)?;
         out.fill(0.0);
+        let rule = self.way_rule();
         let mut baseline = 0.0;
         for tree in self.trees.iter() {
-            let mut at = 0;
-            baseline -= f64::from(tree.paths[0]);
-            loop {
-                let node = &tree.nodes[at];
-                if node.is_leaf(at) {
-                    break;
-                }
-                let feature = node.feature as usize;
-                let child = node.left as usize + usize::from(row[feature] > node.threshold);
-                // Whole numbers far below 2^53: the sums are exact.
-                out[feature] += f64::from(tree.paths[at]) - f64::from(tree.paths[child]);
-                at = child;
-            }
+            baseline -= f64::from(tree.values[0]);
+            tree.credit(&rule, row, out);
         }
-        let units = self.trees.len() as f64 * f64::from(PATH_ONE);
+        let units = self.trees.len() as f64 * self.scale.one();
         for contribution in &mut *out {
             *contribution /= units;
         }
-        Ok(baseline / units)
+        Ok(baseline / units - self.scale.offset)
+    }
+}
+
+impl Tree<'_> {
+    /// Adds to each column by how much the splits on a row's way lowered the value that is expected.
+    fn credit(&self, rule: &WayRule, row: &[f64], out: &mut [f64]) {
+        let cell = |column: usize| row[column];
+        // Nodes that the row comes to, and with which share.
+        let mut waiting = Vec::new();
+        let mut next = Some((0, 1.0));
+        while let Some((at, weight)) = next.or_else(|| waiting.pop()) {
+            next = None;
+            let node = &self.nodes[at];
+            if node.is_leaf(at) {
+                continue;
+            }
+            let step = self.step(at, rule, cell);
+            let left = node.left as usize;
+            let child = match step.way {
+                Way::Left => left,
+                Way::Right => left + 1,
+                Way::Both => {
+                    // By the shares of training rows, as is expected anyway: the split says nothing.
+                    let share = f64::from(self.counts[left]) / f64::from(self.counts[at]);
+                    waiting.push((left + 1, weight * (1.0 - share)));
+                    next = Some((left, weight * share));
+                    continue;
+                }
+            };
+            // Whole numbers far below 2^53: the sums are exact where no row goes both ways.
+            let penalty = f64::from(u8::from(step.penalized)) * f64::from(self.level);
+            let fallen = f64::from(self.values[at]) - f64::from(self.values[child]);
+            let credit = weight * (fallen + penalty);
+            match node.test().checked_sub(rule.width) {
+                None => out[node.test()] += credit,
+                Some(form) => {
+                    let terms = &self.terms[self.forms[form].terms()];
+                    for term in terms {
+                        out[term.column as usize] += credit / terms.len() as f64;
+                    }
+                }
+            }
+            next = Some((child, weight));
+        }
     }
 }

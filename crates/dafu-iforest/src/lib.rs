@@ -53,26 +53,36 @@
 mod average_path;
 mod error;
 mod explain;
+mod fit;
+mod form;
 mod grow;
+mod input;
 mod model;
 mod node;
 mod params;
-mod path_score;
+mod part_rows;
+mod power;
 mod purpose;
 #[cfg(feature = "serde")]
 mod saved;
+mod score;
 #[cfg(test)]
 mod tests;
 mod threshold;
 mod traits;
+mod value;
 mod walk;
+mod way;
 
 pub use average_path::{AveragePath, average_path_length};
 pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
+pub use input::Value;
 pub use model::IsolationForest;
 pub use params::{
-    CheckedIsolationForestParams, FiniteCheck, HeightLimit, IsolationForestParams, MAX_HEIGHT,
-    MAX_LEVELS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH, MaxFeatures, Parallelism, ThresholdRows,
+    CategorySplit, CheckedIsolationForestParams, Coefficients, ColumnWeights, FiniteCheck, Gain,
+    HeightLimit, IsolationForestParams, MAX_HEIGHT, MAX_LEVELS, MAX_RULES, MAX_SAMPLE_SIZE,
+    MAX_TREES, MAX_WIDTH, MaxFeatures, MissingValues, Parallelism, Scoring, SplitRule,
+    ThresholdRows, UnseenCategories,
 };
 pub use threshold::ContaminationThreshold;

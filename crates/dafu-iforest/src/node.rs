@@ -1,7 +1,11 @@
 //! The flat form of the trees.
 
-use crate::average_path::AveragePathTable;
 use crate::error::DamagedModel;
+use crate::form::{Code, Form, Term};
+use std::ops::Range;
+
+/// Bit of [`Node::test`]: a row without a value goes right.
+const MISSING_RIGHT: u32 = 1 << 31;
 
 /// One node in 16 bytes.
 ///
@@ -11,7 +15,9 @@ use crate::error::DamagedModel;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Node {
     pub(crate) threshold: f64,
-    pub(crate) feature: u32,
+    /// The column, or the width of the data plus the number of a form; the highest bit says where a row goes that
+    /// has no value.
+    test: u32,
     /// Position within the tree.
     pub(crate) left: u32,
 }
@@ -20,109 +26,162 @@ impl Node {
     pub(crate) const fn leaf(at: u32) -> Self {
         Self {
             threshold: f64::INFINITY,
-            feature: 0,
+            test: 0,
             left: at,
         }
     }
 
-    pub(crate) fn is_leaf(&self, at: usize) -> bool {
-        self.left as usize == at
-    }
-}
-
-/// Fraction bits of a path length that is stored in units of c(rows a tree).
-pub(crate) const PATH_BITS: u32 = 15;
-/// A path of length c(rows a tree).
-pub(crate) const PATH_ONE: u32 = 1 << PATH_BITS;
-
-/// Turns depth and rows of a leaf into a fixed-point path length in units of c(rows a tree).
-///
-/// Whole numbers make sums exact, so that the order of the trees, the number of threads and the kernel cannot
-/// change a bit. In these units a score is 2^-mean, and the mean of a forest that could not split is 1
-/// without rounding.
-#[derive(Debug, Clone)]
-pub(crate) struct PathScale {
-    table: AveragePathTable,
-    /// 2^15 / c(rows a tree); 0 when a tree has one row.
-    units: f64,
-}
-
-impl PathScale {
-    pub(crate) fn new(table: AveragePathTable, sample_size: u32) -> Self {
-        let normaliser = table.get(sample_size);
-        let units = if normaliser > 0.0 {
-            f64::from(PATH_ONE) / normaliser
-        } else {
-            0.0
-        };
-        Self { table, units }
-    }
-
-    /// (depth + c(rows)) / c(rows a tree), rounded to 15 fraction bits.
-    pub(crate) fn leaf(&self, depth: u32, rows: u32) -> u32 {
-        if self.units > 0.0 {
-            to_fixed((f64::from(depth) + self.table.get(rows)) * self.units)
-        } else {
-            // One row a tree: no path says anything, the score is 1/2.
-            PATH_ONE
+    /// A split by `test`, which is at most 2^31 - 1.
+    pub(crate) const fn split(test: u32, threshold: f64, left: u32) -> Self {
+        Self {
+            threshold,
+            test: test & !MISSING_RIGHT,
+            left,
         }
     }
-}
 
-/// Rounds half away from zero; cannot overflow for depths up to `MAX_HEIGHT`.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "at most (65535 + c) / c * 2^15 < 2^32 as c >= 1; never negative"
-)]
-fn to_fixed(value: f64) -> u32 {
-    (value + 0.5) as u32
+    pub(crate) const fn with_missing_right(mut self, right: bool) -> Self {
+        if right {
+            self.test |= MISSING_RIGHT;
+        } else {
+            self.test &= !MISSING_RIGHT;
+        }
+        self
+    }
+
+    pub(crate) const fn with_left(mut self, left: u32) -> Self {
+        self.left = left;
+        self
+    }
+
+    pub(crate) const fn is_leaf(&self, at: usize) -> bool {
+        self.left as usize == at
+    }
+
+    /// The column, or the width plus the number of a form.
+    #[inline]
+    pub(crate) const fn test(&self) -> usize {
+        (self.test & !MISSING_RIGHT) as usize
+    }
+
+    pub(crate) const fn missing_right(&self) -> bool {
+        self.test & MISSING_RIGHT != 0
+    }
 }
 
 /// A tree as it comes from growing or from a file: nodes in breadth-first order, children adjacent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct FlatTree {
     pub(crate) nodes: Vec<Node>,
     /// Training rows of each node.
     pub(crate) counts: Vec<u32>,
+    pub(crate) forms: Vec<Form>,
+    pub(crate) terms: Vec<Term>,
+    pub(crate) codes: Vec<Code>,
+    /// For each node the values that are penalised neither way; empty where no range is penalised.
+    pub(crate) ranges: Vec<[f64; 2]>,
+    /// For each node the share of its range that its left child has; empty where scores are depths.
+    pub(crate) shares: Vec<f64>,
+}
+
+impl FlatTree {
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+        self.counts.clear();
+        self.forms.clear();
+        self.terms.clear();
+        self.codes.clear();
+        self.ranges.clear();
+        self.shares.clear();
+    }
+}
+
+/// Where a tree begins in the arrays of all trees.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Start {
+    node: usize,
+    form: usize,
+    term: usize,
+    code: usize,
 }
 
 /// All trees of a forest.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Trees {
-    /// The nodes of all trees, one tree after the other.
-    nodes: Vec<Node>,
-    /// For each node the mean path length of the training rows below it, fixed point; for a leaf its own.
-    paths: Vec<u32>,
-    counts: Vec<u32>,
+    all: FlatTree,
     /// Where each tree begins, and the end of the last.
-    starts: Vec<usize>,
+    starts: Vec<Start>,
     /// Levels of each tree.
     depths: Vec<u32>,
+    /// Kind of each tree: a number of the forest's list of kinds.
+    kinds: Vec<u32>,
+    /// Where the nodes of each tree begin, as walks want it.
+    node_starts: Vec<usize>,
+    /// For each node the mean value of the training rows below it, fixed point; for a leaf its own.
+    pub(crate) values: Vec<u32>,
+    /// What one level less is worth in the values of a tree, for penalised ranges.
+    pub(crate) levels: Vec<u32>,
 }
 
 /// One tree, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tree<'a> {
     pub(crate) nodes: &'a [Node],
-    pub(crate) paths: &'a [u32],
-    #[cfg(feature = "serde")]
     pub(crate) counts: &'a [u32],
+    pub(crate) values: &'a [u32],
+    pub(crate) forms: &'a [Form],
+    pub(crate) terms: &'a [Term],
+    pub(crate) codes: &'a [Code],
+    pub(crate) ranges: &'a [[f64; 2]],
+    pub(crate) shares: &'a [f64],
     pub(crate) depth: u32,
+    pub(crate) kind: u32,
+    /// What one level is worth in `values`.
+    pub(crate) level: u32,
+}
+
+impl Tree<'_> {
+    /// The tree by itself.
+    #[expect(dead_code, reason = "for growing models")]
+    pub(crate) fn to_flat(self) -> FlatTree {
+        FlatTree {
+            nodes: self.nodes.to_vec(),
+            counts: self.counts.to_vec(),
+            forms: self.forms.to_vec(),
+            terms: self.terms.to_vec(),
+            codes: self.codes.to_vec(),
+            ranges: self.ranges.to_vec(),
+            shares: self.shares.to_vec(),
+        }
+    }
+}
+
+/// What a tree must keep to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) width: u32,
+    /// Rows at the root.
+    pub(crate) sample_size: u32,
+    pub(crate) height_limit: u32,
+    /// Whether each column holds categories; empty where none does.
+    pub(crate) categorical: &'a [bool],
+}
+
+/// The part of an array that may be empty for all trees.
+fn part<T>(all: &[T], range: Range<usize>) -> &[T] {
+    all.get(range).unwrap_or_default()
 }
 
 impl Trees {
     /// Room for trees and nodes.
     pub(crate) fn with_capacity(trees: usize, nodes: usize) -> Self {
-        let mut starts = Vec::with_capacity(trees.saturating_add(1));
-        starts.push(0);
-        Self {
-            nodes: Vec::with_capacity(nodes),
-            paths: Vec::with_capacity(nodes),
-            counts: Vec::with_capacity(nodes),
-            starts,
-            depths: Vec::with_capacity(trees),
-        }
+        let mut new = Self::default();
+        new.all.nodes.reserve_exact(nodes);
+        new.all.counts.reserve_exact(nodes);
+        new.starts.reserve_exact(trees.saturating_add(1));
+        new.starts.push(Start::default());
+        new.node_starts.push(0);
+        new
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -130,140 +189,218 @@ impl Trees {
     }
 
     pub(crate) fn node_count(&self) -> usize {
-        self.nodes.len()
+        self.all.nodes.len()
     }
 
     pub(crate) fn leaf_count(&self) -> usize {
-        self.iter()
-            .map(|tree| {
-                tree.nodes
-                    .iter()
-                    .enumerate()
-                    .filter(|(at, node)| node.is_leaf(*at))
-                    .count()
-            })
-            .sum()
+        // Every tree has one leaf more than splits.
+        self.node_count().midpoint(self.len())
     }
 
     pub(crate) fn max_depth(&self) -> u32 {
         self.depths.iter().copied().max().unwrap_or(0)
     }
 
+    /// Whether all that walks ever need is to compare one column.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.all.forms.is_empty() && self.all.ranges.is_empty()
+    }
+
+    /// Whether comparing numbers is not enough even where no value is missing.
+    pub(crate) fn is_special(&self) -> bool {
+        !self.all.codes.is_empty() || !self.all.ranges.is_empty()
+    }
+
+    pub(crate) fn tree(&self, number: usize) -> Tree<'_> {
+        let (start, end) = (self.starts[number], self.starts[number + 1]);
+        let nodes = start.node..end.node;
+        Tree {
+            nodes: &self.all.nodes[nodes.clone()],
+            counts: &self.all.counts[nodes.clone()],
+            values: part(&self.values, nodes.clone()),
+            forms: &self.all.forms[start.form..end.form],
+            terms: &self.all.terms[start.term..end.term],
+            codes: &self.all.codes[start.code..end.code],
+            ranges: part(&self.all.ranges, nodes.clone()),
+            shares: part(&self.all.shares, nodes),
+            depth: self.depths[number],
+            kind: self.kinds[number],
+            level: self.levels.get(number).copied().unwrap_or(0),
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Tree<'_>> {
-        self.starts
-            .windows(2)
-            .zip(&self.depths)
-            .map(|(ends, &depth)| {
-                let range = ends[0]..ends[1];
-                Tree {
-                    nodes: &self.nodes[range.clone()],
-                    #[cfg(feature = "serde")]
-                    counts: &self.counts[range.clone()],
-                    paths: &self.paths[range],
-                    depth,
-                }
-            })
+        (0..self.len()).map(|number| self.tree(number))
     }
 
-    /// Where the trees begin, the nodes and the paths of all trees.
+    /// Where the nodes of each tree begin, the nodes and the values of all trees.
     pub(crate) fn parts(&self) -> (&[usize], &[Node], &[u32]) {
-        (&self.starts, &self.nodes, &self.paths)
+        (&self.node_starts, &self.all.nodes, &self.values)
     }
 
-    /// Rows of each node of all trees.
-    #[cfg(test)]
-    pub(crate) fn counts(&self) -> &[u32] {
-        &self.counts
-    }
-
-    /// Checks a tree and appends it.
+    /// Checks a tree of a kind and appends it; the values of all trees must be set afterwards.
     ///
     /// Checked are: children come in breadth-first order behind their parent and every node has exactly one
-    /// parent; features below `width`; split values finite; row counts positive, adding up, and
-    /// `sample_size` at the root; depth at most `limit`.
+    /// parent; columns below the width, forms and their terms in their arrays; all numbers finite; row counts
+    /// positive, adding up, and those of the sample at the root; depth within the limit.
     pub(crate) fn push(
         &mut self,
         tree: &FlatTree,
-        (width, sample_size, limit): (u32, u32, u32),
-        scale: &PathScale,
+        kind: u32,
+        bounds: &Bounds<'_>,
     ) -> Result<(), DamagedModel> {
         let number = self.len();
         let shape = DamagedModel::Shape { tree: number };
         let len = tree.nodes.len();
-        if len == 0 || tree.counts.len() != len {
+        let given = |other: usize| other == 0 || other == len;
+        if len == 0 || tree.counts.len() != len || !given(tree.ranges.len()) {
             return Err(shape);
         }
-        if tree.counts[0] != sample_size {
+        let same_extras = |all: usize, own: usize| number == 0 || (all == 0) == (own == 0);
+        if !given(tree.shares.len())
+            || !same_extras(self.all.ranges.len(), tree.ranges.len())
+            || !same_extras(self.all.shares.len(), tree.shares.len())
+        {
+            return Err(shape);
+        }
+        if tree.counts[0] != bounds.sample_size {
             return Err(DamagedModel::Counts { tree: number });
         }
-        let base = self.nodes.len();
-        self.paths.resize(base + len, 0);
-        let depths = &mut self.paths[base..];
-        let mut next = 1;
-        let mut deepest = 0;
-        for (at, node) in tree.nodes.iter().enumerate() {
-            if at >= next {
-                return Err(shape);
-            }
-            deepest = deepest.max(depths[at]);
-            if node.is_leaf(at) {
-                continue;
-            }
-            let left = node.left as usize;
-            if left != next || left + 1 >= len {
-                return Err(shape);
-            }
-            next += 2;
-            if node.feature >= width {
-                return Err(DamagedModel::Feature {
-                    tree: number,
-                    width,
-                });
-            }
-            if !node.threshold.is_finite() {
-                return Err(DamagedModel::Threshold { tree: number });
-            }
-            let (a, b) = (tree.counts[left], tree.counts[left + 1]);
-            if a == 0 || b == 0 || a.checked_add(b) != Some(tree.counts[at]) {
-                return Err(DamagedModel::Counts { tree: number });
-            }
-            depths[left] = depths[at] + 1;
-            depths[left + 1] = depths[at] + 1;
-        }
-        if next != len {
-            return Err(shape);
-        }
-        if deepest > limit {
-            return Err(DamagedModel::Depth {
+        check_forms(tree, bounds).map_err(|wrong| match wrong {
+            Wrong::Column => DamagedModel::Feature {
                 tree: number,
-                limit,
-            });
-        }
-        // From depths to paths, children before parents.
-        let paths = depths;
-        for at in (0..len).rev() {
-            let node = &tree.nodes[at];
-            paths[at] = if node.is_leaf(at) {
-                scale.leaf(paths[at], tree.counts[at])
-            } else {
-                let left = node.left as usize;
-                weighted_mean(&paths[left..left + 2], &tree.counts[left..left + 2])
-            };
-        }
-        self.nodes.extend(&tree.nodes);
-        self.counts.extend(&tree.counts);
-        self.starts.push(self.nodes.len());
+                width: bounds.width,
+            },
+            Wrong::Number => DamagedModel::Threshold { tree: number },
+            Wrong::Shape => shape,
+        })?;
+        let deepest = check_nodes(tree, number, bounds)?;
+        let all = &mut self.all;
+        all.nodes.extend_from_slice(&tree.nodes);
+        all.counts.extend_from_slice(&tree.counts);
+        all.forms.extend_from_slice(&tree.forms);
+        all.terms.extend_from_slice(&tree.terms);
+        all.codes.extend_from_slice(&tree.codes);
+        all.ranges.extend_from_slice(&tree.ranges);
+        all.shares.extend_from_slice(&tree.shares);
+        self.starts.push(Start {
+            node: all.nodes.len(),
+            form: all.forms.len(),
+            term: all.terms.len(),
+            code: all.codes.len(),
+        });
+        self.node_starts.push(all.nodes.len());
         self.depths.push(deepest);
+        self.kinds.push(kind);
         Ok(())
     }
 }
 
-/// Mean of two path lengths weighted by rows, rounded to the nearest.
-fn weighted_mean(paths: &[u32], counts: &[u32]) -> u32 {
-    let (mut sum, mut rows) = (0_u64, 0_u64);
-    for (&path, &count) in paths.iter().zip(counts) {
-        sum += u64::from(path) * u64::from(count);
-        rows += u64::from(count);
+/// What is wrong with a form.
+enum Wrong {
+    Column,
+    Number,
+    Shape,
+}
+
+/// Forms own their terms one after the other, terms their codes; nothing lies between.
+fn check_forms(tree: &FlatTree, bounds: &Bounds<'_>) -> Result<(), Wrong> {
+    let (mut term, mut code) = (0, 0);
+    for form in &tree.forms {
+        let terms = form.terms();
+        if terms.start != term || terms.is_empty() || terms.end > tree.terms.len() {
+            return Err(Wrong::Shape);
+        }
+        term = terms.end;
     }
-    u32::try_from((sum + rows / 2) / rows.max(1)).unwrap_or(u32::MAX)
+    for term in &tree.terms {
+        if term.column >= bounds.width {
+            return Err(Wrong::Column);
+        }
+        let categorical = bounds.categorical.get(term.column as usize) == Some(&true);
+        let codes = term.codes();
+        if codes.start != code
+            || codes.end > tree.codes.len()
+            || codes.end < codes.start
+            || categorical == codes.is_empty()
+        {
+            return Err(Wrong::Shape);
+        }
+        code = codes.end;
+        let ascending = tree.codes[codes.clone()]
+            .windows(2)
+            .all(|pair| pair[0].code < pair[1].code);
+        if !ascending {
+            return Err(Wrong::Shape);
+        }
+        let finite = tree.codes[codes].iter().all(|code| code.value.is_finite());
+        if !(finite && term.coefficient.is_finite() && term.absent.is_finite()) {
+            return Err(Wrong::Number);
+        }
+    }
+    if term != tree.terms.len() || code != tree.codes.len() {
+        return Err(Wrong::Shape);
+    }
+    Ok(())
+}
+
+/// The depth of the deepest leaf.
+fn check_nodes(tree: &FlatTree, number: usize, bounds: &Bounds<'_>) -> Result<u32, DamagedModel> {
+    let shape = DamagedModel::Shape { tree: number };
+    let len = tree.nodes.len();
+    let mut depths = vec![0_u32; len];
+    let mut next = 1;
+    let mut next_form = bounds.width as usize;
+    let mut deepest = 0;
+    for (at, node) in tree.nodes.iter().enumerate() {
+        if at >= next {
+            return Err(shape);
+        }
+        deepest = deepest.max(depths[at]);
+        if node.is_leaf(at) {
+            continue;
+        }
+        let left = node.left as usize;
+        if left != next || left + 1 >= len {
+            return Err(shape);
+        }
+        next += 2;
+        let test = node.test();
+        if test >= bounds.width as usize {
+            // Every form belongs to one node, in the order of the nodes.
+            if test != next_form || test - bounds.width as usize >= tree.forms.len() {
+                return Err(DamagedModel::Feature {
+                    tree: number,
+                    width: bounds.width,
+                });
+            }
+            next_form += 1;
+        } else if bounds.categorical.get(test) == Some(&true) {
+            return Err(shape);
+        }
+        let range = tree.ranges.get(at).is_none_or(|[low, high]| low <= high);
+        let share = tree
+            .shares
+            .get(at)
+            .is_none_or(|share| (0.0..=1.0).contains(share));
+        if !(node.threshold.is_finite() && range && share) {
+            return Err(DamagedModel::Threshold { tree: number });
+        }
+        let (a, b) = (tree.counts[left], tree.counts[left + 1]);
+        if a == 0 || b == 0 || a.checked_add(b) != Some(tree.counts[at]) {
+            return Err(DamagedModel::Counts { tree: number });
+        }
+        depths[left] = depths[at] + 1;
+        depths[left + 1] = depths[at] + 1;
+    }
+    if next != len || next_form - bounds.width as usize != tree.forms.len() {
+        return Err(shape);
+    }
+    if deepest > bounds.height_limit {
+        return Err(DamagedModel::Depth {
+            tree: number,
+            limit: bounds.height_limit,
+        });
+    }
+    Ok(deepest)
 }

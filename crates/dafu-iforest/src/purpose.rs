@@ -7,4 +7,6 @@ pub(crate) enum Purpose {
     Tree = 1,
     /// The rows from which thresholds are taken.
     Thresholds = 2,
+    /// The rows from which the weights of several split rules are taken.
+    Balance = 3,
 }

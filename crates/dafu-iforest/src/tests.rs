@@ -3,7 +3,7 @@
 
 use crate::average_path::AveragePathTable;
 use crate::error::DamagedModel;
-use crate::node::{FlatTree, Node, PathScale, Trees};
+use crate::node::{Bounds, FlatTree, Node, Trees};
 use crate::purpose::Purpose;
 use crate::{
     AveragePath, HeightLimit, IsolationForest, IsolationForestParams, MaxFeatures, Parallelism,
@@ -33,7 +33,7 @@ impl Boxed {
         }
         let left = node.left as usize;
         Self::Split {
-            feature: node.feature as usize,
+            feature: node.test(),
             threshold: node.threshold,
             left: Box::new(Self::of(nodes, counts, left)),
             right: Box::new(Self::of(nodes, counts, left + 1)),
@@ -61,11 +61,9 @@ impl Boxed {
 }
 
 fn boxed_trees(forest: &IsolationForest) -> Vec<Boxed> {
-    let (starts, nodes, _) = forest.trees.parts();
-    let counts = forest.trees.counts();
-    starts
-        .windows(2)
-        .map(|ends| Boxed::of(&nodes[ends[0]..ends[1]], &counts[ends[0]..ends[1]], 0))
+    let trees = forest.trees.iter();
+    trees
+        .map(|tree| Boxed::of(tree.nodes, tree.counts, 0))
         .collect()
 }
 
@@ -105,9 +103,9 @@ fn scores_equal_the_formula_on_a_naive_walk() {
             let row = row.to_vec();
             let mean = trees.iter().map(|tree| tree.path(&row, kind)).sum::<f64>() / 37.0;
             let expected = (-mean / average_path_length(256, kind)).exp2();
-            // Rounding of paths to 2^-15: at most ln 2 * 2^-16, absolute, as scores are below 1.
+            // Rounding of paths to 2^-28 (2^-26 for paths beyond 16 c(psi)): ln 2 * 2^-27, absolute, as scores are below 1.
             assert!(
-                (score - expected).abs() < 1.1e-5,
+                (score - expected).abs() < 5.2e-9,
                 "{score} instead of {expected}"
             );
             assert!((forest.mean_path_length(&row).unwrap() - mean).abs() < 2e-4);
@@ -139,7 +137,7 @@ fn check_node(
         return 1;
     }
     assert!(depth < limit && !constant);
-    let feature = node.feature as usize;
+    let feature = node.test();
     let min = rows
         .iter()
         .map(|row| row[feature])
@@ -174,12 +172,9 @@ fn every_node_splits_the_rows_that_reach_it() {
             .height_limit(limit)
             .fit(data.view())
             .unwrap();
-        let (starts, nodes, _) = forest.trees.parts();
         let mut leaves = 0;
-        for ends in starts.windows(2) {
-            let range = ends[0]..ends[1];
-            let tree = (&nodes[range.clone()], &forest.trees.counts()[range]);
-            leaves += check_node(tree, 0, &rows, (0, levels));
+        for tree in forest.trees.iter() {
+            leaves += check_node((tree.nodes, tree.counts), 0, &rows, (0, levels));
         }
         assert_eq!(leaves, forest.leaf_count());
     }
@@ -302,41 +297,34 @@ fn hand_built() -> FlatTree {
     // x0 <= 1 ? (x1 <= 5 ? 3 rows : 1 row) : 4 rows
     FlatTree {
         nodes: vec![
-            Node {
-                threshold: 1.0,
-                feature: 0,
-                left: 1,
-            },
-            Node {
-                threshold: 5.0,
-                feature: 1,
-                left: 3,
-            },
+            Node::split(0, 1.0, 1),
+            Node::split(1, 5.0, 3),
             Node::leaf(2),
             Node::leaf(3),
             Node::leaf(4),
         ],
         counts: vec![8, 4, 4, 3, 1],
+        ..FlatTree::default()
     }
 }
 
+const BOUNDS: Bounds<'static> = Bounds {
+    width: 2,
+    sample_size: 8,
+    height_limit: 3,
+    categorical: &[],
+};
+
 fn hand_built_forest() -> IsolationForest {
-    let table = AveragePathTable::new(AveragePath::Exact, 8);
     let mut trees = Trees::with_capacity(1, 5);
-    trees
-        .push(&hand_built(), (2, 8, 3), &PathScale::new(table, 8))
-        .unwrap();
-    IsolationForest {
-        trees,
-        width: 2,
-        sample_size: 8,
-        height_limit: 3,
-        average_path: AveragePath::Exact,
-        seed: 0,
-        rows_fitted: 8,
-        thresholds: Vec::new(),
-        parallelism: Parallelism::Serial,
-    }
+    trees.push(&hand_built(), 0, &BOUNDS).unwrap();
+    let rows = Array2::from_shape_fn((8, 2), |(row, _)| row as f64);
+    let params = IsolationForestParams::default().trees(1);
+    let mut forest = params.fit(rows.view()).unwrap();
+    assert_eq!((forest.width(), forest.sample_size()), (2, 8));
+    forest.trees = trees;
+    forest.set_values();
+    forest
 }
 
 #[test]
@@ -351,24 +339,23 @@ fn a_tree_built_by_hand_gives_the_paths_worked_out_by_hand() {
         ([1.1, 0.0], 1.0 + c4),
         ([1e300, -1e300], 1.0 + c4),
     ] {
-        assert!((forest.mean_path_length(&row).unwrap() - path).abs() < 1e-4);
+        assert!((forest.mean_path_length(&row).unwrap() - path).abs() < 1e-12);
         let score = forest.score_row(&row).unwrap().get();
-        assert!((score - (-path / c8).exp2()).abs() < 1.1e-5);
+        assert!((score - (-path / c8).exp2()).abs() < 1.3e-9);
     }
     let mut out = [0.0; 2];
     let baseline = forest.explain_row(&[1.0, 5.1], &mut out).unwrap();
     // Expected paths: node 1 (3 * 11/3 + 2) / 4, root the mean of node 1 and 1 + c(4), four rows each.
     let inner = (11.0 + 2.0) / 4.0;
     let root = f64::midpoint(inner, 1.0 + c4);
-    assert!((baseline + root / c8).abs() < 1e-4);
-    assert!((out[0] - (root - inner) / c8).abs() < 1e-4);
-    assert!((out[1] - (inner - 2.0) / c8).abs() < 1e-4);
+    assert!((baseline + root / c8).abs() < 1e-8);
+    assert!((out[0] - (root - inner) / c8).abs() < 1e-8);
+    assert!((out[1] - (inner - 2.0) / c8).abs() < 1e-8);
 }
 
 #[test]
 fn unsound_trees_are_refused() {
-    let scale = PathScale::new(AveragePathTable::new(AveragePath::Exact, 8), 8);
-    let push = |tree: &FlatTree| Trees::with_capacity(1, 5).push(tree, (2, 8, 3), &scale);
+    let push = |tree: &FlatTree| Trees::with_capacity(1, 5).push(tree, 0, &BOUNDS);
     assert_eq!(push(&hand_built()), Ok(()));
     let change = |act: &dyn Fn(&mut FlatTree)| {
         let mut tree = hand_built();
@@ -379,12 +366,12 @@ fn unsound_trees_are_refused() {
     assert_eq!(push(&FlatTree::default()), shape);
     for wrong in [0, 2, 3, 5, u32::MAX] {
         assert!(
-            change(&|tree| tree.nodes[0].left = wrong).is_err(),
+            change(&|tree| tree.nodes[0] = tree.nodes[0].with_left(wrong)).is_err(),
             "left = {wrong}"
         );
     }
     assert_eq!(
-        change(&|tree| tree.nodes[1].left = 2),
+        change(&|tree| tree.nodes[1] = tree.nodes[1].with_left(2)),
         shape,
         "a node with two parents"
     );
@@ -395,7 +382,7 @@ fn unsound_trees_are_refused() {
     );
     assert_eq!(change(&|tree| tree.counts.truncate(4)), shape);
     assert_eq!(
-        change(&|tree| tree.nodes[1].feature = 2),
+        change(&|tree| tree.nodes[1] = Node::split(2, 5.0, 3)),
         Err(DamagedModel::Feature { tree: 0, width: 2 })
     );
     for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
@@ -411,7 +398,14 @@ fn unsound_trees_are_refused() {
         );
     }
     assert_eq!(
-        Trees::with_capacity(1, 5).push(&hand_built(), (2, 8, 1), &scale),
+        Trees::with_capacity(1, 5).push(
+            &hand_built(),
+            0,
+            &Bounds {
+                height_limit: 1,
+                ..BOUNDS
+            }
+        ),
         Err(DamagedModel::Depth { tree: 0, limit: 1 })
     );
 }
@@ -430,12 +424,12 @@ fn trees_take_only_the_features_drawn_for_them() {
             .unwrap();
         let mut seen_by_all = std::collections::BTreeSet::new();
         for tree in forest.trees.iter() {
-            let seen: std::collections::BTreeSet<u32> = tree
+            let seen: std::collections::BTreeSet<usize> = tree
                 .nodes
                 .iter()
                 .enumerate()
                 .filter(|(at, node)| !node.is_leaf(*at))
-                .map(|(_, node)| node.feature)
+                .map(|(_, node)| node.test())
                 .collect();
             assert!(seen.len() <= most);
             seen_by_all.extend(seen);

@@ -2,12 +2,13 @@
 
 use crate::{
     CheckedIsolationForestParams, IsolationForest, IsolationForestError, IsolationForestParams,
+    Value,
 };
 use dafu_core::Score;
 use dafu_core::traits::{Explain, Fit, ScoreRow, ScoreRows};
 use ndarray::{ArrayBase, ArrayView2, Data, Ix2};
 
-impl<S: Data<Elem = f64>> Fit<ArrayBase<S, Ix2>> for IsolationForestParams {
+impl<T: Value, S: Data<Elem = T>> Fit<ArrayBase<S, Ix2>> for IsolationForestParams {
     type Model = IsolationForest;
     type Error = IsolationForestError;
 
@@ -16,7 +17,7 @@ impl<S: Data<Elem = f64>> Fit<ArrayBase<S, Ix2>> for IsolationForestParams {
     }
 }
 
-impl<S: Data<Elem = f64>> Fit<ArrayBase<S, Ix2>> for CheckedIsolationForestParams {
+impl<T: Value, S: Data<Elem = T>> Fit<ArrayBase<S, Ix2>> for CheckedIsolationForestParams {
     type Model = IsolationForest;
     type Error = IsolationForestError;
 

@@ -1,8 +1,9 @@
-//! Walking rows through all trees: sums of path lengths, as whole numbers.
+//! Walking rows of finite numbers through trees that compare single columns: sums of values, as whole numbers.
 
-use crate::IsolationForestError;
+use crate::input::Value;
 use crate::node::{Node, Tree, Trees};
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use crate::way::WayRule;
+use ndarray::{ArrayView2, Axis};
 
 /// Rows that walk a tree side by side. Their loads do not wait for each other.
 const LANES: usize = 8;
@@ -38,18 +39,15 @@ pub(crate) struct Walker {
 }
 
 impl Walker {
-    /// Sums the path lengths of up to [`block_rows`] rows over all trees.
-    ///
-    /// `first_row` is the number of the first row in the caller's data, for messages.
-    pub(crate) fn sums(
+    /// Sums the values of up to [`block_rows`] rows of finite numbers over all trees, which must be plain.
+    pub(crate) fn sums<T: Value>(
         &mut self,
         trees: &Trees,
-        rows: ArrayView2<'_, f64>,
-        first_row: usize,
-    ) -> Result<impl Iterator<Item = u64> + '_, IsolationForestError> {
+        rows: ArrayView2<'_, T>,
+    ) -> impl Iterator<Item = u64> + '_ {
         let (count, width) = rows.dim();
         let stride = stride_of(width);
-        self.transpose(rows, first_row, stride)?;
+        self.transpose(rows, stride);
         self.sums.clear();
         self.sums.resize(count.div_ceil(LANES), [0; LANES]);
         let (starts, nodes, _) = trees.parts();
@@ -65,76 +63,28 @@ impl Walker {
                     _ => leaves(&tree, cells),
                 };
                 for (sum, at) in sums.iter_mut().zip(at) {
-                    *sum += u64::from(tree.paths[at as usize]);
+                    *sum += u64::from(tree.values[at as usize]);
                 }
             }
         }
-        Ok(self.sums.as_flattened().iter().copied().take(count))
+        self.sums.as_flattened().iter().copied().take(count)
     }
 
-    /// Copies rows into groups and checks that all values are finite.
-    fn transpose(
-        &mut self,
-        rows: ArrayView2<'_, f64>,
-        first_row: usize,
-        stride: usize,
-    ) -> Result<(), IsolationForestError> {
+    /// Copies rows into groups.
+    fn transpose<T: Value>(&mut self, rows: ArrayView2<'_, T>, stride: usize) {
         let count = rows.nrows();
         self.cells.clear();
         self.cells
             .resize(count.div_ceil(LANES) * stride, [0.0; LANES]);
         for (group, cells) in self.cells.chunks_exact_mut(stride).enumerate() {
-            for (lane, row) in rows
-                .axis_iter(Axis(0))
-                .skip(group * LANES)
-                .take(LANES)
-                .enumerate()
-            {
-                // Zero times a finite number is zero; NaN and infinity give NaN.
-                let mut witness = 0.0;
+            let rows = rows.axis_iter(Axis(0)).skip(group * LANES).take(LANES);
+            for (lane, row) in rows.enumerate() {
                 for (cell, &value) in cells.iter_mut().zip(row) {
-                    witness += value * 0.0;
-                    cell[lane] = value;
-                }
-                if witness != 0.0 {
-                    return Err(not_finite(row, first_row + group * LANES + lane));
+                    cell[lane] = value.into();
                 }
             }
         }
-        Ok(())
     }
-}
-
-/// The error for a row that holds a value which is not finite.
-#[cold]
-fn not_finite(values: ArrayView1<'_, f64>, row: usize) -> IsolationForestError {
-    let (column, value) = values
-        .iter()
-        .copied()
-        .enumerate()
-        .find(|(_, value)| !value.is_finite())
-        .unwrap_or((0, f64::NAN));
-    IsolationForestError::NotFinite { row, column, value }
-}
-
-/// Checks that all values are finite.
-pub(crate) fn check_finite(
-    rows: ArrayView2<'_, f64>,
-    first_row: usize,
-) -> Result<(), IsolationForestError> {
-    for (at, row) in rows.axis_iter(Axis(0)).enumerate() {
-        let finite = match row.as_slice() {
-            // Without an early end, which the compiler can turn into vector code.
-            Some(slice) => slice
-                .iter()
-                .fold(true, |all, value| all & value.is_finite()),
-            None => row.iter().all(|value| value.is_finite()),
-        };
-        if !finite {
-            return Err(not_finite(row, first_row + at));
-        }
-    }
-    Ok(())
 }
 
 /// One step down for one row.
@@ -154,7 +104,7 @@ fn leaves_narrow(
     for _ in 0..tree.depth {
         for (lane, at) in at.iter_mut().enumerate() {
             let node = &window[*at as usize % WINDOW];
-            *at = step(node, cells[node.feature as usize % NARROW][lane]);
+            *at = step(node, cells[node.test() % NARROW][lane]);
         }
     }
     at
@@ -170,7 +120,7 @@ fn leaves(tree: &Tree<'_>, cells: &[[f64; LANES]]) -> [u32; LANES] {
         for _ in 0..steps {
             for (lane, at) in at.iter_mut().enumerate() {
                 let node = &tree.nodes[*at as usize];
-                *at = step(node, cells[node.feature as usize][lane]);
+                *at = step(node, cells[node.test()][lane]);
             }
         }
         if left == 0
@@ -183,17 +133,24 @@ fn leaves(tree: &Tree<'_>, cells: &[[f64; LANES]]) -> [u32; LANES] {
     }
 }
 
-/// Sums the path lengths of one row over all trees, several trees side by side, without allocation.
-pub(crate) fn sum_of_row(trees: &Trees, row: &[f64]) -> Result<u64, IsolationForestError> {
-    check_finite(ArrayView1::from(row).insert_axis(Axis(0)), 0)?;
-    let (starts, nodes, paths) = trees.parts();
+/// Sums the values of one row over all trees, whatever they and the row are.
+pub(crate) fn sum_of_any_row<T: Value>(trees: &Trees, rule: &WayRule, row: &[T]) -> u64 {
+    let cell = |column: usize| row[column].into();
+    let sum: i64 = trees.iter().map(|tree| tree.value(rule, cell)).sum();
+    sum.max(0).cast_unsigned()
+}
+
+/// Sums the values of one row of finite numbers over all trees, which must be plain: several trees side by side, without
+/// allocation.
+pub(crate) fn sum_of_row<T: Value>(trees: &Trees, row: &[T]) -> u64 {
+    let (starts, nodes, values) = trees.parts();
     let depth = trees.max_depth();
     let mut sum = 0;
     if depth > SHALLOW {
         for tree in trees.iter() {
-            sum += u64::from(tree.paths[leaf_of(&tree, row)]);
+            sum += u64::from(tree.values[leaf_of(&tree, row)]);
         }
-        return Ok(sum);
+        return sum;
     }
     let starts = &starts[..trees.len()];
     let chunks = starts.chunks_exact(TREES_AT_ONCE);
@@ -205,32 +162,32 @@ pub(crate) fn sum_of_row(trees: &Trees, row: &[f64]) -> Result<u64, IsolationFor
         for _ in 0..depth {
             for (at, base) in at.iter_mut().zip(bases) {
                 let node = &nodes[base + *at as usize];
-                *at = step(node, row[node.feature as usize]);
+                *at = step(node, row[node.test()].into());
             }
         }
         for (at, base) in at.iter().zip(bases) {
-            sum += u64::from(paths[base + *at as usize]);
+            sum += u64::from(values[base + *at as usize]);
         }
     }
     for &base in rest {
         let mut at = 0;
         for _ in 0..depth {
             let node = &nodes[base + at as usize];
-            at = step(node, row[node.feature as usize]);
+            at = step(node, row[node.test()].into());
         }
-        sum += u64::from(paths[base + at as usize]);
+        sum += u64::from(values[base + at as usize]);
     }
-    Ok(sum)
+    sum
 }
 
 /// The leaf that a row of finite values reaches, node by node.
-fn leaf_of(tree: &Tree<'_>, row: &[f64]) -> usize {
+fn leaf_of<T: Value>(tree: &Tree<'_>, row: &[T]) -> usize {
     let mut at = 0;
     loop {
         let node = &tree.nodes[at];
         if node.is_leaf(at) {
             return at;
         }
-        at = step(node, row[node.feature as usize]) as usize;
+        at = step(node, row[node.test()].into()) as usize;
     }
 }

@@ -120,7 +120,7 @@ fn rejects_counts_outside_their_interval() {
         ),
         (
             params().max_features(MaxFeatures::Count(0)),
-            "`max_features` must be between 1 and 4294967294, got 0",
+            "`max_features` must be between 1 and 1073741824, got 0",
         ),
         (
             params().max_features(MaxFeatures::Fraction(1.5)),
@@ -253,7 +253,7 @@ fn rejects_other_widths_lengths_and_levels() {
         Err(IsolationForestError::UnknownContamination { .. })
     ));
     forest
-        .score_rows(Array2::zeros((0, 2)).view(), &mut [])
+        .score_rows(Array2::<f64>::zeros((0, 2)).view(), &mut [])
         .unwrap();
 }
 

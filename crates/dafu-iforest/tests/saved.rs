@@ -2,7 +2,10 @@
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use dafu_iforest::{IsolationForest, IsolationForestError, IsolationForestParams};
+use dafu_iforest::{
+    HeightLimit, IsolationForest, IsolationForestError, IsolationForestParams, MissingValues,
+    Scoring, SplitRule, UnseenCategories,
+};
 use ndarray::Array2;
 use std::path::PathBuf;
 
@@ -27,6 +30,32 @@ fn params() -> IsolationForestParams {
         .seed(20_240_101)
 }
 
+/// The forests whose files are kept: the standard one, and one with all that a file can hold.
+fn golden_forests() -> [(&'static str, IsolationForest); 2] {
+    let standard = params().fit(rows().view()).unwrap();
+    let mut holes = rows();
+    for at in (0..300).step_by(7) {
+        holes[[at, 1]] = f64::NAN;
+    }
+    holes
+        .column_mut(3)
+        .mapv_inplace(|value| (value + 20.0) % 5.0 * 2.0);
+    let rich = params()
+        .rules([
+            SplitRule::standard().penalize_range(true),
+            SplitRule::fair_cut(2),
+            SplitRule::sciforest(3).columns(3),
+        ])
+        .scoring(Scoring::AdjustedDepth)
+        .missing(MissingValues::Divide)
+        .categorical([3])
+        .unseen(UnseenCategories::Larger)
+        .height_limit(HeightLimit::Unlimited)
+        .fit(holes.view())
+        .unwrap();
+    [("iforest-v2", standard), ("iforest_rich-v2", rich)]
+}
+
 fn score_lines(forest: &IsolationForest) -> String {
     let mut scores = vec![0.0; 300];
     forest.score_rows(rows().view(), &mut scores).unwrap();
@@ -44,17 +73,43 @@ fn version_1_loads_and_scores_with_the_same_bits() {
 }
 
 #[test]
+fn version_2_loads_and_scores_with_the_same_bits() {
+    for (name, grown) in golden_forests() {
+        let forest = IsolationForest::load(golden(&format!("{name}.dafu"))).unwrap();
+        let scores = golden(&format!("{name}.scores"));
+        assert_eq!(
+            score_lines(&forest),
+            std::fs::read_to_string(scores).unwrap()
+        );
+        assert!(forest == grown, "{name}");
+    }
+}
+
+#[test]
 fn the_same_seed_still_grows_the_same_forest() {
-    let bytes = std::fs::read(golden("iforest-v1.dafu")).unwrap();
-    assert!(params().fit(rows().view()).unwrap().to_bytes().unwrap() == bytes);
+    let bytes = std::fs::read(golden("iforest-v2.dafu")).unwrap();
+    let forest = params().fit(rows().view()).unwrap();
+    assert!(forest.to_bytes().unwrap() == bytes);
+    // The trees of version 1 are the same, with scores of fewer bits.
+    let old = IsolationForest::load(golden("iforest-v1.dafu")).unwrap();
+    let (mut new_scores, mut old_scores) = (vec![0.0; 300], vec![0.0; 300]);
+    forest.score_rows(rows().view(), &mut new_scores).unwrap();
+    old.score_rows(rows().view(), &mut old_scores).unwrap();
+    for (new, old) in new_scores.iter().zip(&old_scores) {
+        assert!((new - old).abs() < 1.1e-5, "{new} instead of {old}");
+    }
+    // Saved again, they keep their bits.
+    let again = IsolationForest::from_bytes(&old.to_bytes().unwrap()).unwrap();
+    assert!(again == old);
 }
 
 #[test]
 #[ignore = "writes the golden files; only for a new version of the format"]
 fn write_golden_files() {
-    let forest = params().fit(rows().view()).unwrap();
-    forest.save(golden("iforest-v1.dafu")).unwrap();
-    std::fs::write(golden("iforest-v1.scores"), score_lines(&forest)).unwrap();
+    for (name, forest) in golden_forests() {
+        forest.save(golden(&format!("{name}.dafu"))).unwrap();
+        std::fs::write(golden(&format!("{name}.scores")), score_lines(&forest)).unwrap();
+    }
 }
 
 #[test]
@@ -72,7 +127,7 @@ fn serde_json_carries_parameters_and_forests() {
     let forest = params().fit(rows().view()).unwrap();
     let text = serde_json::to_string(&forest).unwrap();
     assert!(serde_json::from_str::<IsolationForest>(&text).unwrap() == forest);
-    let broken = text.replacen("\"sample_size\":64", "\"sample_size\":63", 1);
+    let broken = text.replacen("\"width\":4", "\"width\":2", 1);
     assert!(serde_json::from_str::<IsolationForest>(&broken).is_err());
 }
 

@@ -1,14 +1,10 @@
-//! From a sum of path lengths to a score.
+//! Powers and logarithms of 2 with the same bits on every platform.
 
-use crate::node::PATH_ONE;
+use dafu_core::portable::ln;
 
-/// 2^-(sum / trees) for a sum of fixed-point path lengths in units of c(rows a tree).
-///
-/// Strictly between 0 and 1, strictly falling in `sum`: two sums differ by at least 2^-15 / `trees`, far more
-/// than the rounding here. Only additions, multiplications and one division, in a fixed order: the bits do not
-/// depend on the mathematical library of the platform.
-pub(crate) fn score_of_sum(sum: u64, trees: usize) -> f64 {
-    exp2_of_negative(-(sum as f64 / (trees as f64 * f64::from(PATH_ONE))))
+/// Logarithm of a positive normal number to the base 2.
+pub(crate) fn log2(x: f64) -> f64 {
+    ln(x) * std::f64::consts::LOG2_E
 }
 
 /// ln(2)^k / k! for k = 0..=13.
@@ -31,9 +27,12 @@ const COEFFICIENTS: [f64; 14] = [
 
 /// 2^x for x at most 0, to within two units in the last place; never below the smallest normal number.
 ///
+/// Only additions and multiplications, in a fixed order: the bits do not depend on the mathematical library of the
+/// platform. Strictly rising in x for steps far above the rounding.
+///
 /// x is split into a whole number and a rest in [-1/2, 1/2], for which the Taylor series with 14 terms is
 /// exact to 4e-18.
-fn exp2_of_negative(x: f64) -> f64 {
+pub(crate) fn exp2_of_negative(x: f64) -> f64 {
     let x = x.max(-1022.0);
     let whole = x.round();
     let rest = x - whole;
@@ -56,7 +55,7 @@ fn power_of_two(whole: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{COEFFICIENTS, exp2_of_negative, score_of_sum};
+    use super::{COEFFICIENTS, exp2_of_negative, log2};
 
     #[test]
     fn coefficients_are_powers_of_ln_2_over_factorials() {
@@ -80,14 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn scores_fall_strictly_and_stay_inside_the_open_interval() {
-        let mut last = score_of_sum(0, 100_000);
-        for sum in 1..200_000 {
-            let score = score_of_sum(sum * 7, 100_000);
-            assert!(score < last && score > 0.0);
-            last = score;
+    fn powers_rise_strictly_and_stay_inside_the_open_interval() {
+        let mut last = 0.0;
+        for step in (0..200_000).rev() {
+            let power = exp2_of_negative(-f64::from(step) * 1e-10);
+            assert!(power > last && power <= 1.0);
+            last = power;
         }
-        assert!(score_of_sum(u64::MAX, 1) > 0.0);
-        assert!((score_of_sum(300 << 15, 300) - 0.5).abs() < f64::EPSILON / 4.0);
+        assert!(exp2_of_negative(-1e9) > 0.0);
+        assert_eq!(exp2_of_negative(-1.0).to_bits(), 0.5_f64.to_bits());
+        assert!((log2(0.125) + 3.0).abs() < 1e-15);
     }
 }

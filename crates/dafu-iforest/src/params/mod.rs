@@ -1,5 +1,9 @@
 //! Parameters and their check.
 
+mod split_rule;
+
+pub use split_rule::{CategorySplit, Coefficients, ColumnWeights, Gain, SplitRule};
+
 use crate::{AveragePath, IsolationForestError};
 
 /// Most trees of a forest.
@@ -11,7 +15,9 @@ pub const MAX_HEIGHT: u32 = 65_535;
 /// Most contamination levels.
 pub const MAX_LEVELS: usize = 10_000;
 /// Most columns of the data.
-pub const MAX_WIDTH: usize = u32::MAX as usize - 1;
+pub const MAX_WIDTH: usize = 1 << 30;
+/// Most split rules.
+pub const MAX_RULES: usize = 1_000;
 
 /// How many features a tree may split on; they are drawn for each tree without replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -67,6 +73,56 @@ pub enum FiniteCheck {
     SampledRows,
 }
 
+/// What a forest makes of missing values, which are NaN. Infinite values are always an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum MissingValues {
+    /// They are an error, in training and in scoring.
+    #[default]
+    Refuse,
+    /// A row without the value goes where more of the node's rows go; in sums over columns the mean of the node's rows
+    /// stands in. Costs nothing where no value is missing.
+    Impute,
+    /// A row without the value goes both ways in scoring, and its path length is the mean of both by their training
+    /// rows; in training it goes one way, drawn with these chances. For splits by one column; in sums over columns
+    /// the mean of the node's rows stands in.
+    Divide,
+}
+
+/// Where a row goes whose category the node has not seen in training; for splits by one column. Sums over columns count
+/// nothing for such a category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum UnseenCategories {
+    /// To the side with fewer training rows: what is new is unusual.
+    #[default]
+    Smaller,
+    /// To the side with more training rows.
+    Larger,
+    /// Both ways, as [`MissingValues::Divide`].
+    Divide,
+}
+
+/// What the leaves of the trees tell of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Scoring {
+    /// The path length h: the score is 2^(-E\[h\] / c(psi)).
+    #[default]
+    Depth,
+    /// As the path length, but an edge counts 2 / (1 + 1 / (2 p)), where p is the density of the side in relation to that
+    /// of its parent: the share of rows over the share of the range. An edge into a crowded side counts up to 2, one
+    /// into an empty side little. Source: the scoring metric `adj_depth` of isotree (Cortes, 2021).
+    AdjustedDepth,
+    /// The density of the leaf in relation to that of all rows of the tree, by the ranges of the splits: the score is
+    /// 1 / (1 + g) with the geometric mean g over the trees, so that 0.5 is as dense as all rows in their box.
+    /// Source: the scoring metric `density` of isotree (Cortes, 2021).
+    Density,
+}
+
 /// Whether work is shared out over threads. Without the feature `parallel` everything is serial.
 ///
 /// The results have the same bits either way.
@@ -99,6 +155,19 @@ pub enum Parallelism {
 pub struct IsolationForestParams {
     /// Number of trees, 1 to [`MAX_TREES`]. Default 100.
     pub trees: usize,
+    /// How nodes are split: trees take turns through the rules. Default the standard rule alone.
+    ///
+    /// With several rules the path lengths of each rule's trees are weighed such that its spread over the training rows
+    /// counts as much as that of every other rule, and the score of an average training row is 0.5.
+    pub rules: Vec<SplitRule>,
+    /// What the leaves tell of a row. Default the path length.
+    pub scoring: Scoring,
+    /// What becomes of missing values. Default an error.
+    pub missing: MissingValues,
+    /// Columns that hold categories: whole numbers from 0 to 2^32 - 1 without an order. Default none.
+    pub categorical: Vec<usize>,
+    /// Where rows with a category go that a node has not seen. Default to the smaller side.
+    pub unseen: UnseenCategories,
     /// Rows drawn for each tree, 1 to [`MAX_SAMPLE_SIZE`]; all rows where the data have fewer. Default 256.
     pub sample_size: usize,
     /// Features a tree may split on. Default all.
@@ -127,6 +196,11 @@ impl Default for IsolationForestParams {
     fn default() -> Self {
         Self {
             trees: 100,
+            rules: vec![SplitRule::standard()],
+            scoring: Scoring::Depth,
+            missing: MissingValues::Refuse,
+            categorical: Vec::new(),
+            unseen: UnseenCategories::Smaller,
             sample_size: 256,
             max_features: MaxFeatures::All,
             bootstrap: false,
@@ -157,6 +231,41 @@ impl IsolationForestParams {
     #[must_use]
     pub fn trees(mut self, trees: usize) -> Self {
         self.trees = trees;
+        self
+    }
+
+    /// Sets how nodes are split: trees take turns through the rules.
+    #[must_use]
+    pub fn rules(mut self, rules: impl IntoIterator<Item = SplitRule>) -> Self {
+        self.rules = rules.into_iter().collect();
+        self
+    }
+
+    /// Sets what the leaves tell of a row.
+    #[must_use]
+    pub fn scoring(mut self, scoring: Scoring) -> Self {
+        self.scoring = scoring;
+        self
+    }
+
+    /// Sets what becomes of missing values.
+    #[must_use]
+    pub fn missing(mut self, missing: MissingValues) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// Sets the columns that hold categories.
+    #[must_use]
+    pub fn categorical(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
+        self.categorical = columns.into_iter().collect();
+        self
+    }
+
+    /// Sets where rows with a category go that a node has not seen.
+    #[must_use]
+    pub fn unseen(mut self, unseen: UnseenCategories) -> Self {
+        self.unseen = unseen;
         self
     }
 
@@ -234,14 +343,26 @@ impl IsolationForestParams {
     ///
     /// # Errors
     ///
-    /// [`IsolationForestError::CountOutOfRange`] or [`IsolationForestError::FractionOutOfRange`].
+    /// [`CountOutOfRange`](IsolationForestError::CountOutOfRange),
+    /// [`FractionOutOfRange`](IsolationForestError::FractionOutOfRange),
+    /// [`Weight`](IsolationForestError::Weight), [`NoWeight`](IsolationForestError::NoWeight) and
+    /// [`DensityOfOneRule`](IsolationForestError::DensityOfOneRule).
     pub fn check(&self) -> Result<CheckedIsolationForestParams, IsolationForestError> {
         count("trees", self.trees, 1, MAX_TREES)?;
         count("sample_size", self.sample_size, 1, MAX_SAMPLE_SIZE)?;
         match self.max_features {
             MaxFeatures::All => {}
-            MaxFeatures::Fraction(share) => fraction("max_features", share, 1.0)?,
+            MaxFeatures::Fraction(share) => fraction("max_features", share, false, 1.0)?,
             MaxFeatures::Count(number) => count("max_features", number, 1, MAX_WIDTH)?,
+        }
+        count("number of split rules", self.rules.len(), 1, MAX_RULES)?;
+        count("trees", self.trees, self.rules.len(), MAX_TREES)?;
+        for rule in &self.rules {
+            rule.check()?;
+        }
+        let penalizes = self.rules.iter().any(|rule| rule.penalize_range);
+        if self.scoring == Scoring::Density && (penalizes || self.rules.len() > 1) {
+            return Err(IsolationForestError::DensityOfOneRule);
         }
         if let HeightLimit::Levels(levels) = self.height_limit {
             count("height_limit", levels as usize, 0, MAX_HEIGHT as usize)?;
@@ -253,7 +374,7 @@ impl IsolationForestParams {
             MAX_LEVELS,
         )?;
         for &level in &self.contamination {
-            fraction("contamination", level, 0.5)?;
+            fraction("contamination", level, false, 0.5)?;
         }
         if let ThresholdRows::Sample(rows) = self.threshold_rows {
             count("threshold_rows", rows, 1, usize::MAX)?;
@@ -280,11 +401,22 @@ fn count(
     }
 }
 
-fn fraction(name: &'static str, got: f64, max: f64) -> Result<(), IsolationForestError> {
-    // Written so that NaN fails.
-    if got > 0.0 && got <= max {
+/// Written so that NaN fails.
+fn fraction(
+    name: &'static str,
+    got: f64,
+    zero_allowed: bool,
+    max: f64,
+) -> Result<(), IsolationForestError> {
+    let enough = got > 0.0 || zero_allowed && got >= 0.0;
+    if enough && got <= max {
         Ok(())
     } else {
-        Err(IsolationForestError::FractionOutOfRange { name, max, got })
+        Err(IsolationForestError::FractionOutOfRange {
+            name,
+            at_least: if zero_allowed { "at least" } else { "above" },
+            max,
+            got,
+        })
     }
 }

@@ -1,0 +1,454 @@
+//! Fitting.
+
+use crate::grow::{GrowPlan, Grower, RowWeights};
+use crate::input::{Accepted, Value};
+use crate::node::{Bounds, FlatTree, Trees};
+use crate::params::{ColumnWeights, MAX_HEIGHT, MAX_WIDTH};
+use crate::purpose::Purpose;
+use crate::score::block_of;
+use crate::threshold::SortedSums;
+use crate::value::{TreeKind, ValueRule, ValueScale};
+use crate::{
+    CheckedIsolationForestParams, ContaminationThreshold, FiniteCheck, HeightLimit,
+    IsolationForest, IsolationForestError, IsolationForestParams, MaxFeatures, Parallelism,
+    ThresholdRows,
+};
+use dafu_core::random::{FloydSampler, Stream};
+use ndarray::{ArrayView2, Axis};
+
+#[cfg(feature = "parallel")]
+use crate::score::row_of;
+#[cfg(feature = "parallel")]
+use rayon::prelude::*;
+
+impl IsolationForestParams {
+    /// Checks the parameters and fits; see [`CheckedIsolationForestParams::fit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check) and [`CheckedIsolationForestParams::fit`].
+    pub fn fit<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+    ) -> Result<IsolationForest, IsolationForestError> {
+        self.check()?.fit(rows)
+    }
+
+    /// Checks the parameters and fits; see [`CheckedIsolationForestParams::fit_weighted`].
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check) and [`CheckedIsolationForestParams::fit_weighted`].
+    pub fn fit_weighted<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        weights: &[f64],
+    ) -> Result<IsolationForest, IsolationForestError> {
+        self.check()?.fit_weighted(rows, weights)
+    }
+}
+
+impl CheckedIsolationForestParams {
+    /// Grows the trees and takes the thresholds of the contamination levels.
+    ///
+    /// Shapes: `rows` is rows x columns, in any memory layout. Where there are fewer rows than `sample_size`,
+    /// every tree takes all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRows`](IsolationForestError::NoRows), [`NoColumns`](IsolationForestError::NoColumns),
+    /// [`TooManyColumns`](IsolationForestError::TooManyColumns),
+    /// [`TooManyFeatures`](IsolationForestError::TooManyFeatures), and
+    /// [`NotFinite`](IsolationForestError::NotFinite) for NaN and infinite values (see [`FiniteCheck`]).
+    ///
+    /// # Complexity
+    ///
+    /// O(t psi (d + log psi)) for t trees of psi rows and d columns, whatever the number of rows n; plus O(n d) for
+    /// [`FiniteCheck::AllRows`]; plus O(n (t log psi + log n)) with contamination levels.
+    ///
+    /// # Determinism
+    ///
+    /// Rows, parameters and seed decide every bit of the forest. Each tree has its own xoshiro256++ stream, seeded
+    /// by a hash of seed and tree number.
+    ///
+    /// ```
+    /// use dafu_iforest::IsolationForestParams;
+    /// use ndarray::array;
+    /// # fn main() -> Result<(), dafu_iforest::IsolationForestError> {
+    /// let rows = array![[1.0, 2.0], [1.1, 2.1], [0.9, 1.9], [1.0, 2.2], [9.0, -5.0]];
+    /// let forest = IsolationForestParams::default().contamination([0.2]).seed(1).fit(rows.view())?;
+    /// assert!(forest.predict_row(&[9.0, -5.0], 0.2)?);
+    /// assert!(!forest.predict_row(&[1.0, 2.0], 0.2)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fit<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+    ) -> Result<IsolationForest, IsolationForestError> {
+        self.fit_rows(rows, None)
+    }
+
+    /// As [`fit`](Self::fit) with a weight for each row, which says how many rows it stands for.
+    ///
+    /// The rows of a tree are drawn one after the other with chances in proportion to their weights, among those that
+    /// are left unless `bootstrap` is set; rows of weight 0 are never drawn. A contamination level is a share of the
+    /// weight.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightCount`](IsolationForestError::WeightCount), [`Weight`](IsolationForestError::Weight) for a weight that is
+    /// negative or not finite, [`NoWeight`](IsolationForestError::NoWeight) where all are 0, and as [`fit`](Self::fit).
+    ///
+    /// # Complexity
+    ///
+    /// As [`fit`](Self::fit), and O(n + t psi log n).
+    ///
+    /// ```
+    /// use dafu_iforest::IsolationForestParams;
+    /// use ndarray::array;
+    /// # fn main() -> Result<(), dafu_iforest::IsolationForestError> {
+    /// let rows = array![[1.0], [2.0], [3.0], [90.0]];
+    /// // The last row is left out of the trees.
+    /// let forest = IsolationForestParams::default().fit_weighted(rows.view(), &[5.0, 9.0, 4.0, 0.0])?;
+    /// assert_eq!(forest.sample_size(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fit_weighted<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        weights: &[f64],
+    ) -> Result<IsolationForest, IsolationForestError> {
+        let weights = RowWeights::new(weights, rows.nrows())?;
+        self.fit_rows(rows, Some(&weights))
+    }
+
+    fn fit_rows<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        weights: Option<&RowWeights>,
+    ) -> Result<IsolationForest, IsolationForestError> {
+        let params = self.params();
+        let (count, columns) = rows.dim();
+        let features = check_shape(params, count, columns)?;
+        let categorical = categorical(params, columns)?;
+        let accepted = Accepted {
+            missing: params.missing,
+            categorical: &categorical,
+        };
+        if params.finite_check == FiniteCheck::AllRows {
+            check_all(rows, &accepted, params.parallelism)?;
+        }
+        let sample_size = match weights {
+            Some(weights) if !params.bootstrap => weights.positive(),
+            _ => count,
+        };
+        let sample_size = params.sample_size.min(sample_size);
+        let height_limit = height_limit(params.height_limit, sample_size);
+        let plan = GrowPlan {
+            rows: rows.view(),
+            accepted,
+            weights,
+            rules: &params.rules,
+            scoring: params.scoring,
+            seed: params.seed,
+            sample_size,
+            features,
+            bootstrap: params.bootstrap,
+            height_limit,
+            finite_check: params.finite_check,
+        };
+        // Both fit: the checks bound them.
+        let width = u32::try_from(columns).unwrap_or(u32::MAX);
+        let sample_size = u32::try_from(sample_size).unwrap_or(u32::MAX);
+        let grown = grow_all(&plan, params)?;
+        let nodes = grown.iter().map(|tree| tree.nodes.len()).sum();
+        let mut trees = Trees::with_capacity(grown.len(), nodes);
+        let bounds = Bounds {
+            width,
+            sample_size,
+            height_limit,
+            categorical: &categorical,
+        };
+        let kinds = u32::try_from(params.rules.len()).unwrap_or(1);
+        for (tree, kind) in grown.iter().zip((0..kinds).cycle()) {
+            trees
+                .push(tree, kind, &bounds)
+                .map_err(IsolationForestError::DamagedModel)?;
+        }
+        let kind = TreeKind::new(sample_size, params.average_path);
+        let mut forest = IsolationForest {
+            trees,
+            kinds: vec![kind; params.rules.len()],
+            scale: ValueScale::default(),
+            scoring: params.scoring,
+            missing: params.missing,
+            unseen: params.unseen,
+            categorical,
+            width,
+            height_limit,
+            average_path: params.average_path,
+            seed: params.seed,
+            rows_fitted: count as u64,
+            thresholds: Vec::new(),
+            parallelism: params.parallelism,
+        };
+        forest.set_values();
+        if params.rules.len() > 1 {
+            forest.balance(rows, weights)?;
+        }
+        if !params.contamination.is_empty() {
+            let (sums, drawn) = forest.training_sums(rows, params)?;
+            let training = match weights {
+                None => SortedSums::new(sums),
+                Some(weights) => {
+                    let weight =
+                        |at: usize| weights.weights()[drawn.get(at).copied().unwrap_or(at)];
+                    let pairs = sums.into_iter().enumerate();
+                    SortedSums::weighted(pairs.map(|(at, sum)| (sum, weight(at))).collect())
+                }
+            };
+            forest.thresholds =
+                ContaminationThreshold::of_levels(&params.contamination, &training, |sum| {
+                    forest.score_of_sum(sum)
+                });
+        }
+        Ok(forest)
+    }
+}
+
+/// Rows from which the weights of several rules are taken.
+const BALANCE_ROWS: usize = 2048;
+
+impl IsolationForest {
+    /// Sets the values of the leaves from the trees.
+    pub(crate) fn set_values(&mut self) {
+        let rule = ValueRule {
+            scoring: self.scoring,
+            average_path: self.average_path,
+            kinds: &self.kinds,
+        };
+        self.scale = rule.apply(&mut self.trees, self.scale.max_bits);
+    }
+
+    /// Sets what an edge is worth in the trees of each rule, so that each rule's mean path lengths spread alike over the
+    /// training rows, and the mean over all rules is 1.
+    fn balance<T: Value>(
+        &mut self,
+        rows: ArrayView2<'_, T>,
+        weights: Option<&RowWeights>,
+    ) -> Result<(), IsolationForestError> {
+        let mut stream = Stream::new(self.seed, Purpose::Balance as u64, 0);
+        let mut drawn = Vec::new();
+        match weights {
+            Some(weights) => weights.draw(BALANCE_ROWS, false, &mut stream, &mut drawn),
+            None => {
+                FloydSampler::default().draw(rows.nrows(), BALANCE_ROWS, &mut stream, &mut drawn);
+            }
+        }
+        let paths = self.paths_by_kind(rows, &drawn)?;
+        let moments: Vec<(f64, f64)> = paths.iter().map(|paths| moments_of(paths)).collect();
+        // With mean m and deviation s: w = (m / s) / sum of (m / s), and an edge is worth w / m in this rule's mean.
+        let ratio = |&(mean, deviation): &(f64, f64)| {
+            if deviation > 0.0 {
+                mean / deviation
+            } else {
+                0.0
+            }
+        };
+        let total: f64 = moments.iter().map(ratio).sum();
+        let rules = moments.len() as f64;
+        for (kind, moments) in self.kinds.iter_mut().zip(&moments) {
+            let share = if total > 0.0 {
+                ratio(moments) / total
+            } else {
+                1.0 / rules
+            };
+            kind.unit = if moments.0 > 0.0 {
+                share * rules / moments.0
+            } else {
+                0.0
+            };
+        }
+        self.set_values();
+        Ok(())
+    }
+
+    /// For each kind of tree the mean path lengths of some rows.
+    fn paths_by_kind<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        drawn: &[usize],
+    ) -> Result<Vec<Vec<f64>>, IsolationForestError> {
+        let (table, rule) = (self.path_table(), self.way_rule());
+        let mut paths = vec![vec![0.0; drawn.len()]; self.kinds.len()];
+        for (place, &at) in drawn.iter().enumerate() {
+            let row = rows.row(at);
+            self.accepted().check(row, at)?;
+            for tree in self.trees.iter() {
+                let path = tree.path_length(&table, &rule, |column| row[column].into());
+                paths[tree.kind as usize][place] += path;
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Sums of values of the rows that the thresholds are taken from, and which rows these are where not all.
+    fn training_sums<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        params: &IsolationForestParams,
+    ) -> Result<(Vec<u64>, Vec<usize>), IsolationForestError> {
+        let ThresholdRows::Sample(count) = params.threshold_rows else {
+            let mut sums = vec![0; rows.nrows()];
+            self.map_sums(rows, &mut sums, |sum| sum)?;
+            return Ok((sums, Vec::new()));
+        };
+        let mut stream = Stream::new(params.seed, Purpose::Thresholds as u64, 0);
+        let mut drawn = Vec::new();
+        FloydSampler::default().draw(rows.nrows(), count, &mut stream, &mut drawn);
+        drawn.sort_unstable();
+        let mut sums = vec![0; drawn.len()];
+        let selected = rows.select(Axis(0), &drawn);
+        self.map_sums(selected.view(), &mut sums, |sum| sum)
+            .map_err(|error| match error {
+                IsolationForestError::NotFinite { row, column, value } => {
+                    let row = drawn.get(row).copied().unwrap_or(row);
+                    IsolationForestError::NotFinite { row, column, value }
+                }
+                other => other,
+            })?;
+        Ok((sums, drawn))
+    }
+}
+
+/// Mean and standard deviation.
+fn moments_of(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values
+        .iter()
+        .map(|value| (value - mean) * (value - mean))
+        .sum();
+    (mean, (squares / count).sqrt())
+}
+
+/// Which columns hold categories; empty where none does.
+fn categorical(
+    params: &IsolationForestParams,
+    columns: usize,
+) -> Result<Vec<bool>, IsolationForestError> {
+    if params.categorical.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut categorical = vec![false; columns];
+    for &column in &params.categorical {
+        *categorical
+            .get_mut(column)
+            .ok_or(IsolationForestError::UnknownColumn { column, columns })? = true;
+    }
+    Ok(categorical)
+}
+
+/// Checks the shape of the data and says how many features a tree takes.
+fn check_shape(
+    params: &IsolationForestParams,
+    rows: usize,
+    columns: usize,
+) -> Result<usize, IsolationForestError> {
+    if columns == 0 {
+        return Err(IsolationForestError::NoColumns);
+    }
+    if rows == 0 {
+        return Err(IsolationForestError::NoRows);
+    }
+    if columns > MAX_WIDTH {
+        return Err(IsolationForestError::TooManyColumns {
+            max: MAX_WIDTH,
+            got: columns,
+        });
+    }
+    for rule in &params.rules {
+        if let ColumnWeights::Given(weights) = &rule.column_weights
+            && weights.len() != columns
+        {
+            return Err(IsolationForestError::WeightCount {
+                what: "column",
+                expected: columns,
+                got: weights.len(),
+            });
+        }
+    }
+    match params.max_features {
+        MaxFeatures::All => Ok(columns),
+        MaxFeatures::Fraction(share) => Ok(share_of(share, columns)),
+        MaxFeatures::Count(asked) if asked <= columns => Ok(asked),
+        MaxFeatures::Count(asked) => Err(IsolationForestError::TooManyFeatures { asked, columns }),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "share is in (0, 1], so the product is a column count"
+)]
+fn share_of(share: f64, columns: usize) -> usize {
+    ((share * columns as f64) as usize).clamp(1, columns)
+}
+
+/// Levels that a tree of `sample_size` rows may have.
+fn height_limit(limit: HeightLimit, sample_size: usize) -> u32 {
+    match limit {
+        HeightLimit::Auto => sample_size.max(1).next_power_of_two().trailing_zeros(),
+        HeightLimit::Levels(levels) => levels,
+        HeightLimit::Unlimited => MAX_HEIGHT,
+    }
+}
+
+/// The trees in order.
+fn grow_all<T: Value>(
+    plan: &GrowPlan<'_, T>,
+    params: &IsolationForestParams,
+) -> Result<Vec<FlatTree>, IsolationForestError> {
+    #[cfg(feature = "parallel")]
+    if params.parallelism == Parallelism::Pool {
+        let trees: Vec<_> = (0..params.trees)
+            .into_par_iter()
+            .map_init(Grower::default, |grower, tree| grower.grow(plan, tree))
+            .collect();
+        // In order, so that always the same error is reported.
+        return trees.into_iter().collect();
+    }
+    let mut grower = Grower::default();
+    (0..params.trees)
+        .map(|tree| grower.grow(plan, tree))
+        .collect()
+}
+
+/// Rows that one task checks for finite values.
+const CHECK_ROWS: usize = 8192;
+
+fn check_all<T: Value>(
+    rows: ArrayView2<'_, T>,
+    accepted: &Accepted<'_>,
+    parallelism: Parallelism,
+) -> Result<(), IsolationForestError> {
+    let blocks = rows.nrows().div_ceil(CHECK_ROWS);
+    if blocks > 1 && runs_parallel(parallelism) {
+        #[cfg(feature = "parallel")]
+        return (0..blocks)
+            .into_par_iter()
+            .filter_map(|block| {
+                let rows = block_of(rows, block, CHECK_ROWS);
+                accepted.check_training(rows, block * CHECK_ROWS).err()
+            })
+            .min_by_key(row_of)
+            .map_or(Ok(()), Err);
+    }
+    accepted.check_training(rows, 0)
+}
+
+fn runs_parallel(parallelism: Parallelism) -> bool {
+    cfg!(feature = "parallel") && parallelism == Parallelism::Pool
+}

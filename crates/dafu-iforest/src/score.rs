@@ -1,0 +1,256 @@
+//! Scoring rows.
+
+use crate::input::{Accepted, Found, Value};
+use crate::part_rows::{self, Parter};
+use crate::value::score_of_mean;
+use crate::walk::{self, Walker, sum_of_any_row, sum_of_row};
+use crate::way::WayRule;
+use crate::{IsolationForest, IsolationForestError, Parallelism};
+use dafu_core::Score;
+use ndarray::{ArrayView1, ArrayView2, Axis, Slice};
+
+#[cfg(feature = "parallel")]
+use rayon::prelude::*;
+
+/// Block number `block` of rows.
+pub(crate) fn block_of<T>(rows: ArrayView2<'_, T>, block: usize, size: usize) -> ArrayView2<'_, T> {
+    let start = block * size;
+    let end = (start + size).min(rows.nrows());
+    rows.slice_axis_move(Axis(0), Slice::from(start..end))
+}
+
+/// The row that an error names, so that of several errors the first row's can be reported.
+#[cfg(feature = "parallel")]
+pub(crate) fn row_of(error: &IsolationForestError) -> usize {
+    match error {
+        IsolationForestError::NotFinite { row, .. }
+        | IsolationForestError::NoCategory { row, .. } => *row,
+        _ => usize::MAX,
+    }
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+struct Room {
+    walker: Walker,
+    parter: Parter,
+}
+
+impl IsolationForest {
+    /// The score of one row, between 0 and 1; higher is more anomalous.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongWidth`](IsolationForestError::WrongWidth), and [`NotFinite`](IsolationForestError::NotFinite) for
+    /// infinite values and for NaN where missing values are refused.
+    ///
+    /// # Complexity
+    ///
+    /// O(t log psi + d) for trees with the default height limit, no allocation (but where a row goes both ways at
+    /// a node, see [`MissingValues::Divide`](crate::MissingValues::Divide)).
+    pub fn score_row<T: Value>(&self, row: &[T]) -> Result<Score, IsolationForestError> {
+        Ok(self.score_of_sum(self.sum_of_row(row)?))
+    }
+
+    /// Writes the score of every row, with the same bits as [`score_row`](Self::score_row).
+    ///
+    /// Shapes: `rows` is rows x columns of `f64` or `f32`, in any memory layout; `out` has one number for each row.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongWidth`](IsolationForestError::WrongWidth),
+    /// [`WrongOutputLength`](IsolationForestError::WrongOutputLength), and
+    /// [`NotFinite`](IsolationForestError::NotFinite) for the first row with such a value; `out` is then written
+    /// in part.
+    ///
+    /// # Complexity
+    ///
+    /// O(n (t log psi + d)). Memory: one block of rows for each thread.
+    ///
+    /// ```
+    /// use dafu_iforest::IsolationForestParams;
+    /// use ndarray::Array2;
+    /// # fn main() -> Result<(), dafu_iforest::IsolationForestError> {
+    /// let rows = Array2::from_shape_fn((500, 3), |(i, j)| ((i * 7 + j * 3) % 11) as f64);
+    /// let forest = IsolationForestParams::default().fit(rows.view())?;
+    /// let mut scores = vec![0.0; rows.nrows()];
+    /// forest.score_rows(rows.view(), &mut scores)?;
+    /// assert!(scores.iter().all(|&score| score > 0.0 && score < 1.0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn score_rows<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        out: &mut [f64],
+    ) -> Result<(), IsolationForestError> {
+        self.map_sums(rows, out, |sum| self.score_of_sum(sum).get())
+    }
+
+    /// The mean path length of a row over the trees, in edges; c(rows of the leaf) included.
+    ///
+    /// Where a row goes both ways at a node, the mean of both by their training rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`score_row`](Self::score_row).
+    pub fn mean_path_length<T: Value>(&self, row: &[T]) -> Result<f64, IsolationForestError> {
+        self.check_row(row)?;
+        let (table, rule) = (self.path_table(), self.way_rule());
+        let paths = self
+            .trees
+            .iter()
+            .map(|tree| tree.path_length(&table, &rule, |column| row[column].into()));
+        Ok(paths.sum::<f64>() / self.trees.len() as f64)
+    }
+
+    /// Whether a row is an anomaly at a contamination level that was listed before the fit.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownContamination`](IsolationForestError::UnknownContamination), and as
+    /// [`score_row`](Self::score_row).
+    pub fn predict_row<T: Value>(
+        &self,
+        row: &[T],
+        contamination: f64,
+    ) -> Result<bool, IsolationForestError> {
+        let threshold = self.threshold(contamination)?;
+        Ok(threshold.is_anomaly(self.score_row(row)?))
+    }
+
+    /// Writes for every row whether it is an anomaly at a contamination level that was listed before the fit.
+    ///
+    /// For several levels, score once and ask [`ContaminationThreshold::is_anomaly`](crate::ContaminationThreshold::is_anomaly).
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownContamination`](IsolationForestError::UnknownContamination), and as
+    /// [`score_rows`](Self::score_rows).
+    pub fn predict_rows<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        contamination: f64,
+        out: &mut [bool],
+    ) -> Result<(), IsolationForestError> {
+        let threshold = *self.threshold(contamination)?;
+        self.map_sums(rows, out, |sum| {
+            threshold.is_anomaly(self.score_of_sum(sum))
+        })
+    }
+
+    /// The score of a sum of values over all trees.
+    pub(crate) fn score_of_sum(&self, sum: u64) -> Score {
+        let mean = self.scale.mean(sum, self.trees.len());
+        score_of_mean(mean, self.scoring)
+    }
+
+    pub(crate) fn way_rule(&self) -> WayRule {
+        WayRule {
+            width: self.width(),
+            missing: self.missing,
+            unseen: self.unseen,
+        }
+    }
+
+    pub(crate) fn accepted(&self) -> Accepted<'_> {
+        Accepted {
+            missing: self.missing,
+            categorical: &self.categorical,
+        }
+    }
+
+    pub(crate) fn check_row<T: Value>(&self, row: &[T]) -> Result<Found, IsolationForestError> {
+        self.check_width(row.len())?;
+        self.accepted().check(ArrayView1::from(row), 0)
+    }
+
+    pub(crate) fn check_width(&self, got: usize) -> Result<(), IsolationForestError> {
+        let expected = self.width();
+        if got == expected {
+            Ok(())
+        } else {
+            Err(IsolationForestError::WrongWidth { expected, got })
+        }
+    }
+
+    fn sum_of_row<T: Value>(&self, row: &[T]) -> Result<u64, IsolationForestError> {
+        let found = self.check_row(row)?;
+        Ok(if self.trees.is_plain() && found == Found::Numbers {
+            sum_of_row(&self.trees, row)
+        } else {
+            sum_of_any_row(&self.trees, &self.way_rule(), row)
+        })
+    }
+
+    /// Writes what `map` makes of each row's sum of values.
+    pub(crate) fn map_sums<T: Value, U: Send>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        out: &mut [U],
+        map: impl Fn(u64) -> U + Sync,
+    ) -> Result<(), IsolationForestError> {
+        self.check_width(rows.ncols())?;
+        if out.len() != rows.nrows() {
+            let (expected, got) = (rows.nrows(), out.len());
+            return Err(IsolationForestError::WrongOutputLength { expected, got });
+        }
+        let size = if self.trees.is_plain() {
+            walk::block_rows(self.width())
+        } else {
+            part_rows::block_rows(self.width())
+        };
+        let run = |room: &mut Room, block: usize, out: &mut [U]| {
+            let rows = block_of(rows, block, size);
+            self.map_block(room, (rows, block * size), out, &map)
+        };
+        #[cfg(feature = "parallel")]
+        if self.parallelism == Parallelism::Pool && out.len() > size {
+            return out
+                .par_chunks_mut(size)
+                .enumerate()
+                .map_init(Room::default, |room, (block, out)| run(room, block, out))
+                .filter_map(Result::err)
+                .min_by_key(row_of)
+                .map_or(Ok(()), Err);
+        }
+        let mut room = Room::default();
+        out.chunks_mut(size)
+            .enumerate()
+            .try_for_each(|(block, out)| run(&mut room, block, out))
+    }
+
+    /// As [`map_sums`](Self::map_sums) for one block, whose first row has a number for messages.
+    fn map_block<T: Value, U>(
+        &self,
+        room: &mut Room,
+        (rows, first_row): (ArrayView2<'_, T>, usize),
+        out: &mut [U],
+        map: &impl Fn(u64) -> U,
+    ) -> Result<(), IsolationForestError> {
+        let accepted = self.accepted();
+        let mut found = Found::Numbers;
+        for (at, row) in rows.axis_iter(Axis(0)).enumerate() {
+            if accepted.check(row, first_row + at)? == Found::Missing {
+                found = Found::Missing;
+            }
+        }
+        if self.trees.is_plain() && found == Found::Numbers {
+            for (out, sum) in out.iter_mut().zip(room.walker.sums(&self.trees, rows)) {
+                *out = map(sum);
+            }
+            return Ok(());
+        }
+        let special = found == Found::Missing || self.trees.is_special();
+        let parter = &mut room.parter;
+        parter.start(rows.nrows(), rows.ncols());
+        for (at, row) in rows.axis_iter(Axis(0)).enumerate() {
+            parter.set(at, row.iter().map(|&value| value.into()));
+        }
+        let sums = parter.sums(&self.trees, &self.way_rule(), special);
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = map(sum);
+        }
+        Ok(())
+    }
+}
