@@ -138,7 +138,7 @@ def sklearn_auc(files, seeds, cache):
 
 def ours_auc(binary, folder, seeds, average):
     out = subprocess.run(
-        [binary, "auc", folder, str(seeds), str(SEED_STEP), average], check=True, capture_output=True, text=True).stdout
+        [binary, "auc", folder, str(seeds), str(SEED_STEP), f'{{"average_path": "{average}"}}'], check=True, capture_output=True, text=True).stdout
     return {(row["file"], int(row["seed"])): float(row["auc"]) for row in csv.DictReader(io.StringIO(out))}
 
 

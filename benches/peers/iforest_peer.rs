@@ -2,12 +2,13 @@
 //!
 //! - `iforest_peer speed FILE COLUMNS`: CPU seconds of fit, scoring all rows and scoring one row, one thread.
 //!   FILE holds little-endian f64 values, row after row.
-//! - `iforest_peer auc DIRECTORY SEEDS STEP exact|approximate`: ROC AUC of every `*.csv.gz` file (features, then a
-//!   column `label`) for every seed, as CSV; seed number i is i times STEP.
+//! - `iforest_peer auc DIRECTORY SEEDS STEP PARAMS [FILES]`: ROC AUC of every `*.csv.gz` file (features, then a column
+//!   `label`), or of the named ones (`cover,http`), for every seed, as CSV; seed number i is i times STEP. PARAMS are the
+//!   parameters of a forest in JSON.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
 use dafu_benches::cpu_seconds;
-use dafu_iforest::{AveragePath, FiniteCheck, IsolationForest, IsolationForestParams, Parallelism};
+use dafu_iforest::{FiniteCheck, IsolationForest, IsolationForestParams, Parallelism};
 use flate2::read::MultiGzDecoder;
 use ndarray::{Array2, ArrayView2};
 use std::error::Error;
@@ -22,24 +23,20 @@ fn main() -> Outcome<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["speed", file, columns] => speed(Path::new(file), columns.parse()?),
-        ["auc", directory, seeds, step, average] => {
-            let average = match average {
-                "exact" => AveragePath::Exact,
-                "approximate" => AveragePath::Approximate,
-                other => {
-                    return Err(
-                        format!("average path must be exact or approximate, got {other}").into(),
-                    );
-                }
-            };
-            auc(
-                Path::new(directory),
-                (seeds.parse()?, step.parse()?),
-                average,
-            )
-        }
+        ["auc", directory, seeds, step, params] => auc(
+            Path::new(directory),
+            None,
+            (seeds.parse()?, step.parse()?),
+            &serde_json::from_str(params)?,
+        ),
+        ["auc", directory, seeds, step, params, files] => auc(
+            Path::new(directory),
+            Some(files),
+            (seeds.parse()?, step.parse()?),
+            &serde_json::from_str(params)?,
+        ),
         _ => Err(
-            "usage: iforest_peer speed FILE COLUMNS | auc DIRECTORY SEEDS STEP exact|approximate"
+            "usage: iforest_peer speed FILE COLUMNS | auc DIRECTORY SEEDS STEP PARAMS [FILES]"
                 .into(),
         ),
     }
@@ -82,23 +79,32 @@ fn speed(file: &Path, columns: usize) -> Outcome<()> {
     Ok(())
 }
 
-fn auc(directory: &Path, (seeds, step): (u64, u64), average: AveragePath) -> Outcome<()> {
+fn auc(
+    directory: &Path,
+    names: Option<&str>,
+    (seeds, step): (u64, u64),
+    params: &IsolationForestParams,
+) -> Outcome<()> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Outcome<Vec<_>>>()?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "gz"));
     files.sort();
     println!("file,seed,auc");
     for path in files {
-        let (rows, labels) = read(&path)?;
-        let name = path
+        let Some(name) = path
             .file_name()
             .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let name = name.trim_end_matches(".csv.gz");
+            .and_then(|name| name.strip_suffix(".csv.gz"))
+        else {
+            continue;
+        };
+        if names.is_some_and(|names| !names.split(',').any(|other| other == name)) {
+            continue;
+        }
+        let (rows, labels) = read(&path)?;
         for seed in 0..seeds {
-            let params = IsolationForestParams::default()
-                .average_path(average)
+            let params = params
+                .clone()
                 .parallelism(Parallelism::Serial)
                 .seed(seed.wrapping_mul(step));
             let forest = params.fit(rows.view())?;

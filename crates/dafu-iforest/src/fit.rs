@@ -2,6 +2,7 @@
 
 use crate::grow::{GrowPlan, Grower, RowWeights};
 use crate::input::{Accepted, Value};
+use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Trees};
 use crate::params::{ColumnWeights, MAX_HEIGHT, MAX_WIDTH};
 use crate::purpose::Purpose;
@@ -193,6 +194,7 @@ impl CheckedIsolationForestParams {
             rows_fitted: count as u64,
             thresholds: Vec::new(),
             parallelism: params.parallelism,
+            masks: Prepared::default(),
         };
         forest.set_values();
         if params.rules.len() > 1 {
@@ -230,6 +232,7 @@ impl IsolationForest {
             kinds: &self.kinds,
         };
         self.scale = rule.apply(&mut self.trees, self.scale.max_bits);
+        self.masks = Prepared::default();
     }
 
     /// Sets what an edge is worth in the trees of each rule, so that each rule's mean path lengths spread alike over the

@@ -81,6 +81,21 @@ impl Accepted<'_> {
         Ok(Found::Missing)
     }
 
+    /// Checks the values of several rows, of which the first has number `first_row`.
+    pub(crate) fn check_rows<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        first_row: usize,
+    ) -> Result<Found, IsolationForestError> {
+        let mut found = Found::Numbers;
+        for (at, row) in rows.axis_iter(Axis(0)).enumerate() {
+            if self.check(row, first_row + at)? == Found::Missing {
+                found = Found::Missing;
+            }
+        }
+        Ok(found)
+    }
+
     /// Checks all values of several rows, of which the first has number `first_row`; categories too.
     pub(crate) fn check_training<T: Value>(
         &self,

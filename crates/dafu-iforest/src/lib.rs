@@ -57,6 +57,7 @@ mod fit;
 mod form;
 mod grow;
 mod input;
+mod masks;
 mod model;
 mod node;
 mod params;

@@ -1,6 +1,7 @@
 //! The fitted forest.
 
 use crate::average_path::AveragePathTable;
+use crate::masks::Prepared;
 use crate::node::Trees;
 use crate::value::{TreeKind, ValueScale};
 use crate::{
@@ -41,6 +42,7 @@ pub struct IsolationForest {
     pub(crate) rows_fitted: u64,
     pub(crate) thresholds: Vec<ContaminationThreshold>,
     pub(crate) parallelism: Parallelism,
+    pub(crate) masks: Prepared,
 }
 
 impl fmt::Debug for IsolationForest {

@@ -8,6 +8,7 @@ mod v1;
 
 use crate::error::{DamagedModel, HeaderField};
 use crate::form::{Code, Form, Term};
+use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Node, Trees};
 use crate::params::{MAX_HEIGHT, MAX_LEVELS, MAX_RULES, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH};
 use crate::value::{MAX_BITS, TreeKind, ValueScale};
@@ -327,6 +328,7 @@ impl SavedForest {
             rows_fitted: self.rows_fitted,
             thresholds,
             parallelism: Parallelism::default(),
+            masks: Prepared::default(),
         };
         forest.set_values();
         Ok(forest)

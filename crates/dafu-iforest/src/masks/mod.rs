@@ -1,0 +1,188 @@
+//! Many rows scored together, as sets with a bit a row.
+//!
+//! A walk takes one load after the other for each level of each tree. Here a block of [`ROWS`] rows goes through
+//! all nodes of a tree at once, since a tree of 256 rows has few of them: about 60 when its depth is limited.
+//!
+//! 1. For every threshold of many trees, the set of the rows with a value up to it ([`column`]): each row is put
+//!    into the set of the lowest such threshold, and then every set takes in the one before.
+//! 2. For every node the set of the rows that come to it, from its parent's and the threshold's ([`part`]). On the
+//!    way down the rows gather the bits of a code, which in the end is that of their leaf.
+//! 3. The codes, a byte a row, are looked up in the tree's table of path lengths ([`block`]).
+//!
+//! How wide a path length is does not matter, and the sums are whole numbers: they equal the walk's.
+
+mod block;
+mod column;
+mod part;
+mod set;
+#[cfg(test)]
+mod tests;
+
+use crate::node::{Node, Tree, Trees};
+use column::Column;
+use part::Part;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+pub(crate) use block::Room;
+pub(crate) use set::ROWS;
+
+/// Codes of the leaves of a tree, so most leaves of a tree.
+const CODES: usize = 256;
+/// Most thresholds of a table: half a mebibyte of sets.
+const THRESHOLDS: usize = 8192;
+/// Fewest rows of a batch for which a forest is prepared: that takes as long as walking some thousand rows.
+const PREPARED_FROM: usize = 2048;
+/// Fewest rows of a block; fewer walk. A block takes as long as walking a quarter of its rows.
+pub(crate) const FEWEST_ROWS: usize = ROWS / 4;
+
+/// Trees that are scored with one table of thresholds.
+#[derive(Debug, Clone)]
+struct Group {
+    /// In ascending order of their numbers.
+    columns: Vec<Column>,
+    /// Sets of the table.
+    sets: usize,
+    parts: Vec<Part>,
+}
+
+/// A forest prepared for scoring blocks of rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Masks {
+    groups: Vec<Group>,
+}
+
+impl Masks {
+    /// Prepares a forest, if walks would not be faster and no tree has more leaves than there are codes.
+    pub(crate) fn new(trees: &Trees) -> Option<Self> {
+        let masks = Self::of_any(trees)?;
+        let steps: usize = trees.iter().map(|tree| tree.depth as usize).sum();
+        let mut columns = masks.groups.iter().flat_map(|group| &group.columns);
+        let walk = if columns.any(|column| column.index >= NARROW) {
+            WIDE_WALK_COST
+        } else {
+            WALK_COST
+        };
+        (masks.cost() < steps * walk).then_some(masks)
+    }
+
+    /// Prepares a forest even if walks would be faster.
+    fn of_any(trees: &Trees) -> Option<Self> {
+        let trees: Vec<_> = trees.iter().collect();
+        if trees.iter().any(|tree| splits(tree) >= CODES) {
+            return None;
+        }
+        let mut groups = Vec::new();
+        let mut rest = &trees[..];
+        while !rest.is_empty() {
+            let mut held = 0;
+            let fitting = rest.iter().take_while(|tree| {
+                held += splits(tree);
+                held <= THRESHOLDS
+            });
+            let (now, later) = rest.split_at(fitting.count());
+            groups.push(Group::new(now));
+            rest = later;
+        }
+        Some(Self { groups })
+    }
+
+    /// Time for a row, see [`COLUMN_COST`].
+    fn cost(&self) -> usize {
+        let of_group = |group: &Group| {
+            group.columns.len() * COLUMN_COST
+                + group.sets * SPLIT_COST
+                + group.parts.len() * TREE_COST
+        };
+        self.groups.iter().map(of_group).sum()
+    }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        let of_group = |group: &Group| {
+            let columns = group.columns.iter().map(Column::bytes).sum::<usize>();
+            let parts = group.parts.iter().map(Part::bytes).sum::<usize>();
+            columns
+                + parts
+                + group.columns.capacity() * size_of::<Column>()
+                + group.parts.capacity() * size_of::<Part>()
+        };
+        self.groups.iter().map(of_group).sum()
+    }
+}
+
+/// Picoseconds for a row and a column, a split and a tree, and for a step of a walk in rows that are narrow and
+/// wide for it, as measured on one machine. They decide nothing but speed.
+const COLUMN_COST: usize = 8000;
+const SPLIT_COST: usize = 18;
+const TREE_COST: usize = 500;
+const WALK_COST: usize = 1200;
+const WIDE_WALK_COST: usize = 2600;
+/// Columns of rows that are narrow.
+const NARROW: usize = 16;
+
+fn splits(tree: &Tree<'_>) -> usize {
+    tree.nodes.len() / 2
+}
+
+impl Group {
+    fn new(trees: &[Tree<'_>]) -> Self {
+        let mut thresholds: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        for tree in trees {
+            let nodes = tree.nodes.iter().enumerate();
+            for (_, node) in nodes.filter(|(at, node)| !node.is_leaf(*at)) {
+                let column = thresholds.entry(node.test()).or_default();
+                column.push(node.threshold);
+            }
+        }
+        let mut sets = 0;
+        let columns = thresholds.into_iter().map(|(index, thresholds)| {
+            let column = Column::new((index, sets), thresholds);
+            sets += column.sets();
+            column
+        });
+        let columns: Vec<_> = columns.collect();
+        let place = |node: &Node| {
+            let at = columns.partition_point(|column| column.index < node.test());
+            let missing_left = !node.missing_right();
+            let missing = if missing_left { at + 1 } else { 0 };
+            (to_u16(columns[at].place(node.threshold)), to_u16(missing))
+        };
+        let parts = trees.iter().map(|tree| Part::new(tree, place)).collect();
+        Self {
+            columns,
+            sets,
+            parts,
+        }
+    }
+}
+
+/// Places are bounded: at most [`THRESHOLDS`] sets and one more for each column, at most that many columns.
+fn to_u16(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
+
+/// What is prepared of a forest when a batch first asks for it. It follows from the trees and makes no difference
+/// to any result, so that it counts for nothing in comparisons.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prepared(OnceLock<Option<Masks>>);
+
+impl Prepared {
+    /// The prepared forest, if that is the way to score so many rows.
+    pub(crate) fn get(&self, trees: &Trees, rows: usize) -> Option<&Masks> {
+        if rows >= PREPARED_FROM {
+            self.0.get_or_init(|| Masks::new(trees)).as_ref()
+        } else if rows >= FEWEST_ROWS {
+            self.0.get()?.as_ref()
+        } else {
+            None
+        }
+    }
+}
+
+impl PartialEq for Prepared {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}

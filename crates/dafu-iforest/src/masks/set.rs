@@ -1,0 +1,90 @@
+//! Sets of rows.
+
+/// Words of a set: one line of the cache. With half or twice as many, scoring was slower.
+const WORDS: usize = 8;
+/// Rows of a block.
+pub(crate) const ROWS: usize = 64 * WORDS;
+
+/// A set of the rows of a block.
+///
+/// Operations write into a set in memory, word by word from slices: what the compiler turns into vector code even
+/// for the oldest x86-64. From sets as values it makes code for single words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(super) struct Set(pub(super) [u64; WORDS]);
+
+impl Set {
+    pub(super) const EMPTY: Self = Self([0; WORDS]);
+    pub(super) const ALL: Self = Self([u64::MAX; WORDS]);
+
+    #[inline]
+    pub(super) fn insert(&mut self, row: usize) {
+        // Such that the bytes of transposed codes come out in the order of the rows.
+        let (word, bit) = (row / 8 % WORDS, row % 8 * 8 + row / (8 * WORDS));
+        self.0[word] |= 1 << bit;
+    }
+
+    #[inline]
+    pub(super) fn set_and(&mut self, a: &Self, b: &Self) {
+        for ((word, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {
+            *word = a & b;
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_xor(&mut self, a: &Self, b: &Self) {
+        for ((word, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {
+            *word = a ^ b;
+        }
+    }
+
+    #[inline]
+    pub(super) fn or(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word |= other;
+        }
+    }
+
+    #[inline]
+    pub(super) fn xor(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word ^= other;
+        }
+    }
+
+    #[inline]
+    pub(super) fn and_not(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word &= !other;
+        }
+    }
+
+    /// Flips those rows of `a` that are not in `b`.
+    #[inline]
+    pub(super) fn xor_and_not(&mut self, a: &Self, b: &Self) {
+        for ((word, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {
+            *word ^= a & !b;
+        }
+    }
+}
+
+/// From eight sets, one for each bit of a code, to a code in each byte, row after row.
+///
+/// An 8 x 8 transposition of bits for all bytes at once: in every round, bits change places between two sets.
+#[inline]
+pub(super) fn transpose(planes: &mut [Set; 8]) {
+    for (distance, mask) in [
+        (1, 0x5555_5555_5555_5555),
+        (2, 0x3333_3333_3333_3333),
+        (4, 0x0f0f_0f0f_0f0f_0f0f_u64),
+    ] {
+        for at in (0..8).filter(|at| at & distance == 0) {
+            let (front, back) = planes.split_at_mut(at + distance);
+            for (a, b) in front[at].0.iter_mut().zip(&mut back[0].0) {
+                let change = (*a >> distance ^ *b) & mask;
+                *b ^= change;
+                *a ^= change << distance;
+            }
+        }
+    }
+}
