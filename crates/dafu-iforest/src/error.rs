@@ -159,6 +159,21 @@ pub enum DamagedModel {
         /// Number of the level, from 0.
         index: usize,
     },
+    /// Parameters are not among those that the check accepts.
+    #[error("parameters are out of range")]
+    Parameters,
+    /// The box of a leaf is neither finite nor that of a leaf without points.
+    #[error("tree {tree} has a box that is not finite")]
+    Box {
+        /// Number of the tree, from 0.
+        tree: usize,
+    },
+    /// A row of the window has a value that is NaN or infinite.
+    #[error("row {row} of the window has a value that is not finite")]
+    Window {
+        /// Number of the row in the window, from 0.
+        row: usize,
+    },
 }
 
 /// A number of a saved forest's header.
@@ -175,6 +190,8 @@ pub enum HeaderField {
     HeightLimit,
     /// Number of nodes.
     Nodes,
+    /// A number of rows or splits so far.
+    Counter,
 }
 
 impl fmt::Display for HeaderField {
@@ -185,6 +202,7 @@ impl fmt::Display for HeaderField {
             Self::SampleSize => "sample size",
             Self::HeightLimit => "height limit",
             Self::Nodes => "number of nodes",
+            Self::Counter => "number of rows or splits so far",
         })
     }
 }

@@ -56,6 +56,7 @@ mod explain;
 mod grow;
 mod model;
 mod node;
+mod online;
 mod params;
 mod path_score;
 mod purpose;
@@ -71,6 +72,10 @@ pub use average_path::{AveragePath, average_path_length};
 pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
 pub use model::IsolationForest;
+pub use online::{
+    CheckedOnlineIsolationForestParams, LeafGrowth, MAX_BRANCHING, MAX_WINDOW,
+    OnlineIsolationForest, OnlineIsolationForestParams, Renewal,
+};
 pub use params::{
     CheckedIsolationForestParams, FiniteCheck, HeightLimit, IsolationForestParams, MAX_HEIGHT,
     MAX_LEVELS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH, MaxFeatures, Parallelism, ThresholdRows,

@@ -33,7 +33,7 @@ const COEFFICIENTS: [f64; 14] = [
 ///
 /// x is split into a whole number and a rest in [-1/2, 1/2], for which the Taylor series with 14 terms is
 /// exact to 4e-18.
-fn exp2_of_negative(x: f64) -> f64 {
+pub(crate) fn exp2_of_negative(x: f64) -> f64 {
     let x = x.max(-1022.0);
     let whole = x.round();
     let rest = x - whole;
