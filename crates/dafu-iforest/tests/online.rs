@@ -139,6 +139,7 @@ impl NaiveNode {
         if self.count < threshold(params, depth)
             || !may_split(params, depth, rows)
             || self.varying().is_empty()
+            || self.count < 2
         {
             return;
         }
@@ -151,6 +152,10 @@ impl NaiveNode {
                 let within = |(low, high)| low + stream.unit() * (high - low);
                 *point = self.bounds.iter().copied().map(within).collect();
             }
+        }
+        // So narrow a box that all fall on one place: nothing is learned from them.
+        if points.iter().all(|point| *point == points[0]) {
+            return;
         }
         let grown = Self::over(&points, row.len(), (depth, rows), params, &mut stream);
         *self = grown;

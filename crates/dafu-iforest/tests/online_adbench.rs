@@ -1,5 +1,9 @@
 //! Prequential ROC AUC of the online forest on public data: every row is scored before it is learned.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests that say what they skip and measure"
+)]
 
 use dafu_core::random::Stream;
 use dafu_iforest::{OnlineIsolationForestParams, Renewal};

@@ -224,7 +224,7 @@ impl Tree {
         }
     }
 
-    /// Splits a leaf by points drawn in its box; a leaf whose points are all equal stays.
+    /// Splits a leaf by points drawn in its box; a leaf of one point, or whose points are all equal, stays.
     ///
     /// With `newest`, the others are known to be all equal, and nothing is drawn.
     fn split(
@@ -236,7 +236,7 @@ impl Tree {
     ) {
         let node = self.nodes[place.0];
         let width = shape.width;
-        if count_varying(self.bounds(node.link, width)) == 0 {
+        if node.count < 2 || count_varying(self.bounds(node.link, width)) == 0 {
             return;
         }
         let mut stream = Stream::new(self.key, OnlinePurpose::Split as u64, self.draws);
