@@ -1,5 +1,6 @@
 //! Isolation forests over streams.
 
+mod bounds;
 mod depth;
 mod model;
 mod params;

@@ -95,11 +95,11 @@ impl CheckedOnlineIsolationForestParams {
 
     /// Most nodes that a tree can ever have, leaves included; 31 for the defaults.
     ///
-    /// A split at depth k asks for at least `eta (2 b)^k` rows in the tree and for `eta 2^k` points in the node
-    /// (`eta` with [`LeafGrowth::Fixed`]), and is taken back as soon as the node holds fewer. The nodes of one
-    /// depth hold at most the window's rows together, and there are at most b^k of them, so that at most
-    /// min(b^k, omega / (eta 2^k)) of them are split. The bound is 1 + b times the sum of this over all k with
-    /// eta (2 b)^k <= omega, thus O(omega / eta), and for `Adaptive` growth O(sqrt(omega / eta)) with b = 2.
+    /// A split at depth k asks for at least eta (2 b)^k rows in the tree and for eta 2^k points in the node (eta
+    /// with [`LeafGrowth::Fixed`]), and is taken back as soon as the node holds fewer. Counts of children add up to
+    /// their parent's, so all nodes of one depth hold at most omega points together; and there are at most b^k of
+    /// them. So at most min(b^k, omega / (eta 2^k)) of them are split, and none with eta (2 b)^k > omega. The bound
+    /// is 1 + b times the sum of these numbers over all k: below 1 + 4 sqrt(omega / eta) for b = 2.
     ///
     /// # Complexity
     ///

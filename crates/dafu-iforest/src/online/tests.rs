@@ -1,8 +1,9 @@
 //! Tests of the trees themselves: what holds for their counts and boxes after every row.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use super::bounds::between;
 use super::model::OnlineIsolationForest;
-use super::tree::{Visit, between};
+use super::tree::Visit;
 use crate::{LeafGrowth, OnlineIsolationForestParams, Renewal};
 use proptest::prelude::*;
 
