@@ -184,6 +184,9 @@ impl Tree {
     fn child(&self, node: Node, row: &[f64], branching: usize) -> usize {
         let value = row[node.feature as usize];
         let block = node.link as usize;
+        if branching == 2 {
+            return 1 + 2 * block + usize::from(value > self.values[block]);
+        }
         let first = block * (branching - 1);
         let above = self.values[first..first + branching - 1]
             .iter()
