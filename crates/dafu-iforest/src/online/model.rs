@@ -35,8 +35,9 @@ use std::fmt;
 /// xoshiro256++ stream, seeded by a hash of seed, tree and number of the split. Multiplying a column by a power of
 /// two changes no bit of a score (short of overflow); reordering columns changes which are drawn.
 ///
-/// Source: Leveni, Weigert Cassales, Pfahringer, Bifet, Boracchi, "Online Isolation Forest", ICML 2024, algorithms
-/// 1 to 4, and the authors' reference implementation for what they leave open. Differences:
+/// Source: Leveni, Weigert Cassales, Pfahringer, Bifet, Boracchi, "Online Isolation Forest", ICML 2024 (arXiv
+/// 2505.09593), algorithms 1 to 4, as the authors' reference implementation has them
+/// (github.com/ineveLoppiliF/Online-Isolation-Forest). Differences from that:
 ///
 /// * Once a window each tree forgets all and learns the rows of the window anew, unless [`Renewal::Never`] is chosen.
 ///   Without it the first splits of a tree stay for ever, and a stream that moves away ends in a single leaf.
@@ -290,7 +291,7 @@ impl OnlineIsolationForest {
     /// The score of a row before it is learned, then learns it: the order of a prequential evaluation, in which no
     /// row has a part in its own score.
     ///
-    /// The paper learns a row first and then scores it; for that, call [`update`](Self::update), then
+    /// The authors' experiments learn rows first and then score them; for that, call [`update`](Self::update), then
     /// [`score_row`](Self::score_row).
     ///
     /// # Errors
