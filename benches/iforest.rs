@@ -3,7 +3,8 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dafu_iforest::{
-    FiniteCheck, IsolationForest, IsolationForestError, IsolationForestParams, Parallelism,
+    FiniteCheck, IsolationForest, IsolationForestError, IsolationForestParams,
+    OnlineIsolationForest, OnlineIsolationForestParams, Parallelism, Renewal,
 };
 use ndarray::Array2;
 use std::hint::black_box;
@@ -110,5 +111,59 @@ fn one_row(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fit, fit_with_levels, score, one_row);
+/// A forest whose window is full and that has been in the steady state for a while.
+fn online_forest(
+    rows: &Array2<f64>,
+    renewal: Renewal,
+) -> Result<OnlineIsolationForest, IsolationForestError> {
+    let params = OnlineIsolationForestParams::default().renewal(renewal);
+    let mut forest = params.seed(1).build(COLUMNS)?;
+    update_all(&mut forest, rows)?;
+    Ok(forest)
+}
+
+fn update_all(
+    forest: &mut OnlineIsolationForest,
+    rows: &Array2<f64>,
+) -> Result<(), IsolationForestError> {
+    let rows = rows.rows().into_iter();
+    rows.filter_map(|row| row.to_slice())
+        .try_for_each(|row| forest.update(row))
+}
+
+fn online(criterion: &mut Criterion) {
+    const ROWS: usize = 10_000;
+    let rows = rows(ROWS);
+    let mut group = criterion.benchmark_group("iforest/online");
+    group
+        .throughput(Throughput::Elements(ROWS as u64))
+        .sample_size(20);
+    for (name, renewal) in [
+        ("never", Renewal::Never),
+        ("every_window", Renewal::EveryWindow),
+    ] {
+        let Ok(mut forest) = online_forest(&rows, renewal) else {
+            continue;
+        };
+        group.bench_function(format!("update/renewal={name}"), |bencher| {
+            bencher.iter(|| update_all(&mut forest, black_box(&rows)));
+        });
+    }
+    let Ok(forest) = online_forest(&rows, Renewal::EveryWindow) else {
+        return;
+    };
+    let mut scores = vec![0.0; ROWS];
+    group.bench_function("score", |bencher| {
+        bencher.iter(|| forest.score_rows(black_box(rows.view()), &mut scores));
+    });
+    group.throughput(Throughput::Elements(1));
+    let row = rows.row(3).to_vec();
+    let mut contributions = [0.0; COLUMNS];
+    group.bench_function("explain", |bencher| {
+        bencher.iter(|| black_box(forest.explain_row(black_box(&row), &mut contributions)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, fit, fit_with_levels, score, one_row, online);
 criterion_main!(benches);

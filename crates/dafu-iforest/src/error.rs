@@ -59,6 +59,12 @@ pub enum IsolationForestError {
     /// Density scores were asked for together with several split rules or penalised ranges.
     #[error("density scores need one split rule, without `penalize_range`")]
     DensityOfOneRule,
+    /// Forests, or a forest and parameters, do not go together.
+    #[error("`{what}` is not the same as in the forest")]
+    Unlike {
+        /// The parameter that differs.
+        what: &'static str,
+    },
     /// A column that holds categories is not in the data.
     #[error("`categorical` names column {column}, but the data have {columns} columns")]
     UnknownColumn {
@@ -217,6 +223,21 @@ pub enum DamagedModel {
         /// Number of the level, from 0.
         index: usize,
     },
+    /// Parameters are not among those that the check accepts.
+    #[error("parameters are out of range")]
+    Parameters,
+    /// The box of a leaf is neither finite nor that of a leaf without points.
+    #[error("tree {tree} has a box that is not finite")]
+    Box {
+        /// Number of the tree, from 0.
+        tree: usize,
+    },
+    /// A row of the window has a value that is NaN or infinite.
+    #[error("row {row} of the window has a value that is not finite")]
+    Window {
+        /// Number of the row in the window, from 0.
+        row: usize,
+    },
 }
 
 /// A number of a saved forest's header.
@@ -239,6 +260,8 @@ pub enum HeaderField {
     Categorical,
     /// Fraction bits of values.
     ValueBits,
+    /// A number of rows or splits so far.
+    Counter,
 }
 
 impl fmt::Display for HeaderField {
@@ -252,6 +275,7 @@ impl fmt::Display for HeaderField {
             Self::Kinds => "list of kinds of trees",
             Self::Categorical => "list of columns of categories",
             Self::ValueBits => "number of fraction bits",
+            Self::Counter => "number of rows or splits so far",
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 use dafu_core::random::{FloydSampler, Stream};
 use ndarray::{ArrayView2, Axis};
+use std::ops::Range;
 
 #[cfg(feature = "parallel")]
 use crate::score::row_of;
@@ -131,49 +132,20 @@ impl CheckedIsolationForestParams {
         weights: Option<&RowWeights>,
     ) -> Result<IsolationForest, IsolationForestError> {
         let params = self.params();
-        let (count, columns) = rows.dim();
-        let features = check_shape(params, count, columns)?;
-        let categorical = categorical(params, columns)?;
-        let accepted = Accepted {
-            missing: params.missing,
-            categorical: &categorical,
-        };
-        if params.finite_check == FiniteCheck::AllRows {
-            check_all(rows, &accepted, params.parallelism)?;
-        }
-        let sample_size = match weights {
-            Some(weights) if !params.bootstrap => weights.positive(),
-            _ => count,
-        };
-        let sample_size = params.sample_size.min(sample_size);
-        let height_limit = height_limit(params.height_limit, sample_size);
-        let plan = GrowPlan {
-            rows: rows.view(),
-            accepted,
-            weights,
-            rules: &params.rules,
-            scoring: params.scoring,
-            seed: params.seed,
-            sample_size,
-            features,
-            bootstrap: params.bootstrap,
-            height_limit,
-            finite_check: params.finite_check,
-        };
-        // Both fit: the checks bound them.
-        let width = u32::try_from(columns).unwrap_or(u32::MAX);
-        let sample_size = u32::try_from(sample_size).unwrap_or(u32::MAX);
-        let grown = grow_all(&plan, params)?;
+        let growing = Growing::new(params, rows.view(), weights)?;
+        let grown = growing.grow(params, 0..params.trees)?;
         let nodes = grown.iter().map(|tree| tree.nodes.len()).sum();
         let mut trees = Trees::with_capacity(grown.len(), nodes);
+        let sample_size = growing.sample_size();
+        let width = to_u32(rows.ncols());
         let bounds = Bounds {
             width,
             sample_size,
-            height_limit,
-            categorical: &categorical,
+            height_limit: growing.height_limit,
+            categorical: &growing.categorical,
         };
-        let kinds = u32::try_from(params.rules.len()).unwrap_or(1);
-        for (tree, kind) in grown.iter().zip((0..kinds).cycle()) {
+        let rules = to_u32(params.rules.len());
+        for (tree, kind) in grown.iter().zip((0..rules).cycle()) {
             trees
                 .push(tree, kind, &bounds)
                 .map_err(IsolationForestError::DamagedModel)?;
@@ -186,12 +158,14 @@ impl CheckedIsolationForestParams {
             scoring: params.scoring,
             missing: params.missing,
             unseen: params.unseen,
-            categorical,
             width,
-            height_limit,
+            height_limit: growing.height_limit,
+            categorical: growing.categorical,
             average_path: params.average_path,
             seed: params.seed,
-            rows_fitted: count as u64,
+            rules,
+            trees_grown: params.trees as u64,
+            rows_fitted: rows.nrows() as u64,
             thresholds: Vec::new(),
             parallelism: params.parallelism,
             masks: Prepared::default(),
@@ -217,6 +191,102 @@ impl CheckedIsolationForestParams {
                 });
         }
         Ok(forest)
+    }
+}
+
+/// Numbers of rows, columns and rules are bounded by the checks.
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Rows and parameters that were found to go together.
+#[derive(Debug)]
+pub(crate) struct Growing<'a, T> {
+    rows: ArrayView2<'a, T>,
+    weights: Option<&'a RowWeights>,
+    categorical: Vec<bool>,
+    features: usize,
+    sample_size: usize,
+    height_limit: u32,
+}
+
+impl<'a, T: Value> Growing<'a, T> {
+    pub(crate) fn new(
+        params: &IsolationForestParams,
+        rows: ArrayView2<'a, T>,
+        weights: Option<&'a RowWeights>,
+    ) -> Result<Self, IsolationForestError> {
+        let (count, columns) = rows.dim();
+        let features = check_shape(params, count, columns)?;
+        let categorical = categorical(params, columns)?;
+        if params.finite_check == FiniteCheck::AllRows {
+            let accepted = Accepted {
+                missing: params.missing,
+                categorical: &categorical,
+            };
+            check_all(rows.view(), &accepted, params.parallelism)?;
+        }
+        let drawable = match weights {
+            Some(weights) if !params.bootstrap => weights.positive(),
+            _ => count,
+        };
+        let sample_size = params.sample_size.min(drawable);
+        Ok(Self {
+            rows,
+            weights,
+            categorical,
+            features,
+            sample_size,
+            height_limit: height_limit(params.height_limit, sample_size),
+        })
+    }
+
+    pub(crate) fn categorical(&self) -> &[bool] {
+        &self.categorical
+    }
+
+    /// Rows a tree.
+    pub(crate) fn sample_size(&self) -> u32 {
+        to_u32(self.sample_size)
+    }
+
+    pub(crate) fn height_limit(&self) -> u32 {
+        self.height_limit
+    }
+
+    /// Grows the trees of these numbers, in their order.
+    pub(crate) fn grow(
+        &self,
+        params: &IsolationForestParams,
+        numbers: Range<usize>,
+    ) -> Result<Vec<FlatTree>, IsolationForestError> {
+        let plan = GrowPlan {
+            rows: self.rows.view(),
+            accepted: Accepted {
+                missing: params.missing,
+                categorical: &self.categorical,
+            },
+            weights: self.weights,
+            rules: &params.rules,
+            scoring: params.scoring,
+            seed: params.seed,
+            sample_size: self.sample_size,
+            features: self.features,
+            bootstrap: params.bootstrap,
+            height_limit: self.height_limit,
+            finite_check: params.finite_check,
+        };
+        #[cfg(feature = "parallel")]
+        if params.parallelism == Parallelism::Pool {
+            let trees: Vec<_> = numbers
+                .into_par_iter()
+                .map_init(Grower::default, |grower, tree| grower.grow(&plan, tree))
+                .collect();
+            // In order, so that always the same error is reported.
+            return trees.into_iter().collect();
+        }
+        let mut grower = Grower::default();
+        numbers.map(|tree| grower.grow(&plan, tree)).collect()
     }
 }
 
@@ -407,26 +477,6 @@ fn height_limit(limit: HeightLimit, sample_size: usize) -> u32 {
         HeightLimit::Levels(levels) => levels,
         HeightLimit::Unlimited => MAX_HEIGHT,
     }
-}
-
-/// The trees in order.
-fn grow_all<T: Value>(
-    plan: &GrowPlan<'_, T>,
-    params: &IsolationForestParams,
-) -> Result<Vec<FlatTree>, IsolationForestError> {
-    #[cfg(feature = "parallel")]
-    if params.parallelism == Parallelism::Pool {
-        let trees: Vec<_> = (0..params.trees)
-            .into_par_iter()
-            .map_init(Grower::default, |grower, tree| grower.grow(plan, tree))
-            .collect();
-        // In order, so that always the same error is reported.
-        return trees.into_iter().collect();
-    }
-    let mut grower = Grower::default();
-    (0..params.trees)
-        .map(|tree| grower.grow(plan, tree))
-        .collect()
 }
 
 /// Rows that one task checks for finite values.

@@ -56,10 +56,12 @@ mod explain;
 mod fit;
 mod form;
 mod grow;
+mod growth;
 mod input;
 mod masks;
 mod model;
 mod node;
+mod online;
 mod params;
 mod part_rows;
 mod power;
@@ -80,6 +82,10 @@ pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
 pub use input::Value;
 pub use model::IsolationForest;
+pub use online::{
+    CheckedOnlineIsolationForestParams, LeafGrowth, MAX_BRANCHING, MAX_WINDOW,
+    OnlineIsolationForest, OnlineIsolationForestParams, Renewal,
+};
 pub use params::{
     CategorySplit, CheckedIsolationForestParams, Coefficients, ColumnWeights, FiniteCheck, Gain,
     HeightLimit, IsolationForestParams, MAX_HEIGHT, MAX_LEVELS, MAX_RULES, MAX_SAMPLE_SIZE,

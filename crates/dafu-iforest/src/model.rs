@@ -39,6 +39,10 @@ pub struct IsolationForest {
     pub(crate) height_limit: u32,
     pub(crate) average_path: AveragePath,
     pub(crate) seed: u64,
+    /// Split rules, of which the first kinds are.
+    pub(crate) rules: u32,
+    /// Trees that were ever grown with the seed.
+    pub(crate) trees_grown: u64,
     pub(crate) rows_fitted: u64,
     pub(crate) thresholds: Vec<ContaminationThreshold>,
     pub(crate) parallelism: Parallelism,

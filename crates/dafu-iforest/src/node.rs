@@ -142,7 +142,6 @@ pub(crate) struct Tree<'a> {
 
 impl Tree<'_> {
     /// The tree by itself.
-    #[expect(dead_code, reason = "for growing models")]
     pub(crate) fn to_flat(self) -> FlatTree {
         FlatTree {
             nodes: self.nodes.to_vec(),
@@ -209,6 +208,12 @@ impl Trees {
     /// Whether comparing numbers is not enough even where no value is missing.
     pub(crate) fn is_special(&self) -> bool {
         !self.all.codes.is_empty() || !self.all.ranges.is_empty()
+    }
+
+    /// Whether trees of another forest may be appended.
+    pub(crate) fn has_same_extras(&self, other: &Self) -> bool {
+        self.all.ranges.is_empty() == other.all.ranges.is_empty()
+            && self.all.shares.is_empty() == other.all.shares.is_empty()
     }
 
     pub(crate) fn tree(&self, number: usize) -> Tree<'_> {

@@ -367,15 +367,7 @@ impl IsolationForestParams {
         if let HeightLimit::Levels(levels) = self.height_limit {
             count("height_limit", levels as usize, 0, MAX_HEIGHT as usize)?;
         }
-        count(
-            "number of contamination levels",
-            self.contamination.len(),
-            0,
-            MAX_LEVELS,
-        )?;
-        for &level in &self.contamination {
-            fraction("contamination", level, false, 0.5)?;
-        }
+        check_levels(&self.contamination)?;
         if let ThresholdRows::Sample(rows) = self.threshold_rows {
             count("threshold_rows", rows, 1, usize::MAX)?;
         }
@@ -383,7 +375,21 @@ impl IsolationForestParams {
     }
 }
 
-fn count(
+/// Checks contamination levels.
+pub(crate) fn check_levels(levels: &[f64]) -> Result<(), IsolationForestError> {
+    count(
+        "number of contamination levels",
+        levels.len(),
+        0,
+        MAX_LEVELS,
+    )?;
+    for &level in levels {
+        fraction("contamination", level, false, 0.5)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn count(
     name: &'static str,
     got: usize,
     min: usize,
@@ -402,7 +408,7 @@ fn count(
 }
 
 /// Written so that NaN fails.
-fn fraction(
+pub(crate) fn fraction(
     name: &'static str,
     got: f64,
     zero_allowed: bool,

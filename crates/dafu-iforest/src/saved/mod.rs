@@ -42,6 +42,9 @@ struct SavedForest {
     /// Columns of categories, ascending.
     categorical: Vec<u32>,
     seed: u64,
+    /// Split rules, of which the first kinds are.
+    rules: u32,
+    trees_grown: u64,
     rows_fitted: u64,
     levels: Vec<SavedLevel>,
     kinds: Vec<SavedKind>,
@@ -129,6 +132,8 @@ impl From<&IsolationForest> for SavedForest {
             value_bits: forest.scale.max_bits,
             categorical: columns.filter(|(_, is)| **is).map(|(at, _)| at).collect(),
             seed: forest.seed,
+            rules: forest.rules,
+            trees_grown: forest.trees_grown,
             rows_fitted: forest.rows_fitted,
             levels: forest.thresholds.iter().map(SavedLevel::from).collect(),
             ..Self::default()
@@ -325,6 +330,8 @@ impl SavedForest {
             height_limit: self.height_limit,
             average_path: self.average_path.into(),
             seed: self.seed,
+            rules: self.rules,
+            trees_grown: self.trees_grown,
             rows_fitted: self.rows_fitted,
             thresholds,
             parallelism: Parallelism::default(),
@@ -365,7 +372,8 @@ impl SavedForest {
         {
             return header(HeaderField::Width);
         }
-        if self.kinds.is_empty() || self.kinds.len() > MAX_KINDS {
+        let rules = self.rules as usize;
+        if rules == 0 || rules > self.kinds.len() || self.kinds.len() > MAX_KINDS {
             return header(HeaderField::Kinds);
         }
         for kind in &self.kinds {

@@ -46,6 +46,8 @@ impl SavedForestV1 {
             value_bits: VALUE_BITS,
             categorical: Vec::new(),
             seed: self.seed,
+            rules: 1,
+            trees_grown: self.tree_nodes.len() as u64,
             rows_fitted: self.rows_fitted,
             levels: self.levels,
             kinds: vec![SavedKind {
