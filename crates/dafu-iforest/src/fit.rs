@@ -364,6 +364,12 @@ impl IsolationForest {
                 paths[tree.kind as usize][place] += path;
             }
         }
+        for (kind, paths) in (0_u32..).zip(&mut paths) {
+            let trees = self.trees.iter().filter(|tree| tree.kind == kind).count();
+            for path in paths {
+                *path /= trees.max(1) as f64;
+            }
+        }
         Ok(paths)
     }
 

@@ -51,6 +51,7 @@
 //! Minimum supported Rust version: 1.89.
 
 mod average_path;
+mod conformal;
 mod error;
 mod explain;
 mod fit;
@@ -74,10 +75,13 @@ mod tests;
 mod threshold;
 mod traits;
 mod value;
+#[cfg(test)]
+mod variant_tests;
 mod walk;
 mod way;
 
 pub use average_path::{AveragePath, average_path_length};
+pub use conformal::{Conformal, benjamini_hochberg};
 pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
 pub use input::Value;

@@ -149,6 +149,37 @@ impl IsolationForest {
         })
     }
 
+    /// By how much the score of a row lies below the threshold of a contamination level: below 0 for anomalies.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownContamination`](IsolationForestError::UnknownContamination), and as
+    /// [`score_row`](Self::score_row).
+    pub fn decision_row<T: Value>(
+        &self,
+        row: &[T],
+        contamination: f64,
+    ) -> Result<f64, IsolationForestError> {
+        let threshold = self.threshold(contamination)?.threshold();
+        Ok(threshold.get() - self.score_row(row)?.get())
+    }
+
+    /// Writes [`decision_row`](Self::decision_row) for every row.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownContamination`](IsolationForestError::UnknownContamination), and as
+    /// [`score_rows`](Self::score_rows).
+    pub fn decision_rows<T: Value>(
+        &self,
+        rows: ArrayView2<'_, T>,
+        contamination: f64,
+        out: &mut [f64],
+    ) -> Result<(), IsolationForestError> {
+        let threshold = self.threshold(contamination)?.threshold().get();
+        self.map_sums(rows, out, |sum| threshold - self.score_of_sum(sum).get())
+    }
+
     /// The score of a sum of values over all trees.
     pub(crate) fn score_of_sum(&self, sum: u64) -> Score {
         let mean = self.scale.mean(sum, self.trees.len());

@@ -118,7 +118,10 @@ fn a_sliding_window_forgets_the_old_trees() {
 #[test]
 fn thresholds_are_dropped_and_can_be_taken_anew() {
     let data = rows(500, 0);
-    let with = params().contamination([0.02, 0.1]).fit(data.view()).unwrap();
+    let with = params()
+        .contamination([0.02, 0.1])
+        .fit(data.view())
+        .unwrap();
     let mut forest = with.clone();
     forest.fit_thresholds(&[0.02, 0.1], data.view()).unwrap();
     assert!(forest == with);

@@ -227,6 +227,32 @@ impl CheckedIsolationForestParams {
 }
 
 impl IsolationForestParams {
+    /// The algorithm of 2008: 100 trees of 256 rows, one column and one value at random, depth limited; the same as
+    /// [`default`](Self::default).
+    ///
+    /// Source: Liu, Ting, Zhou, "Isolation Forest", ICDM 2008.
+    #[must_use]
+    pub fn classic() -> Self {
+        Self::default()
+    }
+
+    /// The setting that finds more on average: 200 trees of 256 rows without height limit, half of them with columns
+    /// drawn by kurtosis, half with hyperplanes over two columns; missing values imputed.
+    ///
+    /// It was chosen by mean ROC AUC on ten public data sets and measured on ten others; the crate page has the
+    /// figures. It takes about four times as long as [`classic`](Self::classic).
+    #[must_use]
+    pub fn recommended() -> Self {
+        Self::default()
+            .trees(200)
+            .height_limit(HeightLimit::Unlimited)
+            .missing(MissingValues::Impute)
+            .rules([
+                SplitRule::standard().column_weights(ColumnWeights::Kurtosis),
+                SplitRule::extended(1),
+            ])
+    }
+
     /// Sets the number of trees.
     #[must_use]
     pub fn trees(mut self, trees: usize) -> Self {
