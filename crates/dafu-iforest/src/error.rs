@@ -56,9 +56,9 @@ pub enum IsolationForestError {
         /// Weights given.
         got: usize,
     },
-    /// Density scores were asked for together with several split rules or penalised ranges.
-    #[error("density scores need one split rule, without `penalize_range`")]
-    DensityOfOneRule,
+    /// Density scores were asked for together with penalised ranges.
+    #[error("density scores know no levels that `penalize_range` could take off")]
+    PenalizedDensity,
     /// Forests, or a forest and parameters, do not go together.
     #[error("`{what}` is not the same as in the forest")]
     Unlike {

@@ -12,7 +12,7 @@ use crate::value::{TreeKind, ValueRule, ValueScale};
 use crate::{
     CheckedIsolationForestParams, ContaminationThreshold, FiniteCheck, HeightLimit,
     IsolationForest, IsolationForestError, IsolationForestParams, MaxFeatures, Parallelism,
-    ThresholdRows,
+    Scoring, ThresholdRows,
 };
 use dafu_core::random::{FloydSampler, Stream};
 use ndarray::{ArrayView2, Axis};
@@ -171,7 +171,7 @@ impl CheckedIsolationForestParams {
             masks: Prepared::default(),
         };
         forest.set_values();
-        if params.rules.len() > 1 {
+        if params.rules.len() > 1 && params.scoring != Scoring::Density {
             forest.balance(rows, weights)?;
         }
         if !params.contamination.is_empty() {

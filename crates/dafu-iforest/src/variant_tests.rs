@@ -237,7 +237,7 @@ fn scores_of_every_kind_of_forest_equal_a_naive_walk() {
                     .categorical([2])
                     .parallelism(Parallelism::Serial);
                 let Ok(params) = params.check() else {
-                    // Densities are for one rule without penalties.
+                    // Densities know no penalties.
                     assert_eq!(scoring, Scoring::Density);
                     continue;
                 };

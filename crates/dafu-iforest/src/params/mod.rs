@@ -158,7 +158,8 @@ pub struct IsolationForestParams {
     /// How nodes are split: trees take turns through the rules. Default the standard rule alone.
     ///
     /// With several rules the path lengths of each rule's trees are weighed such that its spread over the training rows
-    /// counts as much as that of every other rule, and the score of an average training row is 0.5.
+    /// counts as much as that of every other rule, and the score of an average training row is 0.5. Density scores are
+    /// taken as they are.
     pub rules: Vec<SplitRule>,
     /// What the leaves tell of a row. Default the path length.
     pub scoring: Scoring,
@@ -372,7 +373,7 @@ impl IsolationForestParams {
     /// [`CountOutOfRange`](IsolationForestError::CountOutOfRange),
     /// [`FractionOutOfRange`](IsolationForestError::FractionOutOfRange),
     /// [`Weight`](IsolationForestError::Weight), [`NoWeight`](IsolationForestError::NoWeight) and
-    /// [`DensityOfOneRule`](IsolationForestError::DensityOfOneRule).
+    /// [`PenalizedDensity`](IsolationForestError::PenalizedDensity).
     pub fn check(&self) -> Result<CheckedIsolationForestParams, IsolationForestError> {
         count("trees", self.trees, 1, MAX_TREES)?;
         count("sample_size", self.sample_size, 1, MAX_SAMPLE_SIZE)?;
@@ -387,8 +388,8 @@ impl IsolationForestParams {
             rule.check()?;
         }
         let penalizes = self.rules.iter().any(|rule| rule.penalize_range);
-        if self.scoring == Scoring::Density && (penalizes || self.rules.len() > 1) {
-            return Err(IsolationForestError::DensityOfOneRule);
+        if self.scoring == Scoring::Density && penalizes {
+            return Err(IsolationForestError::PenalizedDensity);
         }
         if let HeightLimit::Levels(levels) = self.height_limit {
             count("height_limit", levels as usize, 0, MAX_HEIGHT as usize)?;
