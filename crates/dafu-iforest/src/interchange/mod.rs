@@ -1,7 +1,5 @@
 //! Forests on their way to and from other programs.
 
-#[cfg(feature = "json")]
-mod json;
 #[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx")]
@@ -16,7 +14,7 @@ pub use onnx::UnsupportedExport;
 pub use problem::ImportProblem;
 
 #[cfg(any(feature = "import", feature = "json"))]
-mod problem {
+pub(crate) mod problem {
     use crate::IsolationForestError;
     use dafu_core::model::Limits;
     use serde::Deserialize;
@@ -87,7 +85,7 @@ mod problem {
     }
 
     /// Checks size, format and version of a text; its other entries may be whatever a newer version has.
-    pub(super) fn check_head(
+    pub(crate) fn check_head(
         text: &str,
         (format, newest): (&'static str, u32),
         limits: &Limits,
