@@ -11,21 +11,33 @@
 
 mod forests;
 
+use dafu_iforest::{IsolationForest, IsolationForestParams};
 use forests::sample_forests;
+use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// A forest of the default size, and rows enough for programs that share them out.
+fn large_forest() -> (&'static str, IsolationForest, Array2<f64>) {
+    let rows = Array2::from_shape_fn((3000, 5), |(row, column)| {
+        let mixed = (row * 2_654_435_761 + column * 40_503 + row * column * 97) % 10_007;
+        (mixed as f64 / 5003.0 - 1.0).powi(3)
+    });
+    let forest = IsolationForestParams::default().seed(9).fit(rows.view());
+    ("large", forest.unwrap(), rows)
+}
 
 /// A folder with NAME.rows.json, NAME.scores.json and what `save` makes of each forest; forests of which it makes nothing
 /// are left out.
 fn write(
     folder: &str,
     ending: &str,
-    save: impl Fn(&dafu_iforest::IsolationForest) -> Option<Vec<u8>>,
+    save: impl Fn(&IsolationForest) -> Option<Vec<u8>>,
 ) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, forest, rows) in sample_forests() {
+    for (name, forest, rows) in sample_forests().into_iter().chain([large_forest()]) {
         let Some(bytes) = save(&forest) else { continue };
         let mut scores = vec![0.0; rows.nrows()];
         forest.score_rows(rows.view(), &mut scores).unwrap();

@@ -212,7 +212,7 @@ impl IsolationForest {
     /// Input `rows`: tensor of doubles, N x columns. Output `score`: tensor of N doubles. The graph has one
     /// `TreeEnsembleRegressor` of `ai.onnx.ml` version 3 with thresholds and path lengths as doubles, which gives the
     /// mean path length in units of c(psi), and then 2^-mean. The operator's answer is a number of 32 bits, so that a
-    /// score is within 5e-8 of [`score_row`](Self::score_row). Thresholds of contamination levels are in the metadata
+    /// score is within 3e-8 of [`score_row`](Self::score_row). Thresholds of contamination levels are in the metadata
     /// of the model: `threshold of 0.01` and so on.
     ///
     /// Where missing values are refused here, the model takes NaN to be above every threshold; where they are imputed,
