@@ -1,7 +1,7 @@
 //! JSON that is damaged or made by an enemy: an error, never a panic, a hang, or memory beyond the size of the text. One
 //! test only, since the allocator counts the whole process.
 #![cfg(all(feature = "import", feature = "json"))]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::string_slice, reason = "tests")]
 
 mod forests;
 

@@ -10,6 +10,7 @@ use dafu_iforest::{
 };
 use forests::sample_forests;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 fn read(text: &str) -> Result<IsolationForest, IsolationForestError> {
     IsolationForest::from_json(text, &Limits::default())
@@ -31,14 +32,30 @@ fn forests_of_every_kind_are_read_back_to_the_bit() {
     }
 }
 
+fn golden(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
+    folder.join(name)
+}
+
+/// Run with `--ignored` once for each new version of the layout.
 #[test]
-fn golden_forest_of_the_first_version_goes_through_json() {
-    let golden = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../testdata/golden/iforest-v1.dafu"
-    );
-    let forest = IsolationForest::load(golden).unwrap();
-    assert_eq!(read(&forest.to_json().unwrap()).unwrap(), forest);
+#[ignore = "writes the golden files"]
+fn writes_golden_files() {
+    for name in ["iforest-v1", "iforest_rich-v2"] {
+        let forest = IsolationForest::load(golden(&format!("{name}.dafu"))).unwrap();
+        let text = forest.to_json().unwrap() + "\n";
+        std::fs::write(golden(&format!("{name}.json-v1.json")), text).unwrap();
+    }
+}
+
+#[test]
+fn golden_files_are_the_forests_of_the_model_files() {
+    for name in ["iforest-v1", "iforest_rich-v2"] {
+        let forest = IsolationForest::load(golden(&format!("{name}.dafu"))).unwrap();
+        let text = std::fs::read_to_string(golden(&format!("{name}.json-v1.json"))).unwrap();
+        assert_eq!(read(&text).unwrap(), forest, "{name}");
+        assert_eq!(forest.to_json().unwrap() + "\n", text, "{name}");
+    }
 }
 
 /// The JSON of a sample forest with something changed.

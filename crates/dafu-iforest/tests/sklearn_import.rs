@@ -119,9 +119,9 @@ fn damaged(forest: &Value, expected: DamagedModel) {
     }
 }
 
-#[test]
-fn says_what_is_wrong_with_a_forest() {
-    let good = json!({
+/// Three leaves.
+fn small() -> Value {
+    json!({
         "format": "sklearn-isolation-forest", "version": 1, "sklearn": "1.9.1", "n_features": 2, "n_rows": 9,
         "max_samples": 4, "offset": -0.5, "contamination": null,
         "trees": [{
@@ -129,16 +129,23 @@ fn says_what_is_wrong_with_a_forest() {
             "feature": [0, -2, 1, -2, -2], "threshold": [7.5, -2.0, 1.0, -2.0, -2.0],
             "n_node_samples": [4, 1, 3, 2, 1]
         }]
-    });
+    })
+}
+
+/// As [`small`] with other entries in its tree.
+fn tree(key: &'static str, values: Value) -> Value {
+    let mut forest = small();
+    forest["trees"][0][key] = values;
+    forest
+}
+
+#[test]
+fn says_what_is_wrong_with_a_forest() {
+    let good = small();
     assert!(import(&good).is_ok());
     let with = |change: &dyn Fn(&mut Value)| {
         let mut forest = good.clone();
         change(&mut forest);
-        forest
-    };
-    let tree = |key: &'static str, values: Value| {
-        let mut forest = good.clone();
-        forest["trees"][0][key] = values;
         forest
     };
     let got = "other".to_owned();
@@ -159,40 +166,10 @@ fn says_what_is_wrong_with_a_forest() {
         let key = "contamination";
         problem(&wrong, &ImportProblem::Entry { key });
     }
-    let key = "feature";
-    problem(
-        &tree(key, json!([0])),
-        &ImportProblem::Length { key, tree: 0 },
-    );
-    // A cycle, a node with two parents, a node without one, a child that is not there.
-    let shape = DamagedModel::Shape { tree: 0 };
-    for left in [
-        [0, -1, 3, -1, -1],
-        [2, -1, 3, -1, -1],
-        [1, -1, 2, -1, -1],
-        [1, -1, -1, -1, -1],
-        [1, -1, 5, -1, -1],
-        [1, -1, -7, -1, -1],
-    ] {
-        damaged(&tree("children_left", json!(left)), shape);
-    }
     damaged(&with(&|forest| forest["trees"] = json!([])), {
         let what = dafu_iforest::HeaderField::Trees;
         DamagedModel::Header { what }
     });
-    let feature = DamagedModel::Feature { tree: 0, width: 2 };
-    for column in [2, -1] {
-        damaged(&tree("feature", json!([0, -2, column, -2, -2])), feature);
-    }
-    let counts = DamagedModel::Counts { tree: 0 };
-    for rows in [
-        [4, 1, 2, 2, 1],
-        [4, 2, 3, 2, 1],
-        [4, 1, 3, 3, 0],
-        [5, 2, 3, 2, 1],
-    ] {
-        damaged(&tree("n_node_samples", json!(rows)), counts);
-    }
     for key in ["trees", "offset", "n_rows", "sklearn"] {
         let without = with(&|forest| {
             forest.as_object_mut().unwrap().remove(key);
@@ -223,4 +200,39 @@ fn says_what_is_wrong_with_a_forest() {
         max_features: 1,
         ..limits()
     }));
+}
+
+#[test]
+fn says_what_is_wrong_with_a_tree() {
+    assert!(import(&small()).is_ok());
+    let key = "feature";
+    problem(
+        &tree(key, json!([0])),
+        &ImportProblem::Length { key, tree: 0 },
+    );
+    // A cycle, a node with two parents, a node without one, a child that is not there.
+    let shape = DamagedModel::Shape { tree: 0 };
+    for left in [
+        [0, -1, 3, -1, -1],
+        [2, -1, 3, -1, -1],
+        [1, -1, 2, -1, -1],
+        [1, -1, -1, -1, -1],
+        [1, -1, 5, -1, -1],
+        [1, -1, -7, -1, -1],
+    ] {
+        damaged(&tree("children_left", json!(left)), shape);
+    }
+    let feature = DamagedModel::Feature { tree: 0, width: 2 };
+    for column in [2, -1] {
+        damaged(&tree("feature", json!([0, -2, column, -2, -2])), feature);
+    }
+    let counts = DamagedModel::Counts { tree: 0 };
+    for rows in [
+        [4, 1, 2, 2, 1],
+        [4, 2, 3, 2, 1],
+        [4, 1, 3, 3, 0],
+        [5, 2, 3, 2, 1],
+    ] {
+        damaged(&tree("n_node_samples", json!(rows)), counts);
+    }
 }

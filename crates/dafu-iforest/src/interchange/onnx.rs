@@ -225,7 +225,7 @@ impl IsolationForest {
     ///
     /// # Complexity
     ///
-    /// O(nodes), about 40 bytes a node.
+    /// O(nodes), about 30 bytes a node.
     ///
     /// ```
     /// use dafu_iforest::IsolationForestParams;

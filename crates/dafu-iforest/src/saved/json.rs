@@ -355,7 +355,7 @@ impl IsolationForest {
     ///
     /// # Complexity
     ///
-    /// O(nodes), about 60 bytes a node.
+    /// O(nodes), about 50 bytes a node for splits by single columns.
     ///
     /// ```
     /// use dafu_core::model::Limits;
