@@ -160,6 +160,42 @@ pub fn model_import(data: &[u8]) {
     }
 }
 
+/// Any text is an isolation forest of scikit-learn or one of ours, or an error; a forest is written as it was read.
+pub fn forest_import(data: &[u8]) {
+    let Some((format, text)) = data.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
+    let limits = Limits {
+        max_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let read = if format % 2 == 0 {
+        IsolationForest::from_json(text, &limits)
+    } else {
+        IsolationForest::from_sklearn_json(text, &limits)
+    };
+    let Ok(forest) = read else {
+        return;
+    };
+    if forest.width() < 10_000 {
+        let score = forest
+            .score_row(&vec![0.5; forest.width()])
+            .expect("a row of its width");
+        assert!((0.0..=1.0).contains(&score.get()));
+    }
+    let json = forest.to_json().expect("a sound forest");
+    let loaded = IsolationForest::from_json(&json, &Limits::default());
+    assert_eq!(loaded.expect("what was written"), forest);
+    let bytes = forest.to_bytes().expect("a sound forest");
+    let loaded = IsolationForest::from_bytes(&bytes);
+    assert_eq!(loaded.expect("what was written"), forest);
+    // An error where ONNX has no counterpart.
+    let _ = forest.to_onnx();
+}
+
 fn transaction() -> Transaction {
     let id = |text| EntityId::new(text).expect("a good id");
     Transaction::new(

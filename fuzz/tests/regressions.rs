@@ -74,3 +74,8 @@ fn engine_table_holds() {
 fn model_import_holds() {
     replay("model_import", dafu_fuzz::model_import);
 }
+
+#[test]
+fn forest_import_holds() {
+    replay("forest_import", dafu_fuzz::forest_import);
+}

@@ -152,6 +152,18 @@ pub enum IsolationForestError {
     #[cfg(feature = "serde")]
     #[error("cannot access the model file")]
     File(#[source] std::io::Error),
+    /// A text is not the JSON of a forest.
+    #[cfg(any(feature = "import", feature = "json"))]
+    #[error("the text is not the JSON of an isolation forest")]
+    Json(#[source] serde_json::Error),
+    /// JSON of a forest says something that cannot be.
+    #[cfg(any(feature = "import", feature = "json"))]
+    #[error("cannot import the isolation forest")]
+    Import(#[source] crate::ImportProblem),
+    /// A forest has something that the format to be written has no counterpart for.
+    #[cfg(feature = "onnx")]
+    #[error("cannot export the isolation forest")]
+    Export(#[source] crate::UnsupportedExport),
 }
 
 /// What to do about a value.

@@ -47,6 +47,9 @@
 //! |---|---|
 //! | `parallel` | trees and blocks of rows on the current rayon pool |
 //! | `serde` | [`IsolationForestParams`] as configuration; `IsolationForest::{save, load, to_bytes, from_bytes}` |
+//! | `import` | `IsolationForest::from_sklearn_json`: forests of scikit-learn, with its scores to 1e-9 |
+//! | `json` | `IsolationForest::{to_json, from_json}`: all that another language needs to score, as text |
+//! | `onnx` | `IsolationForest::to_onnx`: forests that compare single columns, for ONNX runtimes |
 //!
 //! Minimum supported Rust version: 1.89.
 
@@ -59,6 +62,8 @@ mod form;
 mod grow;
 mod growth;
 mod input;
+#[cfg(any(feature = "import", feature = "json", feature = "onnx"))]
+mod interchange;
 mod masks;
 mod model;
 mod node;
@@ -85,6 +90,10 @@ pub use conformal::{Conformal, benjamini_hochberg};
 pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
 pub use input::Value;
+#[cfg(any(feature = "import", feature = "json"))]
+pub use interchange::ImportProblem;
+#[cfg(feature = "onnx")]
+pub use interchange::UnsupportedExport;
 pub use model::IsolationForest;
 pub use online::{
     CheckedOnlineIsolationForestParams, LeafGrowth, MAX_BRANCHING, MAX_WINDOW,

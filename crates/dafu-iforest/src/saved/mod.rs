@@ -4,6 +4,8 @@
 //! only those of left children are stored. A file can therefore not hold a cycle or an index outside its tree, only
 //! wrong numbers of nodes and rows.
 
+#[cfg(feature = "json")]
+mod json;
 mod v1;
 
 use crate::error::{DamagedModel, HeaderField};
