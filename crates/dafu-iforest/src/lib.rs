@@ -77,6 +77,7 @@ mod way;
 pub use average_path::{AveragePath, average_path_length};
 pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
+pub use explain::{Attribution, OrdinaryRange, OrdinaryValue};
 pub use input::Value;
 pub use model::IsolationForest;
 pub use params::{
