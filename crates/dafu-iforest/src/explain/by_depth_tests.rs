@@ -4,6 +4,8 @@
 use super::shares;
 use super::tests::{forests, random_rows};
 use crate::node::Tree;
+#[cfg(feature = "serde")]
+use crate::node::{Bounds, FlatTree, Node, Trees};
 use crate::way::Way;
 use crate::{IsolationForest, IsolationForestError, IsolationForestParams, Parallelism};
 
@@ -209,4 +211,67 @@ fn rejects_flags_of_another_number_than_rows() {
     assert_eq!(none, [0.0; 3]);
     let all = forest.diffi_importance(rows.view(), &[true; 40]).unwrap();
     assert!(all.iter().all(|number| number.is_infinite()));
+}
+
+/// A node as `tests/fixtures/make_diffi.py` writes it.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Written {
+    left: Option<u32>,
+    feature: u32,
+    threshold: f64,
+    rows: u32,
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Fixture {
+    rows: Vec<[f64; 4]>,
+    /// So many rows, the first ones.
+    anomalies: usize,
+    trees: Vec<Vec<Written>>,
+    local: Vec<[f64; 4]>,
+    global: [f64; 4],
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn numbers_equal_those_of_the_authors_code() {
+    let fixture = include_str!("../../tests/fixtures/diffi.json");
+    let fixture: Fixture = serde_json::from_str(fixture).unwrap();
+    let rows = ndarray::Array2::from(fixture.rows);
+    let params = IsolationForestParams::default().trees(8).sample_size(64);
+    let mut forest = params.fit(rows.view()).unwrap();
+    let bounds = Bounds {
+        width: 4,
+        sample_size: 64,
+        height_limit: 6,
+        categorical: &[],
+    };
+    forest.trees = Trees::with_capacity(8, 0);
+    for tree in &fixture.trees {
+        let mut flat = FlatTree::default();
+        for (at, written) in (0..).zip(tree) {
+            flat.counts.push(written.rows);
+            flat.nodes.push(match written.left {
+                None => Node::leaf(at),
+                Some(left) => Node::split(written.feature, written.threshold, left),
+            });
+        }
+        forest.trees.push(&flat, 0, &bounds).unwrap();
+    }
+    let mut numbers = [0.0; 4];
+    for (row, expected) in rows.rows().into_iter().zip(&fixture.local) {
+        forest.diffi_row(&row.to_vec(), &mut numbers).unwrap();
+        for (number, expected) in numbers.iter().zip(expected) {
+            assert!((number - expected).abs() < 1e-12, "{number} {expected}");
+        }
+    }
+    let flags: Vec<bool> = (0..rows.nrows())
+        .map(|row| row < fixture.anomalies)
+        .collect();
+    let importance = forest.diffi_importance(rows.view(), &flags).unwrap();
+    for (number, expected) in importance.iter().zip(&fixture.global) {
+        assert!((number - expected).abs() < 1e-12, "{number} {expected}");
+    }
 }

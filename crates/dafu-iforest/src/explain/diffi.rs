@@ -128,6 +128,9 @@ impl IsolationForest {
     /// the anomalies' splits on the column over the mean over the others' splits; 0 where the anomalies' is 0, and
     /// infinite where only the others' is.
     ///
+    /// Anomalies that lie together in a column are parted by few of its splits, so that it gets little, even where it is what
+    /// sets them apart; [`mean_absolute_contributions`](Self::mean_absolute_contributions) over the anomalies has no such gap.
+    ///
     /// Shapes: `rows` is rows x columns of `f64` or `f32`; `anomalies` says for each row whether it is taken for an
     /// anomaly, for example by [`predict_rows`](Self::predict_rows); one number for each column comes back.
     ///

@@ -20,11 +20,11 @@ use crate::input::Value;
 use crate::node::Tree;
 use crate::score::block_of;
 use crate::way::{Way, WayRule};
-use crate::{IsolationForest, IsolationForestError, Parallelism};
+use crate::{IsolationForest, IsolationForestError};
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 #[cfg(feature = "parallel")]
-use crate::score::row_of;
+use crate::{Parallelism, score::row_of};
 #[cfg(feature = "parallel")]
 use rayon::prelude::*;
 
@@ -34,11 +34,11 @@ const BLOCK: usize = 64;
 /// How the score of a row is shared out among its columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Attribution {
-    /// By the splits on the row's way: [`IsolationForest::explain_row`]. Costs about as much as a score.
+    /// By the splits on the row's way: [`IsolationForest::explain_row`]. Costs a few scores.
     #[default]
     Path,
-    /// Shapley values: [`IsolationForest::shapley_row`]. Fair also to columns that only matter together, at the cost of
-    /// a visit to every node.
+    /// Shapley values: [`IsolationForest::shapley_row`]. Fair also to columns that only matter together, at ten times
+    /// the cost and more.
     Shapley,
 }
 

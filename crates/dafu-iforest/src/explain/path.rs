@@ -11,7 +11,8 @@ impl IsolationForest {
     /// Writes how much each column moved the score of a row by the splits on its way, and returns the baseline.
     ///
     /// What is explained is log2(score) = -E\[h\] / c(psi): baseline plus all contributions is exactly that, up
-    /// to the rounding of the sum, so that 2^(baseline + sum) is the score. Positive contributions make the row
+    /// to the rounding of the sum, so that 2^(baseline + sum) is the score; to 1e-9 for rows that go both ways at nodes
+    /// (1e-8 in forests of few trees), as the means there are rounded. Positive contributions make the row
     /// more anomalous. The baseline is the mean over the trees of the training rows' own value (near -1, a score
     /// near 1/2). With [`Scoring::Density`](crate::Scoring::Density) it is minus the mean log2 of the density, which is
     /// log2(score / (1 - score)), and the baseline is that of the training rows.
@@ -22,9 +23,9 @@ impl IsolationForest {
     /// all of them are 0. Columns that no tree asks about on this row's way get 0; so do those of splits where the row
     /// goes both ways.
     ///
-    /// When to use: for every row that is scored, as it costs little more than the score. Columns whose splits
-    /// happen to be near the root get less than those below, which [`shapley_row`](Self::shapley_row) puts right at
-    /// some twenty times the cost: for the rows that somebody looks at.
+    /// When to use: for every row that is scored, as it costs a few scores. What a column gets depends on where in the trees
+    /// its splits happen to be, above or below those of other columns; [`shapley_row`](Self::shapley_row) puts that right
+    /// at 10 (in batches) to 50 times the cost: for the rows that somebody looks at.
     ///
     /// Shapes: `row` and `out` have one number for each column.
     ///

@@ -14,8 +14,9 @@ impl IsolationForest {
     ///
     /// What is explained is what [`explain_row`](Self::explain_row) explains: baseline plus all contributions is
     /// log2(score) (for [`Scoring::Density`](crate::Scoring::Density) log2(score / (1 - score))) to 1e-9, positive
-    /// contributions make the row more anomalous. Where a row goes both ways at nodes, scores are rounded once more for
-    /// each tree, by 2e-9 at most. The baseline is the mean value of the trees over their training rows.
+    /// contributions make the row more anomalous. (Scores of rows that go both ways at nodes are rounded once more for
+    /// each tree, which forests of few trees do not average out: 1e-8 there.) The baseline is the mean value of the trees
+    /// over their training rows.
     ///
     /// **The game.** Players are the columns. A coalition is a set of columns whose values are known, and its worth is
     /// the mean over the trees of the value that is expected then: at a split whose column is known the row goes its
@@ -143,14 +144,31 @@ impl IsolationForest {
     }
 }
 
-/// What the edges of a tree are at some of the points, whether a row takes them or not.
+/// What a row does about an edge and those above it of the same player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Edge {
+    /// It takes all of them.
+    #[default]
+    Taken,
+    /// It takes those above, not this one.
+    Left,
+    /// It takes not all of those above, or the split says nothing: whether the player is known plays no part.
+    Silent,
+}
+
+/// What the edges of a tree are at some of the points, for all that rows can do about them.
+///
+/// At a point, each player is known with the chance `t` of the point.
 #[derive(Debug, Clone)]
 struct Table<const M: usize> {
-    /// For each edge the part of a row that takes it and those above it of the same player, where the player is known
-    /// with the chance of the point; for rows that take all of them.
-    taken: Vec<[f64; M]>,
-    /// One over that.
+    /// For each edge one over the part of a row that takes it and those above it of the same player.
     inverse: Vec<[f64; M]>,
+    /// For each edge and what a row does about it, by how much the part of the row that comes to the node above is
+    /// multiplied.
+    factors: Vec<[[f64; M]; 3]>,
+    /// For each edge and what a row does about it, what its player gets of the worth of the leaves below; with the
+    /// weight of the point.
+    gains: Vec<[[f64; M]; 3]>,
     /// For each node the part of the row that comes there; on the way back, the worth of all leaves below.
     parts: Vec<[f64; M]>,
     points: [f64; M],
@@ -160,8 +178,9 @@ struct Table<const M: usize> {
 impl<const M: usize> Default for Table<M> {
     fn default() -> Self {
         Self {
-            taken: Vec::new(),
             inverse: Vec::new(),
+            factors: Vec::new(),
+            gains: Vec::new(),
             parts: Vec::new(),
             points: [0.5; M],
             weights: [0.0; M],
@@ -173,27 +192,53 @@ impl<const M: usize> Table<M> {
     fn prepare(&mut self, plan: &Plan, points: &[f64], weights: &[f64]) {
         self.points.copy_from_slice(points);
         self.weights.copy_from_slice(weights);
-        self.taken.clear();
+        let (points, weights) = (&self.points, &self.weights);
+        let known =
+            |edge: usize| points.map(|t| plan.unknown[edge] + (1.0 - plan.unknown[edge]) * t);
+        let len = plan.unknown.len();
+        self.parts.resize(len, [0.0; M]);
         self.inverse.clear();
-        for &unknown in &plan.unknown {
-            let taken = self.points.map(|t| unknown + (1.0 - unknown) * t);
-            self.taken.push(taken);
-            self.inverse.push(taken.map(|taken| 1.0 / taken));
+        self.factors.clear();
+        self.gains.clear();
+        for edge in 0..len {
+            let above = plan.above[edge] as usize;
+            let taken = known(edge);
+            let inverse = taken.map(|taken| 1.0 / taken);
+            self.inverse.push(inverse);
+            let of_above = self.inverse[above];
+            let (own, other) = (1.0 - plan.unknown[edge], 1.0 - plan.unknown[above]);
+            let mut factors = [[0.0; M], [0.0; M], [plan.shares[edge]; M]];
+            let mut gains = [[0.0; M]; 3];
+            for point in 0..M {
+                let hidden = 1.0 - points[point];
+                factors[0][point] = of_above[point] * taken[point];
+                factors[1][point] = of_above[point] * plan.unknown[edge] * hidden;
+                let before = other * of_above[point];
+                gains[0][point] = weights[point] * (own * inverse[point] - before);
+                gains[1][point] = weights[point] * (-1.0 / hidden - before);
+            }
+            self.factors.push(factors);
+            self.gains.push(gains);
         }
-        self.parts.resize(plan.unknown.len(), [0.0; M]);
     }
 }
 
-/// What a row does about an edge and those above it of the same player.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Edge {
-    /// It takes all of them.
-    #[default]
-    Taken,
-    /// It takes those above, not this one.
-    Left,
-    /// It takes not all of those above, or the split says nothing: whether the player is known plays no part.
-    Silent,
+#[inline]
+fn times<const M: usize>(a: &[f64; M], b: &[f64; M]) -> [f64; M] {
+    let mut products = *a;
+    for (product, b) in products.iter_mut().zip(b) {
+        *product *= b;
+    }
+    products
+}
+
+#[inline]
+fn plus<const M: usize>(a: &[f64; M], b: &[f64; M]) -> [f64; M] {
+    let mut sums = *a;
+    for (sum, b) in sums.iter_mut().zip(b) {
+        *sum += b;
+    }
+    sums
 }
 
 /// Buffers of one thread.
@@ -317,7 +362,6 @@ impl Case<'_> {
             }
             let left = node.left as usize;
             let above = plan.above[left] as usize;
-            let part = table.parts[at];
             walk.penalised[at] = false;
             let mut way = Way::Both;
             if walk.edges[above] == Edge::Taken {
@@ -328,22 +372,21 @@ impl Case<'_> {
                     return false;
                 }
             }
-            for (child, own) in [(left, Way::Left), (left + 1, Way::Right)] {
-                if way == Way::Both {
-                    walk.edges[child] = Edge::Silent;
-                    table.parts[child] = part.map(|part| part * plan.shares[child]);
-                } else if way == own {
-                    walk.edges[child] = Edge::Taken;
-                    table.parts[child] = std::array::from_fn(|point| {
-                        part[point] * table.inverse[above][point] * table.taken[child][point]
-                    });
-                } else {
-                    walk.edges[child] = Edge::Left;
-                    table.parts[child] = std::array::from_fn(|point| {
-                        let unknown = plan.unknown[child] * (1.0 - table.points[point]);
-                        part[point] * table.inverse[above][point] * unknown
-                    });
-                }
+            let edges = match way {
+                Way::Left => [Edge::Taken, Edge::Left],
+                Way::Right => [Edge::Left, Edge::Taken],
+                Way::Both => [Edge::Silent; 2],
+            };
+            walk.edges[left..left + 2].copy_from_slice(&edges);
+            let (done, rest) = table.parts.split_at_mut(left);
+            let part = &done[at];
+            let factors = &table.factors[left..left + 2];
+            let (of_left, of_right) = (
+                &factors[0][edges[0] as usize],
+                &factors[1][edges[1] as usize],
+            );
+            if let [left, right, ..] = rest {
+                (*left, *right) = (times(part, of_left), times(part, of_right));
             }
         }
         true
@@ -372,55 +415,45 @@ impl Case<'_> {
                 Some(set) => walk.earned[set] -= worth,
             }
         };
-        // One over the part of a known player, times what knowing it adds: for the edges above.
-        let known_above = |table: &Table<M>, above: usize, point: usize| {
-            (1.0 - plan.unknown[above]) * table.inverse[above][point]
-        };
         for at in (0..tree.nodes.len()).rev() {
             let node = &tree.nodes[at];
             let left = node.left as usize;
-            let mut worth = table.parts[at];
+            let (rest, done) = table.parts.split_at_mut(at + 1);
+            let worth = &mut rest[at];
             if node.is_leaf(at) {
                 let value = f64::from(tree.values[at]) - plan.mean;
-                worth = worth.map(|part| part * value);
-            } else {
-                let (a, b) = (table.parts[left], table.parts[left + 1]);
-                let below: [f64; M] = std::array::from_fn(|point| a[point] + b[point]);
+                for part in &mut *worth {
+                    *part *= value;
+                }
+            } else if let [a, b, ..] = &done[left - at - 1..] {
                 if walk.penalised[at] {
                     // A leaf that is come to only where the player is known.
                     let above = plan.above[left] as usize;
                     let level = f64::from(tree.level);
                     let mut sum = 0.0;
                     for point in 0..M {
-                        let t = table.points[point];
-                        let penalty = -level * worth[point] * table.inverse[above][point] * t;
-                        worth[point] = below[point] + penalty;
-                        let gain = 1.0 / t - known_above(table, above, point);
+                        let (t, inverse) = (table.points[point], table.inverse[above][point]);
+                        let penalty = -level * worth[point] * inverse * t;
+                        worth[point] = a[point] + b[point] + penalty;
+                        let gain = 1.0 / t - (1.0 - plan.unknown[above]) * inverse;
                         sum += table.weights[point] * penalty * gain;
                     }
                     credit(left, sum);
                 } else {
-                    worth = below;
+                    *worth = plus(a, b);
                 }
             }
-            table.parts[at] = worth;
-            if at == 0 || walk.edges[at] == Edge::Silent {
+            if at == 0 {
                 continue;
             }
-            let above = plan.above[at] as usize;
-            let is_taken = walk.edges[at] == Edge::Taken;
-            let gains: [f64; M] = std::array::from_fn(|point| {
-                let own = if is_taken {
-                    known_above(table, at, point)
-                } else {
-                    -1.0 / (1.0 - table.points[point])
-                };
-                own - known_above(table, above, point)
-            });
-            let mut sum = 0.0;
-            for point in 0..M {
-                sum += table.weights[point] * worth[point] * gains[point];
+            let gains = &table.gains[at][walk.edges[at] as usize];
+            // An even number of points, in two sums side by side.
+            let mut sums = [0.0; 2];
+            for pair in times(worth, gains).chunks_exact(2) {
+                sums[0] += pair[0];
+                sums[1] += pair[1];
             }
+            let sum = sums[0] + sums[1];
             credit(at, sum);
         }
     }

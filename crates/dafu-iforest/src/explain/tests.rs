@@ -387,10 +387,10 @@ fn batches_have_the_bits_of_single_rows() {
 }
 
 /// Every column runs over many powers of two, so that random cuts take off few rows at a time.
-fn steep_rows(columns: usize) -> Array2<f64> {
-    Array2::from_shape_fn((256, columns), |(row, column)| {
-        let place = (row * (2 * column + 1) + 31 * column) % 256;
-        (f64::from(u32::try_from(place).unwrap()) * 5.0 - 640.0).exp2()
+fn steep_rows(rows: usize, columns: usize) -> Array2<f64> {
+    Array2::from_shape_fn((rows, columns), |(row, column)| {
+        let place = (row * (2 * column + 1) + 31 * column) % rows;
+        (place as f64 * 1900.0 / rows as f64 - 950.0).exp2()
     })
 }
 
@@ -399,15 +399,17 @@ fn shapley_values_sum_to_the_score_at_any_depth_and_width() {
     let unlimited = |rule: SplitRule| {
         IsolationForestParams::default()
             .trees(4)
+            .sample_size(1800)
             .rules([rule])
             .height_limit(HeightLimit::Unlimited)
     };
     let wide = random_rows((256, 300), 4, false);
     for (rows, rule, depth) in [
-        (steep_rows(1), SplitRule::standard(), 100),
-        (steep_rows(3), SplitRule::standard(), 100),
-        (steep_rows(200), SplitRule::standard(), 100),
-        (steep_rows(40), SplitRule::fair_cut(2), 60),
+        (steep_rows(256, 1), SplitRule::standard(), 100),
+        (steep_rows(256, 3), SplitRule::standard(), 100),
+        (steep_rows(256, 200), SplitRule::standard(), 100),
+        (steep_rows(1800, 400), SplitRule::standard(), 500),
+        (steep_rows(256, 40), SplitRule::fair_cut(2), 60),
         (wide, SplitRule::extended(1), 12),
     ] {
         let forest = unlimited(rule).fit(rows.view()).unwrap();
@@ -416,7 +418,7 @@ fn shapley_values_sum_to_the_score_at_any_depth_and_width() {
             "{}",
             forest.trees.max_depth()
         );
-        let rows = rows.slice_axis(Axis(0), Slice::from(..).step_by(32));
+        let rows = rows.slice_axis(Axis(0), Slice::from(..).step_by(43));
         let mut values = vec![0.0; rows.len()];
         let baseline = forest.shapley_rows(rows, &mut values).unwrap();
         for (row, values) in rows.rows().into_iter().zip(values.chunks(rows.ncols())) {
