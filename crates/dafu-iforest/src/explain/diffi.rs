@@ -140,7 +140,8 @@ impl IsolationForest {
     ///
     /// # Complexity
     ///
-    /// O(n (t log psi + d)). Memory: a copy of the rows as `f64`; with the feature `parallel` the nodes of a tree for each.
+    /// O(n (t log psi + d)). Memory: a copy of the rows as `f64`, and for each thread about 100 bytes for each node
+    /// of a tree.
     ///
     /// # Determinism
     ///
@@ -275,6 +276,18 @@ impl IsolationForest {
                 }
             }
         }
+        // One number for each column is all that need be kept.
+        parts.sort_by_key(|(column, _)| *column);
+        parts.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                for (sum, part) in kept.1.iter_mut().zip(next.1) {
+                    sum.add(part);
+                }
+            }
+            same
+        });
+        parts.shrink_to_fit();
         parts
     }
 }

@@ -9,6 +9,9 @@ use crate::way::{Way, WayRule};
 use crate::{IsolationForest, IsolationForestError};
 use ndarray::ArrayView2;
 
+/// Trees of more nodes are passed with fewer points at a time, to save memory.
+const MANY_NODES: usize = 1 << 20;
+
 impl IsolationForest {
     /// Writes the Shapley value of each column for the score of a row and returns the baseline.
     ///
@@ -40,9 +43,10 @@ impl IsolationForest {
     /// # Complexity
     ///
     /// O(t psi m + t f log f + d), where m is half the number of different players on a way from root to leaf, and
-    /// never more than 4 sqrt of it, and f the number of splits over several columns of a tree: for the default
-    /// forest some 300 nodes a tree times 5. [`shapley_rows`](Self::shapley_rows) prepares each tree once for many
-    /// rows. Memory: about 200 bytes for each node of the largest tree, whatever its depth.
+    /// never more than 4 times its root, and f the number of splits over several columns of a tree: for the default
+    /// forest some 135 nodes a tree times 4. [`shapley_rows`](Self::shapley_rows) prepares each tree once for many
+    /// rows. Memory: about 600 bytes for each node of the largest tree (250 where that has more than a million), whatever its
+    /// depth.
     ///
     /// Source: Lundberg, Erion, Lee, "Consistent Individualized Feature Attribution for Tree Ensembles", arXiv
     /// 1802.03888, 2018, algorithm 1 for the game. Computed otherwise than by their algorithm 2: the Shapley value is an
@@ -84,7 +88,7 @@ impl IsolationForest {
     ///
     /// # Complexity
     ///
-    /// n times [`shapley_row`](Self::shapley_row), at a half to a quarter of its time, as 64 rows at a time share what
+    /// n times [`shapley_row`](Self::shapley_row), at about a fifth of its time, as 64 rows at a time share what
     /// depends on the tree only. Memory: as there, for each thread.
     ///
     /// ```
@@ -193,32 +197,28 @@ impl<const M: usize> Table<M> {
         self.points.copy_from_slice(points);
         self.weights.copy_from_slice(weights);
         let (points, weights) = (&self.points, &self.weights);
-        let known =
-            |edge: usize| points.map(|t| plan.unknown[edge] + (1.0 - plan.unknown[edge]) * t);
-        let len = plan.unknown.len();
-        self.parts.resize(len, [0.0; M]);
+        let hidden = points.map(|t| 1.0 - t);
+        let away = hidden.map(|hidden| -1.0 / hidden);
+        self.parts.resize(plan.above.len(), [0.0; M]);
         self.inverse.clear();
         self.factors.clear();
         self.gains.clear();
-        for edge in 0..len {
-            let above = plan.above[edge] as usize;
-            let taken = known(edge);
+        for (edge, &above) in plan.above.iter().enumerate() {
+            let (above, unknown) = (above as usize, plan.unknown[edge]);
+            let taken = points.map(|t| unknown + (1.0 - unknown) * t);
             let inverse = taken.map(|taken| 1.0 / taken);
             self.inverse.push(inverse);
             let of_above = self.inverse[above];
-            let (own, other) = (1.0 - plan.unknown[edge], 1.0 - plan.unknown[above]);
-            let mut factors = [[0.0; M], [0.0; M], [plan.shares[edge]; M]];
-            let mut gains = [[0.0; M]; 3];
-            for point in 0..M {
-                let hidden = 1.0 - points[point];
-                factors[0][point] = of_above[point] * taken[point];
-                factors[1][point] = of_above[point] * plan.unknown[edge] * hidden;
-                let before = other * of_above[point];
-                gains[0][point] = weights[point] * (own * inverse[point] - before);
-                gains[1][point] = weights[point] * (-1.0 / hidden - before);
-            }
-            self.factors.push(factors);
-            self.gains.push(gains);
+            let (own, other) = (1.0 - unknown, 1.0 - plan.unknown[above]);
+            let before = of_above.map(|inverse| other * inverse);
+            let after = inverse.map(|inverse| own * inverse);
+            let gain = |after: &[f64; M]| times(weights, &minus(after, &before));
+            self.gains.push([gain(&after), gain(&away), [0.0; M]]);
+            self.factors.push([
+                times(&of_above, &taken),
+                times(&of_above, &hidden.map(|hidden| unknown * hidden)),
+                [plan.shares[edge]; M],
+            ]);
         }
     }
 }
@@ -230,6 +230,15 @@ fn times<const M: usize>(a: &[f64; M], b: &[f64; M]) -> [f64; M] {
         *product *= b;
     }
     products
+}
+
+#[inline]
+fn minus<const M: usize>(a: &[f64; M], b: &[f64; M]) -> [f64; M] {
+    let mut differences = *a;
+    for (difference, b) in differences.iter_mut().zip(b) {
+        *difference -= b;
+    }
+    differences
 }
 
 #[inline]
@@ -282,10 +291,10 @@ impl Room {
     /// Adds what a tree says of rows; those that need a plan of their own are listed instead.
     fn add(&mut self, tree: &Tree<'_>, rule: &WayRule, rows: Rows<'_, '_>, is_own: bool) {
         let count = points_for(self.plan.most);
-        let size = if count > 8 {
-            8
+        let size = if tree.nodes.len() > MANY_NODES {
+            2
         } else {
-            count.next_multiple_of(2)
+            count.next_multiple_of(2).min(8)
         };
         let count = count.next_multiple_of(size.max(1));
         if count == 0 {
