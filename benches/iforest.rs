@@ -3,10 +3,10 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dafu_iforest::{
-    FiniteCheck, IsolationForest, IsolationForestError, IsolationForestParams,
-    OnlineIsolationForest, OnlineIsolationForestParams, Parallelism, Renewal,
+    FiniteCheck, HeightLimit, IsolationForest, IsolationForestError, IsolationForestParams,
+    OnlineIsolationForest, OnlineIsolationForestParams, Parallelism, Renewal, Score, SplitRule,
 };
-use ndarray::Array2;
+use ndarray::{Array2, Axis, Slice};
 use std::hint::black_box;
 
 const COLUMNS: usize = 10;
@@ -165,5 +165,65 @@ fn online(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fit, fit_with_levels, score, one_row, online);
+/// Explanations of a row, for the default forest and for trees without height limit.
+fn explain(criterion: &mut Criterion) {
+    let rows = rows(10_000);
+    let unlimited = |rule| {
+        let params = params().rules([rule]);
+        params.height_limit(HeightLimit::Unlimited)
+    };
+    let forests = [
+        ("standard", params()),
+        ("unlimited", unlimited(SplitRule::standard())),
+        ("guided", unlimited(SplitRule::fair_cut(1))),
+        ("pairs", unlimited(SplitRule::fair_cut(2))),
+        (
+            "extended",
+            params().rules([SplitRule::extended(COLUMNS - 1)]),
+        ),
+    ];
+    for (name, params) in forests {
+        let Ok(forest) = params.fit(rows.view()) else {
+            continue;
+        };
+        let mut group = criterion.benchmark_group(format!("iforest/explain/{name}"));
+        let mut row = rows.row(1).to_vec();
+        row[3] = 4.0;
+        row[7] = -3.0;
+        let mut out = vec![0.0; COLUMNS];
+        group.bench_function("score", |bencher| {
+            bencher.iter(|| black_box(forest.score_row(&row)))
+        });
+        group.bench_function("path", |bencher| {
+            bencher.iter(|| black_box(forest.explain_row(&row, &mut out)));
+        });
+        group.bench_function("shapley", |bencher| {
+            bencher.iter(|| black_box(forest.shapley_row(&row, &mut out)));
+        });
+        group.bench_function("diffi", |bencher| {
+            bencher.iter(|| black_box(forest.diffi_row(&row, &mut out)));
+        });
+        let ordinary = Score::new(0.5).unwrap_or(Score::ZERO);
+        group.bench_function("ordinary_values", |bencher| {
+            bencher.iter(|| black_box(forest.ordinary_values(&row, ordinary)));
+        });
+        let batch = rows.slice_axis(Axis(0), Slice::from(..256));
+        let mut out = vec![0.0; batch.len()];
+        group.throughput(Throughput::Elements(256));
+        group.bench_function("shapley_rows/rows=256", |bencher| {
+            bencher.iter(|| black_box(forest.shapley_rows(batch, &mut out)));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(
+    benches,
+    fit,
+    fit_with_levels,
+    score,
+    one_row,
+    online,
+    explain
+);
 criterion_main!(benches);

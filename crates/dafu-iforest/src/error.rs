@@ -133,6 +133,14 @@ pub enum IsolationForestError {
         /// Length given.
         got: usize,
     },
+    /// There is not one flag for each row.
+    #[error("there must be one flag for each row: {expected}, got {got}")]
+    WrongFlagCount {
+        /// Rows given.
+        expected: usize,
+        /// Flags given.
+        got: usize,
+    },
     /// No threshold was fitted for this contamination level.
     #[error(
         "no threshold was fitted for contamination {got}; list it in `contamination` before the fit"

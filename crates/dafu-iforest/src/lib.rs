@@ -40,6 +40,11 @@
 //! **Missing values**: NaN and infinite values are an error that names row and column. Impute first, for example
 //! with `dafu-features`.
 //!
+//! **Explanations**: [`IsolationForest::explain_row`] says cheaply which columns moved a score,
+//! [`IsolationForest::shapley_row`] shares it out fairly, [`IsolationForest::ordinary_values`] says what would have to be
+//! different, [`IsolationForest::diffi_importance`] and [`IsolationForest::mean_absolute_contributions`] rank columns over
+//! many rows.
+//!
 //! When to use another crate: for records instead of numbers, `dafu-pipeline` (or the umbrella `dafu`) does the
 //! reading, encoding and thresholds around this crate.
 //!
@@ -89,6 +94,7 @@ pub use average_path::{AveragePath, average_path_length};
 pub use conformal::{Conformal, benjamini_hochberg};
 pub use dafu_core::Score;
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
+pub use explain::{Attribution, OrdinaryRange, OrdinaryValue};
 pub use input::Value;
 #[cfg(any(feature = "import", feature = "json"))]
 pub use interchange::ImportProblem;
