@@ -6,7 +6,6 @@ use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Trees};
 use crate::params::{ColumnWeights, MAX_HEIGHT, MAX_WIDTH};
 use crate::purpose::Purpose;
-use crate::score::block_of;
 use crate::threshold::SortedSums;
 use crate::value::{TreeKind, ValueRule, ValueScale};
 use crate::{
@@ -19,7 +18,7 @@ use ndarray::{ArrayView2, Axis};
 use std::ops::Range;
 
 #[cfg(feature = "parallel")]
-use crate::score::row_of;
+use crate::score::{block_of, row_of};
 #[cfg(feature = "parallel")]
 use rayon::prelude::*;
 

@@ -6,10 +6,12 @@ use crate::part_rows::{self, Parter};
 use crate::value::score_of_mean;
 use crate::walk::{self, Walker, sum_of_any_row, sum_of_row};
 use crate::way::WayRule;
-use crate::{IsolationForest, IsolationForestError, MissingValues, Parallelism};
+use crate::{IsolationForest, IsolationForestError, MissingValues};
 use dafu_core::Score;
 use ndarray::{ArrayView1, ArrayView2, Axis, Slice};
 
+#[cfg(feature = "parallel")]
+use crate::Parallelism;
 #[cfg(feature = "parallel")]
 use rayon::prelude::*;
 
@@ -265,8 +267,8 @@ impl IsolationForest {
 
     /// The forest as it scores batches of so many rows fastest, where that is by sets of rows.
     fn prepared(&self, rows: usize) -> Option<&Masks> {
-        let plain = self.trees.is_plain().then_some(&self.masks);
-        plain.and_then(|masks| masks.get(&self.trees, rows))
+        let masks = (!self.trees.is_special()).then_some(&self.masks);
+        masks.and_then(|masks| masks.get(&self.trees, self.width(), rows))
     }
 
     /// As [`map_sums`](Self::map_sums) for one block, whose first row has a number for messages.

@@ -75,13 +75,11 @@ fn value(
     let rows = f64::from(tree.counts[at]);
     let kind = forest.kinds[tree.kind as usize];
     if node.is_leaf(at) {
-        return match forest.scoring {
-            Scoring::Density => density,
-            _ => {
-                let rest = average_path_length(tree.counts[at], forest.average_path);
-                (depth + rest) * kind.unit
-            }
-        };
+        if forest.scoring == Scoring::Density {
+            return density;
+        }
+        let rest = average_path_length(tree.counts[at], forest.average_path);
+        return (depth + rest) * kind.unit;
     }
     let left = node.left as usize;
     let child = |right: bool, penalty: f64| {

@@ -1,7 +1,8 @@
 //! Scoring a block of rows.
 
 use super::column::Column;
-use super::part::{Part, Step};
+use super::part::{MAKE_PLANE, Part, Step};
+use super::plane::Cells;
 use super::set::{ROWS, Set, transpose};
 use super::{CODES, Group, Masks};
 use crate::IsolationForestError;
@@ -72,7 +73,7 @@ impl Room {
         self.sums.fill([0; LANES]);
         let mut all_finite = true;
         for group in &masks.groups {
-            self.table.resize(group.sets, Set::EMPTY);
+            self.table.resize(group.sets + group.planes, Set::EMPTY);
             if self.compare(group, rows) {
                 self.add::<false>(group);
             } else {
@@ -91,12 +92,14 @@ impl Room {
         let width = rows.ncols();
         let mut left = &group.columns[..];
         let mut all_finite = true;
-        self.cells.resize(COLUMNS.min(width), [0.0; ROWS]);
+        // Planes need all columns at once.
+        let together = if group.planes > 0 { width } else { COLUMNS };
+        self.cells.resize(together.min(width), [0.0; ROWS]);
         self.missing.clear();
         self.missing.resize(group.columns.len() + 1, Set::EMPTY);
         let mut missing = self.missing.iter_mut().skip(1);
-        for start in (0..width).step_by(COLUMNS) {
-            let end = (start + COLUMNS).min(width);
+        for start in (0..width).step_by(together) {
+            let end = (start + together).min(width);
             let finite = copy_columns(rows, start, &mut self.cells[..end - start]);
             all_finite &= finite;
             let now = left.partition_point(|column| column.index < end);
@@ -135,7 +138,12 @@ impl Room {
         let mut values = [&[0; CODES]; PARTS];
         for ((part, values), codes) in parts.iter().zip(&mut values).zip(&mut self.codes) {
             *values = &part.values;
-            find_codes::<MISSING>(part, (&self.table, &self.missing), &mut self.slots, codes);
+            let sets = (&mut self.table[..], &self.missing[..]);
+            if part.planes.is_empty() {
+                find_codes::<MISSING, false>(part, sets, (&self.cells, &mut self.slots), codes);
+            } else {
+                find_codes::<MISSING, true>(part, sets, (&self.cells, &mut self.slots), codes);
+            }
         }
         if let Some(codes) = self.codes.first_chunk() {
             look_up::<PARTS>(codes, &values, &mut self.sums);
@@ -165,28 +173,38 @@ fn find_missing(cells: &[f64; ROWS], missing: &mut Set) {
 }
 
 /// Takes the block through a tree.
-fn find_codes<const MISSING: bool>(
+fn find_codes<const MISSING: bool, const PLANES: bool>(
     part: &Part,
-    (table, missing): (&[Set], &[Set]),
-    slots: &mut [Set],
+    (table, missing): (&mut [Set], &[Set]),
+    (cells, slots): (&Cells, &mut [Set]),
     codes: &mut Codes,
 ) {
     let Some(slots) = slots.first_chunk_mut::<SLOTS>() else {
         return;
     };
-    let low_of = |step: &Step| {
+    let low_of = |table: &[Set], step: &Step| {
         let mut low = table[usize::from(step.low)];
-        low.or(&missing[usize::from(step.missing)]);
+        // Planes have stand-ins for what is missing.
+        if !PLANES || step.missing != MAKE_PLANE {
+            low.or(&missing[usize::from(step.missing)]);
+        }
         low
+    };
+    let compare = |table: &mut [Set], step: &Step, here: &Set| {
+        if PLANES && step.missing == MAKE_PLANE {
+            let plane = &part.planes[usize::from(step.low) - part.first_plane];
+            plane.left_of::<MISSING>(cells, here, &mut table[usize::from(step.low)]);
+        }
     };
     let (forks, ends) = part.steps();
     *codes = [Set::EMPTY; 8];
     slots[0] = Set::ALL;
     for step in forks {
         let here = slots[usize::from(step.here)];
+        compare(table, step, &here);
         let left = &mut slots[usize::from(step.left)];
         if MISSING {
-            left.set_and(&here, &low_of(step));
+            left.set_and(&here, &low_of(table, step));
         } else {
             left.set_and(&here, &table[usize::from(step.low)]);
         }
@@ -198,9 +216,10 @@ fn find_codes<const MISSING: bool>(
     }
     for step in ends {
         let here = &slots[usize::from(step.here)];
+        compare(table, step, here);
         let code = &mut codes[usize::from(step.bit) % 8];
         if MISSING {
-            code.xor_and_not(here, &low_of(step));
+            code.xor_and_not(here, &low_of(table, step));
         } else {
             code.xor_and_not(here, &table[usize::from(step.low)]);
         }

@@ -14,6 +14,7 @@
 mod block;
 mod column;
 mod part;
+mod plane;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -41,21 +42,27 @@ pub(crate) const FEWEST_ROWS: usize = ROWS / 4;
 struct Group {
     /// In ascending order of their numbers.
     columns: Vec<Column>,
-    /// Sets of the table.
+    /// Sets of thresholds in the table; those of the planes of a tree come after them.
     sets: usize,
+    /// Most planes of a tree.
+    planes: usize,
     parts: Vec<Part>,
 }
 
 /// A forest prepared for scoring blocks of rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Masks {
+    width: usize,
     groups: Vec<Group>,
 }
 
 impl Masks {
     /// Prepares a forest, if walks would not be faster and no tree has more leaves than there are codes.
-    pub(crate) fn new(trees: &Trees) -> Option<Self> {
-        let masks = Self::of_any(trees)?;
+    pub(crate) fn new(trees: &Trees, width: usize) -> Option<Self> {
+        let masks = Self::of_any(trees, width)?;
+        if !trees.is_plain() {
+            return (masks.cost() + masks.plane_cost(trees) < other_cost(trees)).then_some(masks);
+        }
         let steps: usize = trees.iter().map(|tree| tree.depth as usize).sum();
         let mut columns = masks.groups.iter().flat_map(|group| &group.columns);
         let walk = if columns.any(|column| column.index >= NARROW) {
@@ -67,7 +74,10 @@ impl Masks {
     }
 
     /// Prepares a forest even if walks would be faster.
-    fn of_any(trees: &Trees) -> Option<Self> {
+    fn of_any(trees: &Trees, width: usize) -> Option<Self> {
+        if trees.is_special() || !trees.is_plain() && width > WIDTH {
+            return None;
+        }
         let trees: Vec<_> = trees.iter().collect();
         if trees.iter().any(|tree| splits(tree) >= CODES) {
             return None;
@@ -77,14 +87,15 @@ impl Masks {
         while !rest.is_empty() {
             let mut held = 0;
             let fitting = rest.iter().take_while(|tree| {
-                held += splits(tree);
+                // Planes take no place among the thresholds.
+                held += splits(tree) - tree.forms.len();
                 held <= THRESHOLDS
             });
             let (now, later) = rest.split_at(fitting.count());
-            groups.push(Group::new(now));
+            groups.push(Group::new(now, width));
             rest = later;
         }
-        Some(Self { groups })
+        Some(Self { width, groups })
     }
 
     /// Time for a row, see [`COLUMN_COST`].
@@ -95,6 +106,21 @@ impl Masks {
                 + group.parts.len() * TREE_COST
         };
         self.groups.iter().map(of_group).sum()
+    }
+
+    /// Time for a row in the planes of the trees.
+    fn plane_cost(&self, trees: &Trees) -> usize {
+        let mut sum = 0.0;
+        let parts = self.groups.iter().flat_map(|group| &group.parts);
+        for (tree, part) in trees.iter().zip(parts) {
+            let nodes = tree.nodes.iter().zip(tree.counts).enumerate();
+            let splits = nodes.filter(|(at, (node, _))| !node.is_leaf(*at));
+            let planes = splits.filter(|(_, (node, _))| node.test() >= self.width);
+            for ((_, (_, rows)), plane) in planes.zip(&part.planes) {
+                sum += plane.cost(f64::from(*rows) / f64::from(tree.counts[0]));
+            }
+        }
+        whole(sum)
     }
 
     /// Bytes on the heap.
@@ -119,19 +145,45 @@ const SPLIT_COST: usize = 18;
 const TREE_COST: usize = 500;
 const WALK_COST: usize = 1200;
 const WIDE_WALK_COST: usize = 2600;
+/// Picoseconds for a row and a step where rows are parted node by node.
+const PART_COST: f64 = 5000.0;
 /// Columns of rows that are narrow.
 const NARROW: usize = 16;
+/// Columns of rows, at most, where trees have planes: all values of a block are kept then.
+const WIDTH: usize = 64;
+
+/// Time for a row where rows are parted node by node: by the mean length of the training rows' paths.
+fn other_cost(trees: &Trees) -> usize {
+    let mut sum = 0.0;
+    for tree in trees.iter() {
+        let nodes = tree.nodes.iter().zip(tree.counts).enumerate();
+        let splits = nodes.filter(|(at, (node, _))| !node.is_leaf(*at));
+        let rows: f64 = splits.map(|(_, (_, rows))| f64::from(*rows)).sum();
+        sum += rows / f64::from(tree.counts[0]) * PART_COST;
+    }
+    whole(sum)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a time that is far below 2^63 picoseconds"
+)]
+fn whole(number: f64) -> usize {
+    number as usize
+}
 
 fn splits(tree: &Tree<'_>) -> usize {
     tree.nodes.len() / 2
 }
 
 impl Group {
-    fn new(trees: &[Tree<'_>]) -> Self {
+    fn new(trees: &[Tree<'_>], width: usize) -> Self {
         let mut thresholds: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
         for tree in trees {
             let nodes = tree.nodes.iter().enumerate();
-            for (_, node) in nodes.filter(|(at, node)| !node.is_leaf(*at)) {
+            let compares = |(at, node): &(usize, &Node)| !node.is_leaf(*at) && node.test() < width;
+            for (_, node) in nodes.filter(compares) {
                 let column = thresholds.entry(node.test()).or_default();
                 column.push(node.threshold);
             }
@@ -149,10 +201,13 @@ impl Group {
             let missing = if missing_left { at + 1 } else { 0 };
             (to_u16(columns[at].place(node.threshold)), to_u16(missing))
         };
-        let parts = trees.iter().map(|tree| Part::new(tree, place)).collect();
+        let new_part = |tree: &Tree<'_>| Part::new(tree, (width, sets), place);
+        let parts: Vec<_> = trees.iter().map(new_part).collect();
+        let planes = parts.iter().map(|part| part.planes.len()).max();
         Self {
             columns,
             sets,
+            planes: planes.unwrap_or(0),
             parts,
         }
     }
@@ -170,9 +225,9 @@ pub(crate) struct Prepared(OnceLock<Option<Masks>>);
 
 impl Prepared {
     /// The prepared forest, if that is the way to score so many rows.
-    pub(crate) fn get(&self, trees: &Trees, rows: usize) -> Option<&Masks> {
+    pub(crate) fn get(&self, trees: &Trees, width: usize, rows: usize) -> Option<&Masks> {
         if rows >= PREPARED_FROM {
-            self.0.get_or_init(|| Masks::new(trees)).as_ref()
+            self.0.get_or_init(|| Masks::new(trees, width)).as_ref()
         } else if rows >= FEWEST_ROWS {
             self.0.get()?.as_ref()
         } else {

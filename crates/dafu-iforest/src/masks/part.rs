@@ -1,6 +1,7 @@
 //! One tree as steps on sets of rows.
 
-use super::CODES;
+use super::plane::Plane;
+use super::{CODES, to_u16};
 use crate::node::{Node, Tree};
 
 /// A slot that nothing is read from.
@@ -23,6 +24,9 @@ pub(super) struct Step {
     pub(super) bit: u8,
 }
 
+/// In place of [`Step::missing`]: the set of a plane is to be made before it is read.
+pub(super) const MAKE_PLANE: u16 = u16::MAX;
+
 /// A tree of at most [`CODES`] leaves.
 ///
 /// Every leaf has a byte as its code. The left child of a node has the code of the node, the right child a code
@@ -34,13 +38,21 @@ pub(super) struct Part {
     steps: Vec<Step>,
     /// Steps before those that only flip bits.
     forks: usize,
+    pub(super) planes: Vec<Plane>,
+    /// Place in the table of the set of the first of them.
+    pub(super) first_plane: usize,
     /// Path length of each code.
     pub(super) values: Box<[u32; CODES]>,
 }
 
 impl Part {
-    /// `place` says where the sets of a node are, see [`Step::low`] and [`Step::missing`].
-    pub(super) fn new(tree: &Tree<'_>, place: impl Fn(&Node) -> (u16, u16)) -> Self {
+    /// `place` says where the sets of a node are, see [`Step::low`] and [`Step::missing`]; those of planes are from
+    /// `first_plane` on.
+    pub(super) fn new(
+        tree: &Tree<'_>,
+        (width, first_plane): (usize, usize),
+        place: impl Fn(&Node) -> (u16, u16),
+    ) -> Self {
         let flips = flips();
         let len = tree.nodes.len();
         let mut codes = vec![0_u8; len];
@@ -51,6 +63,7 @@ impl Part {
         slots[0] = 0;
         let mut next_slot = 1;
         let mut values = Box::new([0; CODES]);
+        let mut planes = Vec::new();
         let mut steps = Vec::with_capacity(len / 2);
         for (at, node) in tree.nodes.iter().enumerate() {
             let code = codes[at];
@@ -74,7 +87,11 @@ impl Part {
                     next_slot += 1;
                 }
             }
-            let (low, missing) = place(node);
+            let plane = Plane::of(tree, at, width);
+            let (low, missing) = match plane {
+                Some(_) => (to_u16(first_plane + planes.len()), MAKE_PLANE),
+                None => place(node),
+            };
             let mut step = Step {
                 low,
                 missing,
@@ -83,12 +100,16 @@ impl Part {
                 right: slots[left + 1],
                 bit: 0,
             };
+            let is_plane = plane.is_some();
+            planes.extend(plane);
             for bit in (0..8).filter(|bit| flip >> bit & 1 == 1) {
                 step.bit = bit;
                 steps.push(step);
                 // Further bits only need the same rows once more.
                 step.left = NOWHERE;
                 step.right = NOWHERE;
+                // The set of a plane is there by then.
+                step.missing = if is_plane { 0 } else { missing };
             }
         }
         let ends = |step: &Step| step.left == NOWHERE && step.right == NOWHERE;
@@ -97,6 +118,8 @@ impl Part {
         Self {
             steps,
             forks,
+            planes,
+            first_plane,
             values,
         }
     }
@@ -109,7 +132,10 @@ impl Part {
     /// Bytes on the heap.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.steps.len() * size_of::<Step>() + size_of_val(&*self.values)
+        self.steps.len() * size_of::<Step>()
+            + size_of_val(&*self.values)
+            + self.planes.capacity() * size_of::<Plane>()
+            + self.planes.iter().map(Plane::bytes).sum::<usize>()
     }
 }
 

@@ -24,6 +24,39 @@ impl Set {
         self.0[word] |= 1 << bit;
     }
 
+    /// Those rows of a set that are not `out`.
+    #[inline]
+    pub(super) fn set_those(&mut self, all: &Self, out: impl Fn(usize) -> bool) {
+        for (word, (bits, all)) in self.0.iter_mut().zip(all.0).enumerate() {
+            let mut gone = 0;
+            let mut waiting = all;
+            while waiting != 0 {
+                let bit = waiting.trailing_zeros() as usize;
+                waiting &= waiting - 1;
+                // The other way of `insert`.
+                let row = bit % 8 * (8 * WORDS) + word * 8 + bit / 8;
+                gone |= u64::from(out(row)) << bit;
+            }
+            *bits = all & !gone;
+        }
+    }
+
+    /// Adds those of 64 rows whose byte is 1; they are part number `part` of the block.
+    #[inline]
+    pub(super) fn or_bytes(&mut self, bytes: &[u8; 8 * WORDS], part: usize) {
+        let (words, _) = bytes.as_chunks::<8>();
+        for (word, bytes) in self.0.iter_mut().zip(words) {
+            *word |= u64::from_le_bytes(*bytes) << part;
+        }
+    }
+
+    #[inline]
+    pub(super) fn complement(&mut self) {
+        for word in &mut self.0 {
+            *word = !*word;
+        }
+    }
+
     #[inline]
     pub(super) fn set_and(&mut self, a: &Self, b: &Self) {
         for ((word, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {

@@ -30,6 +30,9 @@ const NUMBERS: [f64; 14] = [
     1e300,
 ];
 
+/// More columns than any test has.
+const WIDE: usize = 1 << 30;
+
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     trees: usize,
@@ -80,7 +83,7 @@ fn random_trees(shape: Shape, stream: &mut Stream) -> Trees {
             at += 1;
         }
         let bounds = Bounds {
-            width: 1 << 30,
+            width: u32::try_from(WIDE).unwrap(),
             sample_size: 256,
             height_limit: 65_535,
             categorical: &[],
@@ -184,7 +187,7 @@ fn sums_equal_those_of_a_naive_walk_for_forests_of_many_shapes() {
             let stream = &mut Stream::new(1, at as u64, special as u64);
             let trees = random_trees(Shape { special, ..shape }, stream);
             let rows = random_rows((1100, shape.columns), special, stream);
-            let masks = Masks::of_any(&trees).unwrap();
+            let masks = Masks::of_any(&trees, WIDE).unwrap();
             groups = groups.max(masks.groups.len());
             let sums = summed(&masks, &mut room, rows.view(), MissingValues::Refuse).unwrap();
             assert!(
@@ -209,7 +212,7 @@ fn missing_values_go_where_the_node_says() {
         }
         rows[[1099, shape.columns - 1]] = f64::NAN;
         rows[[1098, 0]] = -f64::NAN;
-        let masks = Masks::of_any(&trees).unwrap();
+        let masks = Masks::of_any(&trees, WIDE).unwrap();
         let sums = summed(&masks, &mut room, rows.view(), MissingValues::Impute).unwrap();
         assert!(
             sums == walked(&trees, rows.view(), |path| path),
@@ -224,7 +227,7 @@ fn path_lengths_may_have_all_32_bits() {
     let trees = random_trees(SHAPES[0], stream);
     let rows = random_rows((700, 10), 30, stream);
     let wide = |path: u32| path.wrapping_mul(0x9e37_79b1) | 1 << 31;
-    let mut masks = Masks::of_any(&trees).unwrap();
+    let mut masks = Masks::of_any(&trees, WIDE).unwrap();
     for part in masks.groups.iter_mut().flat_map(|group| &mut group.parts) {
         part.values
             .iter_mut()
@@ -245,7 +248,7 @@ fn path_lengths_may_have_all_32_bits() {
 fn any_number_of_rows_and_any_layout_gives_the_same_sums() {
     let stream = &mut Stream::new(4, 0, 0);
     let trees = random_trees(shape(5, 17, 30, 8), stream);
-    let masks = Masks::of_any(&trees).unwrap();
+    let masks = Masks::of_any(&trees, WIDE).unwrap();
     let rows = random_rows((1100, 17), 30, stream);
     let expected = walked(&trees, rows.view(), |path| path);
     let mut room = Room::default();
@@ -281,7 +284,7 @@ fn rows_may_be_f32() {
     let stream = &mut Stream::new(5, 0, 0);
     let trees = random_trees(shape(5, 3, 30, 8), stream);
     let rows = random_rows((100, 3), 0, stream).mapv(|value| value as f32);
-    let masks = Masks::of_any(&trees).unwrap();
+    let masks = Masks::of_any(&trees, WIDE).unwrap();
     let mut room = Room::default();
     let sums = room
         .sums(&masks, (rows.view(), 0), &accepts(MissingValues::Refuse))
@@ -294,7 +297,7 @@ fn rows_may_be_f32() {
 fn the_first_value_that_is_not_finite_is_named() {
     let stream = &mut Stream::new(6, 0, 0);
     let trees = random_trees(shape(5, 40, 30, 8), stream);
-    let masks = Masks::of_any(&trees).unwrap();
+    let masks = Masks::of_any(&trees, WIDE).unwrap();
     let mut room = Room::default();
     let clean = random_rows((1100, 40), 30, stream);
     for (row, column) in [(0, 0), (7, 39), (511, 16), (512, 3), (1096, 1), (1099, 39)] {
@@ -331,8 +334,8 @@ fn trees_with_more_leaves_than_codes_are_left_to_walks() {
         let params = params.height_limit(HeightLimit::Unlimited);
         params.sample_size(sample_size).fit(rows().view()).unwrap()
     };
-    assert!(Masks::of_any(&forest(CODES).trees).is_some());
-    assert!(Masks::of_any(&forest(CODES + 1).trees).is_none());
+    assert!(Masks::of_any(&forest(CODES).trees, WIDE).is_some());
+    assert!(Masks::of_any(&forest(CODES + 1).trees, WIDE).is_none());
 }
 
 #[test]
@@ -343,7 +346,12 @@ fn forests_score_batches_and_single_rows_alike() {
         let rows = random_rows((10 * ROWS + 5, columns), 0, stream);
         let params = IsolationForestParams::default().parallelism(parallelism);
         let forest = params.fit(rows.view()).unwrap();
-        assert!(forest.masks.get(&forest.trees, rows.nrows()).is_some());
+        assert!(
+            forest
+                .masks
+                .get(&forest.trees, forest.width(), rows.nrows())
+                .is_some()
+        );
         let mut scores = vec![0.0; rows.nrows()];
         forest.score_rows(rows.view(), &mut scores).unwrap();
         for (row, score) in rows.rows().into_iter().zip(&scores) {
@@ -373,7 +381,7 @@ fn forest_and_room_take_the_memory_that_is_promised() {
     for limit in [HeightLimit::Auto, HeightLimit::Unlimited] {
         let params = IsolationForestParams::default().height_limit(limit);
         let forest = params.fit(rows.view()).unwrap();
-        let masks = Masks::of_any(&forest.trees).unwrap();
+        let masks = Masks::of_any(&forest.trees, forest.width()).unwrap();
         let mut room = Room::default();
         let block = part(rows.view(), Slice::from(..ROWS));
         assert_eq!(
