@@ -2,10 +2,11 @@
 //!
 //! Run: `cargo run --release --example score_csv -- --input FILE --label COLUMN --output FILE`
 //!
-//! Further arguments: `--trees 100`, `--sample 256`, `--seed 1`. The output has one line a row: `row,score`.
+//! Further arguments: `--variant classic|recommended|extended|guided` (classic unless named), `--trees`, `--sample 256`,
+//! `--seed 1`. The output has one line a row: `row,score`. Missing numbers are imputed by the forest.
 //! Without `--input` it scores a small table of its own and prints the five highest scores.
 
-use dafu::iforest::IsolationForestParams;
+use dafu::iforest::{IsolationForestParams, MissingValues};
 use dafu::ingest::{BadRecordClass, FileSource, IngestParams, Policies, Policy, Suspects};
 use dafu::table::Storage;
 use dafu::{Role, TableSource};
@@ -17,20 +18,25 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "score_csv --input FILE [--label COLUMN] --output FILE [--trees 100] [--sample 256] [--seed 1]";
+const USAGE: &str = "score_csv --input FILE [--label COLUMN] --output FILE [--variant classic|recommended|extended|guided] \
+     [--trees N] [--sample 256] [--seed 1]";
 
 fn main() -> ExitCode {
     dafu_examples::exit(run())
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let known = ["input", "label", "output", "trees", "sample", "seed"];
+    let known = [
+        "input", "label", "output", "variant", "trees", "sample", "seed",
+    ];
     let Some(args) = Args::read(USAGE, &known)? else {
         return Ok(());
     };
-    let params = IsolationForestParams::default()
-        .trees(args.parsed("trees", 100)?)
+    let params = variant(args.value("variant").unwrap_or("classic"))?;
+    let params = params
+        .clone()
+        .missing(MissingValues::Impute)
+        .trees(args.parsed("trees", params.trees)?)
         .sample_size(args.parsed("sample", 256)?)
         .seed(args.parsed("seed", 1)?);
     // One score for every row: what cannot be read is missing, and ids play no part.
@@ -90,11 +96,23 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn variant(name: &str) -> Result<IsolationForestParams, Box<dyn Error>> {
+    Ok(match name {
+        "classic" => IsolationForestParams::classic(),
+        "recommended" => IsolationForestParams::recommended(),
+        "extended" => IsolationForestParams::extended(),
+        "guided" => IsolationForestParams::guided(),
+        other => {
+            let known = "classic, recommended, extended and guided";
+            return Err(format!("there is no variant {other}; there are {known}").into());
+        }
+    })
+}
+
 /// Names, record numbers and the matrix of the numeric columns.
 type Columns = (Vec<String>, Vec<u64>, Array2<f64>);
 
-/// Names of the numeric columns, the record number of each row, and the matrix. A missing number becomes its
-/// column's median, since the forest takes none.
+/// Names of the numeric columns, the record number of each row, and the matrix; NaN is missing.
 fn numeric_columns(source: &dyn TableSource) -> Result<Columns, Box<dyn Error>> {
     let mut names: Vec<String> = Vec::new();
     let mut columns: Vec<Vec<f64>> = Vec::new();
@@ -125,17 +143,6 @@ fn numeric_columns(source: &dyn TableSource) -> Result<Columns, Box<dyn Error>> 
             "row"
         };
         return Err(format!("the file has no {what} to score").into());
-    }
-    for column in &mut columns {
-        let mut present: Vec<f64> = column.iter().copied().filter(|x| !x.is_nan()).collect();
-        let median = match present.len() {
-            0 => 0.0,
-            count => *present.select_nth_unstable_by(count / 2, f64::total_cmp).1,
-        };
-        column
-            .iter_mut()
-            .filter(|x| x.is_nan())
-            .for_each(|x| *x = median);
     }
     let matrix = Array2::from_shape_fn((row_numbers.len(), columns.len()), |(i, j)| columns[j][i]);
     Ok((names, row_numbers, matrix))

@@ -13,7 +13,7 @@ use dafu_core::{Currency, EntityId, Money, SchemaHash, Timestamp, Transaction, T
 use dafu_ensemble::combine::ClassifierRegistry;
 use dafu_ensemble::{BoostedTrees, Classifier};
 use dafu_features::Preprocessor;
-use dafu_iforest::IsolationForest;
+use dafu_iforest::{IsolationForest, OnlineIsolationForest};
 use dafu_ingest::{FileSource, IngestParams, Policies, Policy};
 use dafu_pipeline::{Detector, stage_registry};
 use ndarray::Array2;
@@ -104,6 +104,15 @@ fn load(bytes: &[u8], limits: &Limits) {
             .score_row(&vec![0.5; forest.width()])
             .expect("a row of its width");
         assert!((0.0..=1.0).contains(&score.get()));
+    }
+    if let Ok(mut forest) = OnlineIsolationForest::from_bytes_within(bytes, limits)
+        && forest.width() < 10_000
+    {
+        let row = vec![0.5; forest.width()];
+        for _ in 0..3 {
+            let score = forest.score_then_update(&row).expect("a row of its width");
+            assert!((0.0..=1.0).contains(&score.get()));
+        }
     }
     // Every kind of dafu-ensemble, blends of them included.
     if let Ok(model) = ClassifierRegistry::standard(*limits).load(bytes) {

@@ -156,6 +156,10 @@ pub enum IsolationForestError {
     #[cfg(feature = "serde")]
     #[error("cannot read or write the saved isolation forest")]
     Envelope(#[source] dafu_core::model::ModelError),
+    /// An error of linfa.
+    #[cfg(feature = "linfa")]
+    #[error("error of linfa")]
+    Linfa(#[from] linfa::error::Error),
     /// A model file could not be read or written.
     #[cfg(feature = "serde")]
     #[error("cannot access the model file")]

@@ -69,6 +69,8 @@ mod growth;
 mod input;
 #[cfg(any(feature = "import", feature = "json", feature = "onnx"))]
 mod interchange;
+#[cfg(feature = "linfa")]
+mod linfa;
 mod masks;
 mod model;
 mod node;

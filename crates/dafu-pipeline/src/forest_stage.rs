@@ -1,5 +1,6 @@
 //! The isolation forest as a stage.
 
+use crate::category_columns::category_columns;
 use dafu_core::model::Limits;
 use dafu_core::{
     Dataset, EntityId, Evidence, FeatureContribution, History, Score, Stage, StageError,
@@ -19,7 +20,8 @@ pub struct ForestSpec {
 
 impl ForestSpec {
     /// A forest with these parameters. Their seed is used as it is; their contamination levels are left aside, since
-    /// the detector has thresholds of its own.
+    /// the detector has thresholds of its own. Where they name no columns of categories, those that the schema says are
+    /// categories ([`Encoding::Ordinal`](dafu_features::Encoding::Ordinal)) are.
     pub fn new(params: IsolationForestParams) -> Self {
         Self {
             params,
@@ -49,6 +51,8 @@ impl StageSpec for ForestSpec {
             contamination: Vec::new(),
             ..self.params.clone()
         };
+        params.categorical =
+            category_columns(&params.categorical, history.dataset.schema(), usize::MAX);
         if let Some(share) = self.sample_share {
             #[expect(
                 clippy::cast_possible_truncation,

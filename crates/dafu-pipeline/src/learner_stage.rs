@@ -1,10 +1,11 @@
 //! Supervised learners as stages.
 
+use crate::category_columns::category_columns;
 use crate::combination::probability;
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::{
-    Dataset, EntityId, Evidence, Explain, FeatureContribution, FeatureType, History, Label, Schema,
-    SchemaHash, Score, Stage, StageError, StageInput, StageSpec, StageState,
+    Dataset, EntityId, Evidence, Explain, FeatureContribution, History, Label, Schema, SchemaHash,
+    Score, Stage, StageError, StageInput, StageSpec, StageState,
 };
 use dafu_ensemble::combine::ClassifierRegistry;
 use dafu_ensemble::explain::Explainer;
@@ -85,7 +86,7 @@ impl LearnerSpec {
     /// are categories ([`Encoding::Ordinal`](dafu_features::Encoding::Ordinal)) are.
     pub fn boosted_trees(params: BoostedTreesParams) -> Self {
         Self::by_schema("boosted_trees", move |schema| {
-            let categories = categories(&params.categorical, schema);
+            let categories = category_columns(&params.categorical, schema, MOST_LEVELS);
             Ok(Box::new(params.clone().categorical(categories)))
         })
     }
@@ -93,7 +94,7 @@ impl LearnerSpec {
     /// A random forest, named `random_forest`, with categories as in [`LearnerSpec::boosted_trees`].
     pub fn random_forest(params: RandomForestParams) -> Self {
         Self::by_schema("random_forest", move |schema| {
-            let categories = categories(&params.categorical, schema);
+            let categories = category_columns(&params.categorical, schema, MOST_LEVELS);
             Ok(Box::new(params.clone().categorical(categories)))
         })
     }
@@ -104,20 +105,8 @@ impl LearnerSpec {
     }
 }
 
-/// Columns of categories: those given, or else all of the schema that trees can split by.
-fn categories(given: &[usize], schema: &Schema) -> Vec<usize> {
-    if !given.is_empty() {
-        return given.to_vec();
-    }
-    let features = schema.features().iter().enumerate();
-    // Beside the levels there are a code for what is missing and one for what is new.
-    let few = |levels: &[Arc<str>]| levels.len() + 2 <= MAX_CATEGORIES as usize;
-    let categories = features.filter(|(_, feature)| match &feature.feature_type {
-        FeatureType::Category { levels } => few(levels),
-        _ => false,
-    });
-    categories.map(|(column, _)| column).collect()
-}
+/// Levels that trees can split by: beside them there are a code for what is missing and one for what is new.
+const MOST_LEVELS: usize = MAX_CATEGORIES as usize - 2;
 
 impl StageSpec for LearnerSpec {
     fn name(&self) -> &str {

@@ -75,6 +75,8 @@
 mod answers;
 mod axes;
 mod builder;
+#[cfg(any(feature = "ensemble", feature = "iforest"))]
+mod category_columns;
 mod combination;
 mod detector;
 mod error;

@@ -254,6 +254,32 @@ impl IsolationForestParams {
             ])
     }
 
+    /// Hyperplanes over two columns at random: 100 trees of 256 rows without height limit; missing values imputed.
+    ///
+    /// Source: Hariri, Carrasco Kind, Brunner, "Extended Isolation Forest", arXiv 1811.02141, 2018, with columns
+    /// standardised.
+    #[must_use]
+    pub fn extended() -> Self {
+        Self::default()
+            .height_limit(HeightLimit::Unlimited)
+            .missing(MissingValues::Impute)
+            .rules([SplitRule::extended(1)])
+    }
+
+    /// Guided splits: 200 trees of 256 rows without height limit, half of them fair-cut, half as `SCiForest`; missing
+    /// values imputed. Finds anomalies that lie together, which the others take for a cluster; it is the worse choice
+    /// where anomalies are the far ends of one large cloud.
+    ///
+    /// Source: see [`SplitRule::fair_cut`] and [`SplitRule::sciforest`].
+    #[must_use]
+    pub fn guided() -> Self {
+        Self::default()
+            .trees(200)
+            .height_limit(HeightLimit::Unlimited)
+            .missing(MissingValues::Impute)
+            .rules([SplitRule::fair_cut(2), SplitRule::sciforest(10)])
+    }
+
     /// Sets the number of trees.
     #[must_use]
     pub fn trees(mut self, trees: usize) -> Self {
