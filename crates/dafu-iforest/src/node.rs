@@ -113,6 +113,8 @@ pub(crate) struct Trees {
     starts: Vec<Start>,
     /// Levels of each tree.
     depths: Vec<u32>,
+    /// Nodes of the largest tree.
+    largest: usize,
     /// Kind of each tree: a number of the forest's list of kinds.
     kinds: Vec<u32>,
     /// Where the nodes of each tree begin, as walks want it.
@@ -198,6 +200,11 @@ impl Trees {
 
     pub(crate) fn max_depth(&self) -> u32 {
         self.depths.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Whether no tree has more nodes than this.
+    pub(crate) fn all_within(&self, nodes: usize) -> bool {
+        self.largest <= nodes
     }
 
     /// Whether all that walks ever need is to compare one column.
@@ -296,6 +303,7 @@ impl Trees {
         });
         self.node_starts.push(all.nodes.len());
         self.depths.push(deepest);
+        self.largest = self.largest.max(len);
         self.kinds.push(kind);
         Ok(())
     }

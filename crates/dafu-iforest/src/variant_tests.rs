@@ -268,6 +268,28 @@ fn batches_without_holes_equal_single_rows() {
 }
 
 #[test]
+fn threads_change_no_bit_of_any_kind_of_forest() {
+    let (train, test) = (data(300, true, 9), data(2500, true, 10));
+    for (name, rules) in rules() {
+        let params = IsolationForestParams::default()
+            .trees(14)
+            .rules(rules)
+            .missing(MissingValues::Impute)
+            .categorical([2])
+            .contamination([0.1]);
+        let scores = |parallelism| {
+            let forest = params.clone().parallelism(parallelism).fit(train.view());
+            let forest = forest.unwrap();
+            let mut scores = vec![0.0; test.nrows()];
+            forest.score_rows(test.view(), &mut scores).unwrap();
+            (forest.with_parallelism(Parallelism::Serial), scores)
+        };
+        let (serial, pool) = (scores(Parallelism::Serial), scores(Parallelism::Pool));
+        assert!(serial == pool, "{name}");
+    }
+}
+
+#[test]
 fn training_rows_lie_in_the_leaves_that_count_them() {
     // As many rows as the sample takes, and nothing missing: every row of the tree reaches its leaf again.
     let train = data(200, false, 5);

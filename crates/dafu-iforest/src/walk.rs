@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, Axis};
 /// Rows that walk a tree side by side. Their loads do not wait for each other.
 const LANES: usize = 8;
 /// Trees that one row walks side by side.
-const TREES_AT_ONCE: usize = 8;
+const TREES_AT_ONCE: usize = 16;
 /// Cells of a block of rows: half of a first-level cache.
 const BLOCK_CELLS: usize = 2048;
 /// Most groups of `LANES` rows in a block.
@@ -144,50 +144,69 @@ pub(crate) fn sum_of_any_row<T: Value>(trees: &Trees, rule: &WayRule, row: &[T])
 /// allocation.
 pub(crate) fn sum_of_row<T: Value>(trees: &Trees, row: &[T]) -> u64 {
     let (starts, nodes, values) = trees.parts();
-    let depth = trees.max_depth();
-    let mut sum = 0;
-    if depth > SHALLOW {
-        for tree in trees.iter() {
-            sum += u64::from(tree.values[leaf_of(&tree, row)]);
-        }
-        return sum;
-    }
     let starts = &starts[..trees.len()];
-    let chunks = starts.chunks_exact(TREES_AT_ONCE);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        let mut bases = [0; TREES_AT_ONCE];
-        bases.copy_from_slice(chunk);
-        let mut at = [0_u32; TREES_AT_ONCE];
-        for _ in 0..depth {
-            for (at, base) in at.iter_mut().zip(bases) {
-                let node = &nodes[base + *at as usize];
-                *at = step(node, row[node.test()].into());
+    let depth = trees.max_depth();
+    let mut padded = [0.0; NARROW];
+    for (cell, &value) in padded.iter_mut().zip(row) {
+        *cell = value.into();
+    }
+    let mut sum = 0;
+    for chunk in starts.chunks(TREES_AT_ONCE) {
+        // Of fewer trees the last is walked again, and counted once.
+        let last = chunk.len() - 1;
+        let bases: [usize; TREES_AT_ONCE] = std::array::from_fn(|lane| chunk[lane.min(last)]);
+        let at = match nodes.len().checked_sub(WINDOW) {
+            Some(most) if row.len() <= NARROW && trees.all_within(WINDOW) => {
+                // The last windows begin before their trees.
+                let offsets = bases.map(|base| place(base - base.min(most)));
+                let windows = bases.map(|base| window_of(nodes, base.min(most)));
+                down(depth, |lane, at| {
+                    let node = &windows[lane][(at + offsets[lane]) as usize % WINDOW];
+                    step(node, padded[node.test() % NARROW])
+                })
             }
-        }
-        for (at, base) in at.iter().zip(bases) {
+            _ => down(depth, |lane, at| {
+                let node = &nodes[bases[lane] + at as usize];
+                step(node, row[node.test()].into())
+            }),
+        };
+        for (at, base) in at.iter().zip(bases).take(chunk.len()) {
             sum += u64::from(values[base + *at as usize]);
         }
-    }
-    for &base in rest {
-        let mut at = 0;
-        for _ in 0..depth {
-            let node = &nodes[base + at as usize];
-            at = step(node, row[node.test()].into());
-        }
-        sum += u64::from(values[base + at as usize]);
     }
     sum
 }
 
-/// The leaf that a row of finite values reaches, node by node.
-fn leaf_of<T: Value>(tree: &Tree<'_>, row: &[T]) -> usize {
-    let mut at = 0;
-    loop {
-        let node = &tree.nodes[at];
-        if node.is_leaf(at) {
-            return at;
+/// Walks down several trees side by side: `step` says for a tree where a step from a node leads. Leaves lead to themselves.
+#[inline(always)]
+fn down(depth: u32, step: impl Fn(usize, u32) -> u32) -> [u32; TREES_AT_ONCE] {
+    let mut at = [0; TREES_AT_ONCE];
+    let mut left = depth;
+    while left > 0 {
+        let steps = left.min(SHALLOW);
+        left -= steps;
+        let before = at;
+        for _ in 0..steps {
+            for (lane, at) in at.iter_mut().enumerate() {
+                *at = step(lane, *at);
+            }
         }
-        at = step(node, row[node.test()].into()) as usize;
+        if at == before {
+            break;
+        }
     }
+    at
+}
+
+/// A place within a window.
+fn place(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(0)
+}
+
+/// The nodes of a window that begins at a place.
+#[inline]
+fn window_of(nodes: &[Node], base: usize) -> &[Node; WINDOW] {
+    const NONE: [Node; WINDOW] = [Node::leaf(0); WINDOW];
+    let rest = nodes.get(base..);
+    rest.and_then(|rest| rest.first_chunk()).unwrap_or(&NONE)
 }
