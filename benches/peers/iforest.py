@@ -272,8 +272,7 @@ def quality(arguments, folder):
 
 # `IsolationForestParams::recommended`, and the files on which it was chosen: every second one by name.
 RECOMMENDED = {
-    "trees": 200, "height_limit": "unlimited", "missing": "impute",
-    "rules": [{"column_weights": "kurtosis"}, {"columns": 2}]}
+    "trees": 200, "height_limit": "unlimited", "missing": "impute", "scoring": "density", "rules": [{"columns": 6}]}
 
 
 def recommended(arguments, folder, names, theirs):

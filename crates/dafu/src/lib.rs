@@ -56,8 +56,10 @@
 //! | feature | adds |
 //! |---|---|
 //! | `ensemble` (default) | supervised learners: with labels, a detector learns a calibrated blend |
-//! | `import` | models of `XGBoost` and `LightGBM` in `ensemble` |
-//! | `linfa` | readable decision trees, and any model of linfa as a learner |
+//! | `import` | models of `XGBoost` and `LightGBM` in `ensemble`, forests of scikit-learn in `iforest` |
+//! | `json` | isolation forests as JSON |
+//! | `linfa` | readable decision trees, any model of linfa as a learner, forests with the traits of linfa |
+//! | `onnx` | isolation forests as ONNX models |
 //! | `smartcore` | any estimator of smartcore as a learner |
 //! | `iforest` (default) | the isolation forest |
 //! | `ingest` (default) | reading CSV files |
