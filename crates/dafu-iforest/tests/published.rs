@@ -1,5 +1,6 @@
 //! ROC AUC beside published tables: the standard forest of 2008 and extended forests with raw coefficients.
 #![allow(
+    clippy::unwrap_used,
     clippy::print_stdout,
     reason = "tests that say what they skip and measure"
 )]
@@ -7,11 +8,12 @@
 mod support;
 
 use dafu_iforest::{
-    Coefficients, HeightLimit, IsolationForest, IsolationForestError, IsolationForestParams,
-    SplitRule,
+    Coefficients, FiniteCheck, HeightLimit, IsolationForest, IsolationForestError,
+    IsolationForestParams, Parallelism, Scoring, SplitRule,
 };
 use ndarray::{Array2, Axis};
 use std::path::Path;
+use std::time::Instant;
 use support::{adbench, auc, read};
 
 /// Seeds a table, as many as the second anchor takes, and how far they are apart.
@@ -211,24 +213,58 @@ fn settings(folder: &Path, files: &[&str], settings: &[IsolationForestParams]) -
     sums.iter().map(|sum| sum / files.len() as f64).collect()
 }
 
+/// The variants of the crate page.
+fn variants() -> [(&'static str, IsolationForestParams); 6] {
+    let deep = || classic().height_limit(HeightLimit::Unlimited);
+    [
+        ("classic", classic()),
+        ("extended", classic().rules([SplitRule::extended(1)])),
+        ("fair cut", deep().rules([SplitRule::fair_cut(2)])),
+        ("SCiForest", deep().rules([SplitRule::sciforest(10)])),
+        ("density", classic().scoring(Scoring::Density)),
+        ("recommended", IsolationForestParams::recommended()),
+    ]
+}
+
 #[test]
 #[ignore = "some minutes; run it with --release -- --include-ignored --nocapture"]
 fn the_recommended_setting_finds_more_on_average() {
     let Some(folder) = adbench() else {
         return;
     };
-    let deep = || classic().height_limit(HeightLimit::Unlimited);
-    let all = [
-        classic(),
-        classic().rules([SplitRule::extended(1)]),
-        deep().rules([SplitRule::fair_cut(2)]),
-        deep().rules([SplitRule::sciforest(10)]),
-        classic().scoring(dafu_iforest::Scoring::Density),
-        IsolationForestParams::recommended(),
-    ];
+    let all = variants().map(|(_, params)| params);
     for files in [CHOSEN_ON, OTHERS] {
         let means = settings(&folder, &files, &all);
         println!("classic, extended, fair cut, SCiForest, density, recommended: {means:.4?}");
         assert!(means[5] > means[0]);
+    }
+}
+
+#[test]
+#[ignore = "measures time; run it with --release -- --include-ignored --nocapture"]
+fn every_variant_says_what_it_costs() {
+    let Some(folder) = adbench() else {
+        return;
+    };
+    let (rows, _) = read(&folder.join("cover.csv.gz"));
+    let mut scores = vec![0.0; rows.nrows()];
+    for (name, params) in variants() {
+        let params = params
+            .parallelism(Parallelism::Serial)
+            .finite_check(FiniteCheck::SampledRows);
+        let mut best = [f64::INFINITY; 2];
+        for _ in 0..3 {
+            let clock = Instant::now();
+            let forest = params.fit(rows.view()).unwrap();
+            best[0] = best[0].min(clock.elapsed().as_secs_f64());
+            let clock = Instant::now();
+            forest.score_rows(rows.view(), &mut scores).unwrap();
+            best[1] = best[1].min(clock.elapsed().as_secs_f64());
+        }
+        let speed = rows.nrows() as f64 / best[1] / 1000.0;
+        println!(
+            "{name}: fit {:.1} ms, {speed:.0} thousand rows/s",
+            best[0] * 1000.0
+        );
     }
 }

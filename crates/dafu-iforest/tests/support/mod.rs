@@ -6,9 +6,9 @@ use ndarray::Array2;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// The folder of the ADBench files, if `DAFU_DATA` names that of all data; says that the test is skipped otherwise.
+/// The folder of the `ADBench` files, if `DAFU_DATA` names that of all data; says that the test is skipped otherwise.
 #[allow(clippy::print_stdout, reason = "a test that is skipped should say so")]
-pub fn adbench() -> Option<PathBuf> {
+pub(crate) fn adbench() -> Option<PathBuf> {
     let folder = std::env::var_os("DAFU_DATA");
     if folder.is_none() {
         println!("skipped: DAFU_DATA is not set");
@@ -17,7 +17,7 @@ pub fn adbench() -> Option<PathBuf> {
 }
 
 /// The rows of a file and, for each, whether it is an anomaly.
-pub fn read(path: &Path) -> (Array2<f64>, Vec<bool>) {
+pub(crate) fn read(path: &Path) -> (Array2<f64>, Vec<bool>) {
     let mut reader = csv::Reader::from_reader(MultiGzDecoder::new(File::open(path).unwrap()));
     let columns = reader.headers().unwrap().len() - 1;
     let (mut values, mut labels) = (Vec::new(), Vec::new());
@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> (Array2<f64>, Vec<bool>) {
 }
 
 /// The share of (anomaly, ordinary) pairs in the right order, ties one half.
-pub fn auc(scores: &[f64], labels: &[bool]) -> f64 {
+pub(crate) fn auc(scores: &[f64], labels: &[bool]) -> f64 {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let (mut below, mut pairs) = (0.0, 0.0);
