@@ -82,6 +82,34 @@ impl Drawing {
         ));
     }
 
+    /// Many filled dots of a diameter.
+    pub fn dots(&mut self, centres: &[(f64, f64)], diameter: f64, colour: &str) {
+        let places = centres.iter();
+        // A line of no length with round ends is a dot.
+        let path: String = places
+            .map(|(x, y)| format!("M{} {}h0", short(*x), short(*y)))
+            .collect();
+        self.push(&format!(
+            "<path d=\"{path}\" stroke=\"{colour}\" stroke-width=\"{}\" stroke-linecap=\"round\"/>",
+            short(diameter)
+        ));
+    }
+
+    /// Many filled boxes of one height: left upper corner and width of each.
+    pub fn bars(&mut self, bars: &[((f64, f64), f64)], height: f64, colour: &str) {
+        let height = short(height);
+        let path: String = bars
+            .iter()
+            .map(|((x, y), width)| {
+                let width = short(*width);
+                format!("M{} {}h{width}v{height}h-{width}z", short(*x), short(*y))
+            })
+            .collect();
+        self.push(&format!(
+            "<path d=\"{path}\" fill=\"{colour}\" shape-rendering=\"crispEdges\"/>"
+        ));
+    }
+
     /// A ring.
     pub fn ring(&mut self, (x, y): (f64, f64), radius: f64, colour: &str) {
         let (x, y, radius) = (short(x), short(y), short(radius));

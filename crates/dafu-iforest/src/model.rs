@@ -15,10 +15,14 @@ use std::fmt;
 /// The score of a row x is 2^(-E\[h(x)\] / c(psi)): h(x) is the number of edges from the root of a tree to the
 /// leaf of x, plus c(rows of the leaf); E is the mean over the trees; psi is the number of rows a tree was grown
 /// from; c is [`average_path_length`](crate::average_path_length). 0.5 is the score of a row as deep as the
-/// average, scores towards 1 are isolated early, all scores are strictly between 0 and 1.
+/// average, scores towards 1 are isolated early. Scores are above 0 and at most 1; 1 itself is reached only where
+/// [`SplitRule::penalize_range`](crate::SplitRule::penalize_range) takes all levels away, or by rounding in scores of
+/// density. Of several split rules, each rule's trees have a worth of an edge of their own in place of 1 / c(psi)
+/// ([`IsolationForestParams::rules`](crate::IsolationForestParams::rules)); [`Scoring`] says what else may be scored.
 ///
-/// Path lengths are kept as whole multiples of c(psi) / 2^15, so that a score is within 1.1e-5 of the formula
-/// (typically 1e-6), and has the same bits for every number of threads, batch size and platform.
+/// Path lengths are kept as whole multiples of c(psi) / 2^28, so that a score is within 1e-8 of the formula, and has
+/// the same bits for every number of threads, batch size and platform. Forests with a path of more than 16 c(psi), and
+/// those loaded from files of format version 1, have fewer bits: 15 in the latter, and a score within 1.1e-5.
 ///
 /// Source: Liu, Ting, Zhou, "Isolation Forest", ICDM 2008, equations 1 and 2, algorithms 1 to 3. Differences: a
 /// split feature is drawn among those that are not constant in the node (the paper draws among all and does not

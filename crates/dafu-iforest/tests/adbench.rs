@@ -1,56 +1,18 @@
 //! ROC AUC on public data against scikit-learn's, with a few seeds; `benches/peers/run.sh iforest` does it with 30.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod support;
+
 use dafu_iforest::IsolationForestParams;
-use flate2::read::MultiGzDecoder;
-use ndarray::Array2;
-use std::fs::File;
-use std::path::Path;
+use support::{adbench, auc, read};
 
 const SEEDS: u64 = 4;
 
-fn read(path: &Path) -> (Array2<f64>, Vec<bool>) {
-    let mut reader = csv::Reader::from_reader(MultiGzDecoder::new(File::open(path).unwrap()));
-    let columns = reader.headers().unwrap().len() - 1;
-    let (mut values, mut labels) = (Vec::new(), Vec::new());
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).unwrap() {
-        values.extend(
-            record
-                .iter()
-                .take(columns)
-                .map(|field| field.parse::<f64>().unwrap()),
-        );
-        labels.push(&record[columns] == "1");
-    }
-    (
-        Array2::from_shape_vec((labels.len(), columns), values).unwrap(),
-        labels,
-    )
-}
-
-/// The share of (anomaly, ordinary) pairs in the right order, ties one half.
-fn auc(scores: &[f64], labels: &[bool]) -> f64 {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    let (mut below, mut pairs) = (0.0, 0.0);
-    for tied in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
-        let anomalies = tied.iter().filter(|&&at| labels[at]).count() as f64;
-        let ordinary = tied.len() as f64 - anomalies;
-        pairs += anomalies * (below + ordinary / 2.0);
-        below += ordinary;
-    }
-    let anomalies = labels.iter().filter(|&&label| label).count() as f64;
-    pairs / (anomalies * (labels.len() as f64 - anomalies))
-}
-
 #[test]
 fn auc_equals_that_of_scikit_learn() {
-    let Some(folder) = std::env::var_os("DAFU_DATA") else {
-        println!("skipped: DAFU_DATA is not set");
+    let Some(folder) = adbench() else {
         return;
     };
-    let folder = Path::new(&folder).join("adbench");
     let mut fixture = csv::Reader::from_reader(include_str!("fixtures/sklearn_auc.csv").as_bytes());
     let (mut files, mut sum, mut expected_sum) = (0.0, 0.0, 0.0);
     for line in fixture.records() {

@@ -5,78 +5,46 @@
     reason = "tests that say what they skip and measure"
 )]
 
+mod support;
+
 use dafu_core::random::Stream;
 use dafu_iforest::{OnlineIsolationForestParams, Renewal};
-use flate2::read::MultiGzDecoder;
-use std::fs::File;
-use std::path::Path;
+use ndarray::Array2;
 use std::time::Instant;
-
-fn read(path: &Path) -> (Vec<Vec<f64>>, Vec<bool>) {
-    let mut reader = csv::Reader::from_reader(MultiGzDecoder::new(File::open(path).unwrap()));
-    let columns = reader.headers().unwrap().len() - 1;
-    let mut record = csv::StringRecord::new();
-    let (mut rows, mut labels) = (Vec::new(), Vec::new());
-    while reader.read_record(&mut record).unwrap() {
-        let values = record.iter().take(columns);
-        rows.push(values.map(|field| field.parse().unwrap()).collect());
-        labels.push(&record[columns] == "1");
-    }
-    (rows, labels)
-}
-
-/// The share of (anomaly, ordinary) pairs in the right order, ties one half.
-fn auc(scored: &mut [(f64, bool)]) -> f64 {
-    scored.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut anomalies, mut pairs) = (0.0, 0.0, 0.0);
-    for tied in scored.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let here = tied.iter().filter(|(_, label)| *label).count() as f64;
-        let ordinary = tied.len() as f64 - here;
-        pairs += here * (below + ordinary / 2.0);
-        below += ordinary;
-        anomalies += here;
-    }
-    pairs / (anomalies * below)
-}
+use support::{adbench, auc, read};
 
 /// AUC over the first `limit` rows in an order drawn by `seed`.
 fn prequential(
     params: &OnlineIsolationForestParams,
-    (rows, labels): &(Vec<Vec<f64>>, Vec<bool>),
+    (rows, labels): &(Array2<f64>, Vec<bool>),
     limit: usize,
 ) -> f64 {
-    let mut order: Vec<usize> = (0..rows.len()).collect();
+    let mut order: Vec<usize> = (0..rows.nrows()).collect();
     let count = limit.min(order.len());
     Stream::new(params.seed, 99, 0).shuffle_first(&mut order, count);
-    let mut forest = params.build(rows[0].len()).unwrap();
-    let mut scored: Vec<(f64, bool)> = order[..count]
+    let mut forest = params.build(rows.ncols()).unwrap();
+    let order = &order[..count];
+    let scores: Vec<f64> = order
         .iter()
         .map(|&at| {
-            (
-                forest.score_then_update(&rows[at]).unwrap().get(),
-                labels[at],
-            )
+            let row = rows.row(at);
+            let row = row.as_slice().unwrap();
+            forest.score_then_update(row).unwrap().get()
         })
         .collect();
-    auc(&mut scored)
+    let labels: Vec<bool> = order.iter().map(|&at| labels[at]).collect();
+    auc(&scores, &labels)
 }
 
 fn mean_auc(name: &str, limit: usize, renewal: Renewal, seeds: u64) -> Option<f64> {
-    let Some(folder) = std::env::var_os("DAFU_DATA") else {
-        println!("skipped: DAFU_DATA is not set");
-        return None;
-    };
-    let file = Path::new(&folder)
-        .join("adbench")
-        .join(format!("{name}.csv.gz"));
-    let data = read(&file);
+    let data = read(&adbench()?.join(format!("{name}.csv.gz")));
     let clock = Instant::now();
     let aucs = (0..seeds).map(|seed| {
         let params = OnlineIsolationForestParams::default();
         prequential(&params.renewal(renewal).seed(seed), &data, limit)
     });
     let aucs: Vec<f64> = aucs.collect();
-    let rows = (data.0.len().min(limit) as u64 * seeds) as f64;
+    let rows = (data.0.nrows().min(limit) as u64 * seeds) as f64;
     let mean = aucs.iter().sum::<f64>() / seeds as f64;
     println!(
         "{name} {renewal:?}: mean {mean:.4} of {aucs:.4?}, {:.0} rows/s",

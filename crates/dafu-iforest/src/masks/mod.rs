@@ -9,7 +9,8 @@
 //!    way down the rows gather the bits of a code, which in the end is that of their leaf.
 //! 3. The codes, a byte a row, are looked up in the tree's table of path lengths ([`block`]).
 //!
-//! How wide a path length is does not matter, and the sums are whole numbers: they equal the walk's.
+//! How wide a path length is does not matter, and the sums are whole numbers: they equal the walk's. What was measured
+//! before this was chosen is in `docs/scoring.md`, which is also the page `batch_scoring` of the documentation.
 
 mod block;
 mod column;

@@ -241,8 +241,9 @@ impl IsolationForestParams {
     /// columns (all where there are fewer), scored by density; missing values imputed.
     ///
     /// It was chosen on ten public data sets as the setting of highest mean ROC AUC among those that lose no more than
-    /// 0.005 to scikit-learn on any of the ten, and measured on ten others; the crate page has the figures. It takes about
-    /// ten times as long as [`classic`](Self::classic), and its scores have another meaning: see [`Scoring::Density`].
+    /// 0.005 to scikit-learn on any of the ten, and measured on ten others; the [crate page](crate#which-variant) has the
+    /// figures, and those of its cost. Its scores have another meaning than those of [`classic`](Self::classic): see
+    /// [`Scoring::Density`].
     #[must_use]
     pub fn recommended() -> Self {
         Self::default()

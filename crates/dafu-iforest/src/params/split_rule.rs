@@ -123,6 +123,11 @@ impl SplitRule {
 
     /// Hyperplanes over `level` + 1 columns at random: Hariri, Carrasco Kind, Brunner, "Extended Isolation Forest",
     /// arXiv 1811.02141, 2018, with columns standardised (see [`Coefficients::Raw`]). Level 0 is the standard rule.
+    ///
+    /// Difference: every cut between the lowest and the highest sum of the node's rows is as likely, so that both sides
+    /// have rows. The paper draws a point of the box around the node's rows and cuts there; cuts then gather at the
+    /// middle, the more so the more columns there are, and a side may be empty. The [crate page](crate#published-figures)
+    /// says where it matters.
     #[must_use]
     pub fn extended(level: usize) -> Self {
         Self {
