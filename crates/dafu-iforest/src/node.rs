@@ -4,6 +4,9 @@ use crate::error::DamagedModel;
 use crate::form::{Code, Form, Term};
 use std::ops::Range;
 
+/// Nodes of a window in which a tree of up to eight levels lies, or of 256 rows.
+pub(crate) const WINDOW: usize = 512;
+
 /// Bit of [`Node::test`]: a row without a value goes right.
 const MISSING_RIGHT: u32 = 1 << 31;
 
@@ -177,7 +180,7 @@ impl Trees {
     /// Room for trees and nodes.
     pub(crate) fn with_capacity(trees: usize, nodes: usize) -> Self {
         let mut new = Self::default();
-        new.all.nodes.reserve_exact(nodes);
+        new.all.nodes.reserve_exact(nodes.saturating_add(WINDOW));
         new.all.counts.reserve_exact(nodes);
         new.starts.reserve_exact(trees.saturating_add(1));
         new.starts.push(Start::default());
@@ -190,7 +193,13 @@ impl Trees {
     }
 
     pub(crate) fn node_count(&self) -> usize {
-        self.all.nodes.len()
+        self.starts.last().map_or(0, |end| end.node)
+    }
+
+    /// Appends leaves, so that a window of nodes can begin at every tree.
+    pub(crate) fn pad(&mut self) {
+        let padded = self.node_count() + WINDOW;
+        self.all.nodes.resize(padded, Node::leaf(0));
     }
 
     pub(crate) fn leaf_count(&self) -> usize {
@@ -245,7 +254,8 @@ impl Trees {
         (0..self.len()).map(|number| self.tree(number))
     }
 
-    /// Where the nodes of each tree begin, the nodes and the values of all trees.
+    /// Where the nodes of each tree begin, the nodes and the values of all trees; after the nodes come those of
+    /// [`pad`](Self::pad).
     pub(crate) fn parts(&self) -> (&[usize], &[Node], &[u32]) {
         (&self.node_starts, &self.all.nodes, &self.values)
     }
@@ -287,7 +297,9 @@ impl Trees {
             Wrong::Shape => shape,
         })?;
         let deepest = check_nodes(tree, number, bounds)?;
+        let padded_from = self.node_count();
         let all = &mut self.all;
+        all.nodes.truncate(padded_from);
         all.nodes.extend_from_slice(&tree.nodes);
         all.counts.extend_from_slice(&tree.counts);
         all.forms.extend_from_slice(&tree.forms);

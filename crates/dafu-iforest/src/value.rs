@@ -143,6 +143,7 @@ impl ValueRule<'_> {
             .map(|tree| to_fixed(self.unit(&tree) * scale.one()))
             .collect();
         trees.values = values;
+        trees.pad();
         trees.levels = levels;
         scale
     }

@@ -1,7 +1,7 @@
 //! Walking rows of finite numbers through trees that compare single columns: sums of values, as whole numbers.
 
 use crate::input::Value;
-use crate::node::{Node, Tree, Trees};
+use crate::node::{Node, Tree, Trees, WINDOW};
 use crate::way::WayRule;
 use ndarray::{ArrayView2, Axis};
 
@@ -15,8 +15,6 @@ const BLOCK_CELLS: usize = 2048;
 const MAX_GROUPS: usize = 32;
 /// Trees up to here are walked with a fixed number of steps; deeper ones look for an early end.
 const SHALLOW: u32 = 12;
-/// Nodes of a window in which a tree of up to eight levels lies.
-const WINDOW: usize = 512;
 /// Features up to which a group of rows has a fixed length.
 const NARROW: usize = 16;
 
@@ -155,13 +153,11 @@ pub(crate) fn sum_of_row<T: Value>(trees: &Trees, row: &[T]) -> u64 {
         // Of fewer trees the last is walked again, and counted once.
         let last = chunk.len() - 1;
         let bases: [usize; TREES_AT_ONCE] = std::array::from_fn(|lane| chunk[lane.min(last)]);
-        let at = match nodes.len().checked_sub(WINDOW) {
-            Some(most) if row.len() <= NARROW && trees.all_within(WINDOW) => {
-                // The last windows begin before their trees.
-                let offsets = bases.map(|base| place(base - base.min(most)));
-                let windows = bases.map(|base| window_of(nodes, base.min(most)));
+        let at = match bases.iter().all(|base| base + WINDOW <= nodes.len()) {
+            true if row.len() <= NARROW && trees.all_within(WINDOW) => {
+                let windows = bases.map(|base| window_of(nodes, base));
                 down(depth, |lane, at| {
-                    let node = &windows[lane][(at + offsets[lane]) as usize % WINDOW];
+                    let node = &windows[lane][at as usize % WINDOW];
                     step(node, padded[node.test() % NARROW])
                 })
             }
@@ -178,7 +174,7 @@ pub(crate) fn sum_of_row<T: Value>(trees: &Trees, row: &[T]) -> u64 {
 }
 
 /// Walks down several trees side by side: `step` says for a tree where a step from a node leads. Leaves lead to themselves.
-#[inline(always)]
+#[inline]
 fn down(depth: u32, step: impl Fn(usize, u32) -> u32) -> [u32; TREES_AT_ONCE] {
     let mut at = [0; TREES_AT_ONCE];
     let mut left = depth;
@@ -196,11 +192,6 @@ fn down(depth: u32, step: impl Fn(usize, u32) -> u32) -> [u32; TREES_AT_ONCE] {
         }
     }
     at
-}
-
-/// A place within a window.
-fn place(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(0)
 }
 
 /// The nodes of a window that begins at a place.
