@@ -40,13 +40,13 @@
 //!
 //! | variant | parameters | when to use it |
 //! |---|---|---|
-//! | classic | [`classic()`](IsolationForestParams::classic), the default: one column, one value at random | the first try; scores by the million, many columns that have nothing to do with most anomalies, explanations column by column |
+//! | classic | [`classic()`](IsolationForestParams::classic), the default: one column, one value at random | the first try; rows by the million; explanations column by column, ONNX |
 //! | extended | [`SplitRule::extended`]: a sum over `level` + 1 columns at random | columns of one kind that go together; crosses disturb |
 //! | fair cut | [`SplitRule::fair_cut`], no height limit: the cut of highest pooled gain | rows that form clusters of different density, anomalies between them |
-//! | `SCiForest` | [`SplitRule::sciforest`], no height limit: the best of several sums by averaged gain | anomalies that form small clusters of their own |
+//! | `SCiForest` | [`SplitRule::sciforest`], no height limit: the best of several sums by averaged gain | made for anomalies that form small clusters of their own |
 //! | density | [`Scoring::Density`] with any rule: how crowded leaves are, not how deep | densities differ much and it is places between the rows that matter |
-//! | several rules | [`IsolationForestParams::rules`]: trees take turns | no label says which variant suits |
-//! | recommended | [`recommended()`](IsolationForestParams::recommended): kurtosis columns and extended, 200 deep trees | as before, when its cost does not matter |
+//! | several rules | [`IsolationForestParams::rules`]: trees take turns | a mean of what several variants find |
+//! | recommended | [`recommended()`](IsolationForestParams::recommended): kurtosis columns and extended, 200 deep trees | more found on average, when its cost does not matter |
 //! | online | [`OnlineIsolationForest`] | rows come one by one and what is ordinary drifts |
 //!
 //! Mean ROC AUC over ten public files on which the recommended setting was chosen, and over ten others (`ADBench`; ten

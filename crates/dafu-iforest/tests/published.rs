@@ -116,7 +116,7 @@ fn sample(rows: &Array2<f64>, labels: &[bool], most: usize) -> (Array2<f64>, Vec
     let mut taken = Vec::new();
     for (at, &label) in labels.iter().enumerate() {
         ordinary += usize::from(!label);
-        if label || ordinary % step == 0 {
+        if label || ordinary.is_multiple_of(step) {
             taken.push(at);
         }
     }
