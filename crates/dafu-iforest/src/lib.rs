@@ -51,16 +51,16 @@
 //!
 //! Mean ROC AUC over ten public files on which the recommended setting was chosen, and over ten others (`ADBench`; ten
 //! seeds; large files scored on their anomalies and some 20,000 other rows), and cost for Cover (286,048 rows of 10
-//! columns; one thread of a shared AMD EPYC server):
+//! columns; two runs with one thread of a shared AMD EPYC server):
 //!
 //! | variant | AUC, chosen on | AUC, others | fit, ms | thousand rows scored a second |
 //! |---|---|---|---|---|
-//! | classic | 0.8915 | 0.8671 | 3.9 | 3409 |
-//! | extended, level 1 | 0.8907 | 0.8714 | 9.8 | 552 |
-//! | fair cut, 2 columns | 0.8687 | 0.8837 | 27 | 201 |
-//! | `SCiForest`, 10 tries | 0.8629 | 0.8969 | 585 | 129 |
-//! | density | 0.8864 | 0.8786 | 5.5 | 3442 |
-//! | recommended | 0.9062 | 0.8740 | 269 | 123 |
+//! | classic | 0.8915 | 0.8671 | 4 | 3100 to 3400 |
+//! | extended, level 1 | 0.8907 | 0.8714 | 10 to 11 | 550 to 570 |
+//! | fair cut, 2 columns | 0.8687 | 0.8837 | 27 to 28 | 200 to 240 |
+//! | `SCiForest`, 10 tries | 0.8629 | 0.8969 | 500 to 590 | 130 to 140 |
+//! | density | 0.8864 | 0.8786 | 6 to 7 | 2600 to 3400 |
+//! | recommended | 0.9062 | 0.8740 | 260 to 270 | 120 to 160 |
 //!
 //! No variant is best everywhere: fair cuts reach 0.57 on Cover, where classic trees reach 0.89, and 0.83 on Satellite, where
 //! those reach 0.71. Where there are labels, try. `DAFU_DATA=FOLDER cargo test --release -p dafu-iforest --test published
