@@ -198,4 +198,17 @@ mod tests {
         let words = "<text x=\"1\" y=\"2\" font-size=\"12\" fill=\"#0072b2\" text-anchor=\"end\">&quot;x&quot; &amp; y<";
         assert!(svg.contains(words), "{svg}");
     }
+
+    #[test]
+    fn many_dots_and_bars_are_one_path_each() {
+        let mut drawing = Drawing::new("t", 10.0, 10.0);
+        drawing.dots(&[(1.0, 2.0), (3.25, 4.0)], 1.6, BLUE);
+        drawing.bars(&[((0.0, 4.0), 8.0)], 4.0, BLUE);
+        let svg = drawing.finish();
+        assert!(
+            svg.contains("d=\"M1 2h0M3.3 4h0\" stroke=\"#0072b2\""),
+            "{svg}"
+        );
+        assert!(svg.contains("d=\"M0 4h8v4h-8z\" fill=\"#0072b2\""), "{svg}");
+    }
 }
