@@ -153,18 +153,18 @@ pub(crate) fn sum_of_row<T: Value>(trees: &Trees, row: &[T]) -> u64 {
         // Of fewer trees the last is walked again, and counted once.
         let last = chunk.len() - 1;
         let bases: [usize; TREES_AT_ONCE] = std::array::from_fn(|lane| chunk[lane.min(last)]);
-        let at = match bases.iter().all(|base| base + WINDOW <= nodes.len()) {
-            true if row.len() <= NARROW && trees.all_within(WINDOW) => {
-                let windows = bases.map(|base| window_of(nodes, base));
-                down(depth, |lane, at| {
-                    let node = &windows[lane][at as usize % WINDOW];
-                    step(node, padded[node.test() % NARROW])
-                })
-            }
-            _ => down(depth, |lane, at| {
+        let in_windows = bases.iter().all(|base| base + WINDOW <= nodes.len());
+        let at = if in_windows && row.len() <= NARROW && trees.all_within(WINDOW) {
+            let windows = bases.map(|base| window_of(nodes, base));
+            down(depth, |lane, at| {
+                let node = &windows[lane][at as usize % WINDOW];
+                step(node, padded[node.test() % NARROW])
+            })
+        } else {
+            down(depth, |lane, at| {
                 let node = &nodes[bases[lane] + at as usize];
                 step(node, row[node.test()].into())
-            }),
+            })
         };
         for (at, base) in at.iter().zip(bases).take(chunk.len()) {
             sum += u64::from(values[base + *at as usize]);
