@@ -15,6 +15,8 @@ use ndarray::ArrayView2;
 /// To call a row an anomaly when its p-value is at most a bounds the share of ordinary rows that are called so. For many
 /// rows at once, [`benjamini_hochberg`] bounds the share of ordinary rows among those called.
 ///
+/// It belongs to the forest that scored the rows: make it anew after trees were added, merged or dropped.
+///
 /// Source: Laxhammar, Falkman, "Conformal Prediction for Distribution-Independent Anomaly Detection in Streaming Vessel
 /// Data", `StreamKDD` 2010; Bates, Candes, Lei, Romano, Sesia, "Testing for Outliers with Conformal p-Values", Annals of
 /// Statistics 51(1), 2023, equation 2.

@@ -59,13 +59,15 @@ impl CheckedIsolationForestParams {
     ///
     /// [`NoRows`](IsolationForestError::NoRows), [`NoColumns`](IsolationForestError::NoColumns),
     /// [`TooManyColumns`](IsolationForestError::TooManyColumns),
-    /// [`TooManyFeatures`](IsolationForestError::TooManyFeatures), and
-    /// [`NotFinite`](IsolationForestError::NotFinite) for NaN and infinite values (see [`FiniteCheck`]).
+    /// [`TooManyFeatures`](IsolationForestError::TooManyFeatures),
+    /// [`UnknownColumn`](IsolationForestError::UnknownColumn), [`WeightCount`](IsolationForestError::WeightCount) of columns,
+    /// [`NoCategory`](IsolationForestError::NoCategory), and [`NotFinite`](IsolationForestError::NotFinite) for NaN and infinite values (see [`FiniteCheck`]).
     ///
     /// # Complexity
     ///
-    /// O(t psi (d + log psi)) for t trees of psi rows and d columns, whatever the number of rows n; plus O(n d) for
-    /// [`FiniteCheck::AllRows`]; plus O(n (t log psi + log n)) with contamination levels.
+    /// O(t psi (d + log psi)) for t trees of psi rows and d columns with the default split rule and height limit, whatever the
+    /// number of rows n (the [crate page](crate#cost) has the other rules); plus O(n d) for [`FiniteCheck::AllRows`]; plus
+    /// that of scoring 2048 rows with several rules; plus O(n (t log psi + log n)) with contamination levels.
     ///
     /// # Determinism
     ///
@@ -91,6 +93,9 @@ impl CheckedIsolationForestParams {
     }
 
     /// As [`fit`](Self::fit) with a weight for each row, which says how many rows it stands for.
+    ///
+    /// Where there are no more rows than a tree takes, every tree takes all of them unless `bootstrap` is set, and weights
+    /// count for thresholds only.
     ///
     /// The rows of a tree are drawn one after the other with chances in proportion to their weights, among those that
     /// are left unless `bootstrap` is set; rows of weight 0 are never drawn. A contamination level is a share of the
@@ -174,7 +179,7 @@ impl CheckedIsolationForestParams {
             forest.balance(rows, weights)?;
         }
         if !params.contamination.is_empty() {
-            let (sums, drawn) = forest.training_sums(rows, params)?;
+            let (sums, drawn) = forest.training_sums(rows, params, weights)?;
             let training = match weights {
                 None => SortedSums::new(sums),
                 Some(weights) => {
@@ -304,7 +309,7 @@ impl IsolationForest {
         self.masks = Prepared::default();
     }
 
-    /// Sets what an edge is worth in the trees of each rule, so that each rule's mean path lengths spread alike over the
+    /// Sets what an edge is worth in the trees of each rule, so that each rule's mean values spread alike over the
     /// training rows, and the mean over all rules is 1.
     fn balance<T: Value>(
         &mut self,
@@ -319,11 +324,12 @@ impl IsolationForest {
                 FloydSampler::default().draw(rows.nrows(), BALANCE_ROWS, &mut stream, &mut drawn);
             }
         }
-        let paths = self.paths_by_kind(rows, &drawn)?;
-        let moments: Vec<(f64, f64)> = paths.iter().map(|paths| moments_of(paths)).collect();
-        // With mean m and deviation s: w = (m / s) / sum of (m / s), and an edge is worth w / m in this rule's mean.
+        let values = self.values_by_kind(rows, &drawn)?;
+        let moments: Vec<(f64, f64)> = values.iter().map(|values| moments_of(values)).collect();
+        // With mean m and deviation s: w = (m / s) / sum of (m / s), and an edge is worth w / m of what it was.
         let ratio = |&(mean, deviation): &(f64, f64)| {
-            if deviation > 0.0 {
+            // What rounding makes of a rule whose values are all alike is no spread.
+            if deviation > 1e-9 * mean {
                 mean / deviation
             } else {
                 0.0
@@ -337,7 +343,7 @@ impl IsolationForest {
             } else {
                 1.0 / rules
             };
-            kind.unit = if moments.0 > 0.0 {
+            kind.unit *= if moments.0 > 0.0 {
                 share * rules / moments.0
             } else {
                 0.0
@@ -347,29 +353,28 @@ impl IsolationForest {
         Ok(())
     }
 
-    /// For each kind of tree the mean path lengths of some rows.
-    fn paths_by_kind<T: Value>(
+    /// For each kind of tree the mean values of some rows.
+    fn values_by_kind<T: Value>(
         &self,
         rows: ArrayView2<'_, T>,
         drawn: &[usize],
     ) -> Result<Vec<Vec<f64>>, IsolationForestError> {
-        let (table, rule) = (self.path_table(), self.way_rule());
-        let mut paths = vec![vec![0.0; drawn.len()]; self.kinds.len()];
+        let rule = self.way_rule();
+        let mut values = vec![vec![0.0; drawn.len()]; self.kinds.len()];
+        let mut trees = vec![0.0; self.kinds.len()];
+        for tree in self.trees.iter() {
+            trees[tree.kind as usize] += self.scale.one();
+        }
         for (place, &at) in drawn.iter().enumerate() {
             let row = rows.row(at);
             self.accepted().check(row, at)?;
             for tree in self.trees.iter() {
-                let path = tree.path_length(&table, &rule, |column| row[column].into());
-                paths[tree.kind as usize][place] += path;
+                let value = tree.value(&rule, |column| row[column].into());
+                let kind = tree.kind as usize;
+                values[kind][place] += value as f64 / trees[kind];
             }
         }
-        for (kind, paths) in (0_u32..).zip(&mut paths) {
-            let trees = self.trees.iter().filter(|tree| tree.kind == kind).count();
-            for path in paths {
-                *path /= trees.max(1) as f64;
-            }
-        }
-        Ok(paths)
+        Ok(values)
     }
 
     /// Sums of values of the rows that the thresholds are taken from, and which rows these are where not all.
@@ -377,6 +382,7 @@ impl IsolationForest {
         &self,
         rows: ArrayView2<'_, T>,
         params: &IsolationForestParams,
+        weights: Option<&RowWeights>,
     ) -> Result<(Vec<u64>, Vec<usize>), IsolationForestError> {
         let ThresholdRows::Sample(count) = params.threshold_rows else {
             let mut sums = vec![0; rows.nrows()];
@@ -385,7 +391,13 @@ impl IsolationForest {
         };
         let mut stream = Stream::new(params.seed, Purpose::Thresholds as u64, 0);
         let mut drawn = Vec::new();
-        FloydSampler::default().draw(rows.nrows(), count, &mut stream, &mut drawn);
+        // Rows without weight say nothing of shares of the weight.
+        let weighty = weights.map(RowWeights::weighty);
+        let from = weighty.as_ref().map_or(rows.nrows(), Vec::len);
+        FloydSampler::default().draw(from, count, &mut stream, &mut drawn);
+        if let Some(weighty) = weighty {
+            drawn = drawn.iter().map(|&place| weighty[place]).collect();
+        }
         drawn.sort_unstable();
         let mut sums = vec![0; drawn.len()];
         let selected = rows.select(Axis(0), &drawn);
@@ -412,19 +424,20 @@ fn moments_of(values: &[f64]) -> (f64, f64) {
     (mean, (squares / count).sqrt())
 }
 
-/// Which columns hold categories; empty where none does.
+/// Which columns hold categories, up to the last one that does.
 fn categorical(
     params: &IsolationForestParams,
     columns: usize,
 ) -> Result<Vec<bool>, IsolationForestError> {
-    if params.categorical.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut categorical = vec![false; columns];
+    let mut categorical = Vec::new();
     for &column in &params.categorical {
-        *categorical
-            .get_mut(column)
-            .ok_or(IsolationForestError::UnknownColumn { column, columns })? = true;
+        if column >= columns {
+            return Err(IsolationForestError::UnknownColumn { column, columns });
+        }
+        if categorical.len() <= column {
+            categorical.resize(column + 1, false);
+        }
+        categorical[column] = true;
     }
     Ok(categorical)
 }

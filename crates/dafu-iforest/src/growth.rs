@@ -3,6 +3,7 @@
 use crate::fit::Growing;
 use crate::input::Value;
 use crate::node::{Bounds, Trees};
+use crate::params::MAX_KINDS;
 use crate::threshold::SortedSums;
 use crate::value::TreeKind;
 use crate::{
@@ -10,12 +11,13 @@ use crate::{
     IsolationForestParams, MAX_TREES,
 };
 use ndarray::ArrayView2;
+use std::collections::BTreeMap;
 
 impl IsolationForest {
     /// Grows further trees from rows, which may be new ones (a warm start), with the forest's seed.
     ///
-    /// `params` say how: they must agree with the forest in the number of split rules, scoring, missing values, categories,
-    /// and how c(n) is computed; their numbers of trees and seed are not looked at. Rows and parameters of the fit
+    /// `params` say how: they must agree with the forest in the number of split rules, penalties, scoring, missing values,
+    /// categories, and how c(n) is computed; their numbers of trees and seed are not looked at. Rows and parameters of the fit
     /// give the same forest as a fit with all trees would have, for one split rule. With several rules an edge of a path
     /// keeps the worth that it has. The thresholds are dropped, since scores change: see
     /// [`fit_thresholds`](Self::fit_thresholds).
@@ -70,6 +72,10 @@ impl IsolationForest {
             ("average_path", params.average_path == self.average_path),
             ("categorical", growing.categorical() == self.categorical),
             ("rules", params.rules.len() == self.rules as usize),
+            (
+                "penalize_range",
+                params.rules.iter().any(|rule| rule.penalize_range) == self.trees.penalizes(),
+            ),
         ];
         if let Some((what, _)) = alike.into_iter().find(|(_, alike)| !alike) {
             return Err(IsolationForestError::Unlike { what });
@@ -106,7 +112,9 @@ impl IsolationForest {
     /// The kind of a rule's trees when they are grown from so many rows; a new one unless there is one.
     fn kind_like(&mut self, rule: usize, sample_size: u32) -> u32 {
         let first = self.kinds[rule];
-        let unit = if first.sample_size == sample_size {
+        let unit = if self.rules == 1 {
+            TreeKind::new(sample_size, self.average_path).unit
+        } else if first.sample_size == sample_size {
             first.unit
         } else {
             // An edge is worth as much of an average path as it is in the rule's first trees.
@@ -135,8 +143,10 @@ impl IsolationForest {
     /// Takes the trees of another forest in, after its own: for forests grown on several machines, or for parts of the
     /// data.
     ///
-    /// Every tree counts alike in the mean of path lengths, which stand in relation to c(rows of the tree). The forests
-    /// must agree in width, scoring, missing values, categories and how c(n) is computed. The thresholds are dropped, since
+    /// Every tree counts alike in the mean of path lengths, which stand in relation to c(rows of the tree), or to the means
+    /// that a blend of rules has fitted. The forests must agree in width, scoring, missing values, categories, penalties and
+    /// how c(n) is computed. Give them different seeds: trees of one seed are the same on the same data, and draw the same
+    /// rows on other data. The thresholds are dropped, since
     /// scores change: see [`fit_thresholds`](Self::fit_thresholds).
     ///
     /// # Errors
@@ -184,6 +194,7 @@ impl IsolationForest {
             .iter()
             .map(|kind| changed.kind_of(*kind, 0))
             .collect();
+        crate::params::count("kinds of trees", changed.kinds.len(), 1, MAX_KINDS)?;
         for tree in other.trees.iter() {
             let bounds = Bounds {
                 width: self.width,
@@ -199,8 +210,7 @@ impl IsolationForest {
         changed.height_limit = height_limit;
         changed.trees_grown = changed.trees_grown.saturating_add(other.trees_grown);
         changed.rows_fitted = changed.rows_fitted.saturating_add(other.rows_fitted);
-        // Fewer bits than either would have on its own are never needed, more neither has.
-        changed.scale.max_bits = changed.scale.max_bits.min(other.scale.max_bits);
+        changed.scale.max_bits = changed.scale.max_bits.max(other.scale.max_bits);
         changed.thresholds.clear();
         changed.set_values();
         *self = changed;
@@ -240,23 +250,35 @@ impl IsolationForest {
         let most = self.trees.len() - 1;
         crate::params::count("trees to drop", trees, 0, most)?;
         let mut kept = Trees::with_capacity(self.trees.len() - trees, 0);
+        // Kinds that no tree is of any more are dropped, beside those of the rules.
+        let mut kinds = self.kinds[..self.rules as usize].to_vec();
+        let mut places = BTreeMap::new();
         for tree in self.trees.iter().skip(trees) {
+            let place = *places.entry(tree.kind).or_insert_with(|| {
+                if tree.kind < self.rules {
+                    return tree.kind;
+                }
+                kinds.push(self.kinds[tree.kind as usize]);
+                u32::try_from(kinds.len() - 1).unwrap_or(u32::MAX)
+            });
             let bounds = Bounds {
                 width: self.width,
                 sample_size: self.kinds[tree.kind as usize].sample_size,
                 height_limit: self.height_limit,
                 categorical: &self.categorical,
             };
-            kept.push(&tree.to_flat(), tree.kind, &bounds)
+            kept.push(&tree.to_flat(), place, &bounds)
                 .map_err(IsolationForestError::DamagedModel)?;
         }
         self.trees = kept;
+        self.kinds = kinds;
         self.thresholds.clear();
         self.set_values();
         Ok(())
     }
 
-    /// Takes the thresholds of contamination levels from the scores of rows, in place of those that the forest has.
+    /// Takes the thresholds of contamination levels from the scores of rows, each of which counts 1, in place of those that
+    /// the forest has.
     ///
     /// # Errors
     ///

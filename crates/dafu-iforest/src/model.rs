@@ -114,7 +114,10 @@ impl IsolationForest {
 
     /// Rows from which each tree was grown (psi); the most of any tree where they differ.
     pub fn sample_size(&self) -> usize {
-        let largest = self.kinds.iter().map(|kind| kind.sample_size).max();
+        let kinds = self.trees.kinds().iter();
+        let largest = kinds
+            .map(|kind| self.kinds[*kind as usize].sample_size)
+            .max();
         largest.unwrap_or(0) as usize
     }
 
@@ -138,6 +141,12 @@ impl IsolationForest {
     pub fn with_parallelism(mut self, parallelism: Parallelism) -> Self {
         self.parallelism = parallelism;
         self
+    }
+
+    /// The columns that hold categories, ascending.
+    pub fn categorical_columns(&self) -> impl Iterator<Item = usize> + '_ {
+        let columns = self.categorical.iter().enumerate();
+        columns.filter(|(_, is)| **is).map(|(column, _)| column)
     }
 
     /// How missing values are taken.

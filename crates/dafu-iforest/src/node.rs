@@ -226,6 +226,16 @@ impl Trees {
         !self.all.codes.is_empty() || !self.all.ranges.is_empty()
     }
 
+    /// Whether ranges are penalised.
+    pub(crate) fn penalizes(&self) -> bool {
+        !self.all.ranges.is_empty()
+    }
+
+    /// Kind of each tree.
+    pub(crate) fn kinds(&self) -> &[u32] {
+        &self.kinds
+    }
+
     /// Whether trees of another forest may be appended.
     pub(crate) fn has_same_extras(&self, other: &Self) -> bool {
         self.all.ranges.is_empty() == other.all.ranges.is_empty()
@@ -334,6 +344,10 @@ fn check_forms(tree: &FlatTree, bounds: &Bounds<'_>) -> Result<(), Wrong> {
     for form in &tree.forms {
         let terms = form.terms();
         if terms.start != term || terms.is_empty() || terms.end > tree.terms.len() {
+            return Err(Wrong::Shape);
+        }
+        // A single number is compared by its column, not by a sum.
+        if terms.len() == 1 && tree.terms[terms.start].code_count == 0 {
             return Err(Wrong::Shape);
         }
         term = terms.end;

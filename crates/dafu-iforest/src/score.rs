@@ -28,6 +28,14 @@ fn blocks_a_task(blocks: usize) -> usize {
     (blocks / (8 * rayon::current_num_threads())).clamp(1, 64)
 }
 
+pub(crate) fn check_output(expected: usize, got: usize) -> Result<(), IsolationForestError> {
+    if got == expected {
+        Ok(())
+    } else {
+        Err(IsolationForestError::WrongOutputLength { expected, got })
+    }
+}
+
 /// The row that an error names, so that of several errors the first row's can be reported.
 #[cfg(feature = "parallel")]
 pub(crate) fn row_of(error: &IsolationForestError) -> usize {
@@ -234,10 +242,7 @@ impl IsolationForest {
         map: impl Fn(u64) -> U + Sync,
     ) -> Result<(), IsolationForestError> {
         self.check_width(rows.ncols())?;
-        if out.len() != rows.nrows() {
-            let (expected, got) = (rows.nrows(), out.len());
-            return Err(IsolationForestError::WrongOutputLength { expected, got });
-        }
+        check_output(rows.nrows(), out.len())?;
         let masks = self.prepared(out.len());
         let size = match masks {
             Some(_) => masks::ROWS,
@@ -267,7 +272,9 @@ impl IsolationForest {
 
     /// The forest as it scores batches of so many rows fastest, where that is by sets of rows.
     fn prepared(&self, rows: usize) -> Option<&Masks> {
-        let masks = (!self.trees.is_special()).then_some(&self.masks);
+        // Where rows may go both ways, sets of rows do not do.
+        let suits = self.missing != MissingValues::Divide && !self.trees.is_special();
+        let masks = suits.then_some(&self.masks);
         masks.and_then(|masks| masks.get(&self.trees, self.width(), rows))
     }
 
@@ -285,8 +292,7 @@ impl IsolationForest {
                 *out = map(sum);
             }
         };
-        let known = self.missing != MissingValues::Divide;
-        if let Some(masks) = masks.filter(|_| known && out.len() >= masks::FEWEST_ROWS) {
+        if let Some(masks) = masks.filter(|_| out.len() >= masks::FEWEST_ROWS) {
             let room = room.sets.get_or_insert_default();
             write(out, &mut room.sums(masks, (rows, first_row), &accepted)?);
             return Ok(());
@@ -301,15 +307,19 @@ impl IsolationForest {
             return Ok(());
         }
         let special = found == Found::Missing || self.trees.is_special();
-        let parter = &mut room.parter;
-        parter.start(rows.nrows(), rows.ncols());
-        for (at, row) in rows.axis_iter(Axis(0)).enumerate() {
-            parter.set(at, row.iter().map(|&value| value.into()));
+        let size = part_rows::block_rows(self.width());
+        for (block, out) in out.chunks_mut(size).enumerate() {
+            let rows = block_of(rows, block, size);
+            let parter = &mut room.parter;
+            parter.start(rows.nrows(), rows.ncols());
+            for (at, row) in rows.axis_iter(Axis(0)).enumerate() {
+                parter.set(at, row.iter().map(|&value| value.into()));
+            }
+            write(
+                out,
+                &mut parter.sums(&self.trees, &self.way_rule(), special),
+            );
         }
-        write(
-            out,
-            &mut parter.sums(&self.trees, &self.way_rule(), special),
-        );
         Ok(())
     }
 }

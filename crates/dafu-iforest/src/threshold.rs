@@ -6,8 +6,9 @@ use dafu_core::Score;
 ///
 /// A row is an anomaly at this level when its score is strictly above the threshold; the threshold is the
 /// highest score of a training row that is not flagged. Rows with equal scores are flagged together or not at
-/// all: the cut lies where the number of flagged training rows is nearest to `contamination` times their
-/// number (the fewer of two equally near), so that data whose rows all score alike have no anomaly.
+/// all: the cut lies where the number of flagged training rows (their weight, where they have weights) is nearest to
+/// `contamination` times that of all (the fewer of two equally near), so that data whose rows all score alike have no
+/// anomaly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ContaminationThreshold {
     pub(crate) contamination: f64,

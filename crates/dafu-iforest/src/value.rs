@@ -153,6 +153,11 @@ impl ValueRule<'_> {
         kind.map_or(0.0, |kind| kind.unit)
     }
 
+    fn sample_size(&self, tree: &Tree<'_>) -> u32 {
+        let kind = self.kinds.get(tree.kind as usize);
+        kind.map_or(1, |kind| kind.sample_size)
+    }
+
     /// Appends the value that each node would have as a leaf.
     fn append(&self, table: &AveragePathTable, tree: &Tree<'_>, out: &mut Vec<f64>) {
         let start = out.len();
@@ -164,8 +169,8 @@ impl ValueRule<'_> {
                 let rows = tree.counts[at];
                 paths[at] = match self.scoring {
                     Scoring::Density => paths[at],
-                    _ if unit > 0.0 => (paths[at] + table.get(rows)) * unit,
-                    _ => 1.0,
+                    _ if self.sample_size(tree) == 1 && unit <= 0.0 => 1.0,
+                    _ => (paths[at] + table.get(rows)) * unit,
                 };
                 continue;
             }

@@ -18,7 +18,7 @@ pub use ordinary::{OrdinaryRange, OrdinaryValue};
 use crate::form::{Code, Term, contribution};
 use crate::input::Value;
 use crate::node::Tree;
-use crate::score::block_of;
+use crate::score::{block_of, check_output};
 use crate::way::{Way, WayRule};
 use crate::{IsolationForest, IsolationForestError};
 use ndarray::{ArrayView1, ArrayView2, Axis};
@@ -152,14 +152,6 @@ impl IsolationForest {
     /// Fractions of [`explain_row`](Self::explain_row)'s unit that make 1.
     fn explained_units(&self) -> f64 {
         self.trees.len() as f64 * self.scale.one()
-    }
-}
-
-const fn check_output(expected: usize, got: usize) -> Result<(), IsolationForestError> {
-    if got == expected {
-        Ok(())
-    } else {
-        Err(IsolationForestError::WrongOutputLength { expected, got })
     }
 }
 

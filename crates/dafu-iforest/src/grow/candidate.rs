@@ -4,7 +4,7 @@ use super::columns::Columns;
 use super::gain::{Deviations, best_cut};
 use super::{Sample, to_u32};
 use crate::form::{Code, Term, code_of, value_of};
-use crate::{CategorySplit, Coefficients, SplitRule};
+use crate::{CategorySplit, Coefficients, Cut, SplitRule};
 use dafu_core::random::Stream;
 
 /// One way to split a node.
@@ -19,6 +19,8 @@ pub(super) struct Split {
     pub(super) threshold: f64,
     /// Smallest and largest value.
     pub(super) range: [f64; 2],
+    /// The sum at a point of the box of the rows.
+    point: f64,
     /// The share of the range up to the threshold, or of the categories on the left.
     pub(super) left_share: f64,
     gain: f64,
@@ -47,6 +49,9 @@ enum Drawn {
     Nothing,
 }
 
+/// How often a point of the box is drawn, until its cut leaves rows on both sides.
+const BOX_TRIES: usize = 100;
+
 /// Finds a split of the rows of a node into `candidate.best`; false when there is none.
 pub(super) fn find(
     candidate: &mut Candidate,
@@ -55,7 +60,11 @@ pub(super) fn find(
     stream: &mut Stream,
 ) -> bool {
     let guided = rule.guided >= 1.0 || rule.guided > 0.0 && stream.unit() < rule.guided;
-    let tries = if guided { rule.tries } else { 1 };
+    let tries = match (guided, rule.cut) {
+        (true, _) => rule.tries,
+        (false, Cut::Range) => 1,
+        (false, Cut::Box) => BOX_TRIES,
+    };
     let mut found = false;
     for tried in 0..tries {
         let drawn = if rule.columns == 1 {
@@ -78,6 +87,9 @@ pub(super) fn find(
                 {
                     std::mem::swap(&mut candidate.best, &mut candidate.current);
                     found = true;
+                }
+                if found && !guided {
+                    break;
                 }
             }
         }
@@ -174,6 +186,7 @@ impl Candidate {
                 split.codes.clear();
                 split.values.clear();
                 split.values.resize(rows.len(), 0.0);
+                split.point = 0.0;
             }
             self.add_term((rule, sample, rows), (feature, range), stream);
             taken += 1;
@@ -225,6 +238,10 @@ impl Candidate {
                 value: stream.normal(),
             });
             split.codes.extend(codes);
+            if rule.cut == Cut::Box {
+                let drawn = stream.index_below(self.categories.len());
+                split.point += split.codes[term.codes()][drawn].value;
+            }
         } else {
             let normal = stream.normal();
             let half = max / 2.0 - min / 2.0;
@@ -248,6 +265,9 @@ impl Candidate {
             term.absent = term.coefficient * (min + 2.0 * (mean * half));
             if !term.absent.is_finite() {
                 term.absent = 0.0;
+            }
+            if rule.cut == Cut::Box {
+                split.point += term.coefficient * split_value(min, max, stream.unit());
             }
         }
         // Term by term in the order in which forms are summed up: the same bits as in scoring.
@@ -274,12 +294,23 @@ impl Candidate {
             };
             split.gain = gain;
             split.threshold = split_value(self.sorted[below - 1], self.sorted[below], 0.5);
+        } else if rule.cut == Cut::Box && split.terms.len() > 1 {
+            split.gain = 0.0;
+            split.threshold = split.point;
+            if !(min..max).contains(&split.point) {
+                return false;
+            }
         } else {
             split.gain = 0.0;
             split.threshold = split_value(min, max, stream.unit());
         }
         let half = max / 2.0 - min / 2.0;
-        split.left_share = ((split.threshold / 2.0 - min / 2.0) / half).clamp(0.0, 1.0);
+        // Half of the smallest number there is is none.
+        split.left_share = if half > 0.0 {
+            ((split.threshold / 2.0 - min / 2.0) / half).clamp(0.0, 1.0)
+        } else {
+            0.5
+        };
         true
     }
 }

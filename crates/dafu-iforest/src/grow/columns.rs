@@ -23,12 +23,22 @@ impl Columns {
         match &rule.column_weights {
             ColumnWeights::Uniform => {}
             ColumnWeights::Kurtosis => {
-                let kurtosis = (0..features).map(|at| kurtosis_of(sample.column(at)));
+                let kurtosis = (0..features).map(|at| {
+                    if sample.categorical[at] {
+                        // Codes of categories have no order and no distance.
+                        NORMAL_KURTOSIS
+                    } else {
+                        kurtosis_of(sample.column(at))
+                    }
+                });
                 self.weights.extend(kurtosis);
             }
             ColumnWeights::Given(weights) => {
-                let given = sample.columns.iter().map(|&column| weights[column]);
-                self.weights.extend(given);
+                // Scaled, so that sums are finite.
+                let largest = weights.iter().copied().fold(0.0, f64::max);
+                let columns = sample.columns.iter();
+                self.weights
+                    .extend(columns.map(|&column| weights[column] / largest));
             }
         }
     }
@@ -103,6 +113,9 @@ impl Columns {
         last
     }
 }
+
+/// Kurtosis of the normal distribution.
+const NORMAL_KURTOSIS: f64 = 3.0;
 
 /// Fourth central moment over the square of the second, of the values that are not missing; 1 for a constant column
 /// (the smallest that any column has).

@@ -59,6 +59,14 @@ impl RowWeights {
         self.positive
     }
 
+    /// The rows that can be drawn at all.
+    pub(crate) fn weighty(&self) -> Vec<usize> {
+        let rows = self.weights.iter().enumerate();
+        rows.filter(|(_, weight)| **weight > 0.0)
+            .map(|(row, _)| row)
+            .collect()
+    }
+
     /// The weight of each row, in relation to the largest.
     pub(crate) fn weights(&self) -> &[f64] {
         &self.weights

@@ -22,7 +22,7 @@ mod tests;
 
 use crate::node::{Node, Tree, Trees};
 use column::Column;
-use part::Part;
+use part::{Part, flips};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -202,7 +202,8 @@ impl Group {
             let missing = if missing_left { at + 1 } else { 0 };
             (to_u16(columns[at].place(node.threshold)), to_u16(missing))
         };
-        let new_part = |tree: &Tree<'_>| Part::new(tree, (width, sets), place);
+        let flips = flips();
+        let new_part = |tree: &Tree<'_>| Part::new(tree, (width, sets, &flips), place);
         let parts: Vec<_> = trees.iter().map(new_part).collect();
         let planes = parts.iter().map(|part| part.planes.len()).max();
         Self {

@@ -50,10 +50,9 @@ impl Part {
     /// `first_plane` on.
     pub(super) fn new(
         tree: &Tree<'_>,
-        (width, first_plane): (usize, usize),
+        (width, first_plane, flips): (usize, usize, &[u8; CODES - 1]),
         place: impl Fn(&Node) -> (u16, u16),
     ) -> Self {
-        let flips = flips();
         let len = tree.nodes.len();
         let mut codes = vec![0_u8; len];
         let mut levels = vec![0_u32; len];
@@ -74,7 +73,7 @@ impl Part {
             let left = node.left as usize;
             let by_level = 1 << (levels[at] % u8::BITS);
             let flip = std::iter::once(by_level)
-                .chain(flips)
+                .chain(flips.iter().copied())
                 .find(|flip| !used[usize::from(code ^ flip)])
                 .unwrap_or(0);
             used[usize::from(code ^ flip)] = true;
@@ -140,7 +139,7 @@ impl Part {
 }
 
 /// All bytes but zero, those with fewer bits first.
-fn flips() -> [u8; CODES - 1] {
+pub(super) fn flips() -> [u8; CODES - 1] {
     let mut flips = [0; CODES - 1];
     for (flip, byte) in flips.iter_mut().zip(1..=u8::MAX) {
         *flip = byte;

@@ -4,6 +4,7 @@ use super::depth::ExpectedDepth;
 use super::params::{Rules, check_width};
 use super::tree::{Scratch, Shape, Tree};
 use crate::power::exp2_of_negative;
+use crate::score::check_output;
 use crate::{
     CheckedOnlineIsolationForestParams, IsolationForestError, OnlineIsolationForestParams, Renewal,
 };
@@ -478,14 +479,6 @@ impl OnlineIsolationForest {
                 value: row[column],
             }),
         }
-    }
-}
-
-fn check_output(expected: usize, got: usize) -> Result<(), IsolationForestError> {
-    if expected == got {
-        Ok(())
-    } else {
-        Err(IsolationForestError::WrongOutputLength { expected, got })
     }
 }
 

@@ -8,12 +8,11 @@ use super::model::OnlineIsolationForest;
 use super::params::{Rules, check_width};
 use super::tree::{Shape, Tree, Visit};
 use crate::error::{DamagedModel, HeaderField};
+use crate::saved::read_file;
 use crate::{IsolationForestError, LeafGrowth, OnlineIsolationForestParams, Renewal};
 use dafu_core::SchemaHash;
 use dafu_core::model::{Envelope, Limits};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// Layout of the payload, counted up with every change.
@@ -215,6 +214,11 @@ impl SavedForest {
         }
         let splits = self.features.iter().filter(|&&feature| feature > 0).count() as u64;
         let leaves = self.features.len() as u64 - splits;
+        // Each split has so many children, of which each is a node.
+        let children = splits.saturating_mul(u64::from(self.branching));
+        if children.checked_add(self.tree_nodes.len() as u64) != Some(nodes) {
+            return Err(DamagedModel::Shape { tree: 0 });
+        }
         let width = u64::from(self.width);
         let rows = self.seen.min(u64::from(self.window));
         for (what, expected, got) in [
@@ -397,14 +401,7 @@ impl OnlineIsolationForest {
     /// [`File`](IsolationForestError::File), and as [`from_bytes`](Self::from_bytes).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, IsolationForestError> {
         let limits = Limits::default();
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| {
-                file.take(limits.max_bytes.saturating_add(1))
-                    .read_to_end(&mut bytes)
-            })
-            .map_err(IsolationForestError::File)?;
-        Self::from_bytes_within(&bytes, &limits)
+        Self::from_bytes_within(&read_file(path.as_ref(), &limits)?, &limits)
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod split_rule;
 
-pub use split_rule::{CategorySplit, Coefficients, ColumnWeights, Gain, SplitRule};
+pub use split_rule::{CategorySplit, Coefficients, ColumnWeights, Cut, Gain, SplitRule};
 
 use crate::{AveragePath, IsolationForestError};
 
@@ -18,6 +18,8 @@ pub const MAX_LEVELS: usize = 10_000;
 pub const MAX_WIDTH: usize = 1 << 30;
 /// Most split rules.
 pub const MAX_RULES: usize = 1_000;
+/// Most kinds of trees: those of several forests that were merged.
+pub(crate) const MAX_KINDS: usize = 100 * MAX_RULES;
 
 /// How many features a tree may split on; they are drawn for each tree without replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -61,7 +63,7 @@ pub enum ThresholdRows {
 
 /// Which training rows the fit checks for NaN and infinite values.
 ///
-/// Rows that are scored for thresholds are always checked.
+/// Rows that are scored for thresholds, or to weigh several split rules, are always checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

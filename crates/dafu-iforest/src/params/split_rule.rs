@@ -33,6 +33,19 @@ pub enum Coefficients {
     Raw,
 }
 
+/// Where a split at random over several columns cuts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Cut {
+    /// Uniform over the range of the sums.
+    #[default]
+    Range,
+    /// Through a point that is uniform in the box of the node's rows, as Hariri et al. have it: more often near their
+    /// middle. What leaves a side without rows is drawn anew (there, such a node uses up a level).
+    Box,
+}
+
 /// With which chance a column is drawn for a split.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -42,6 +55,7 @@ pub enum ColumnWeights {
     #[default]
     Uniform,
     /// In proportion to the kurtosis of the column among the rows of the tree: columns with few far values more often.
+    /// Columns of categories count as one of normal numbers, 3.
     Kurtosis,
     /// In proportion to these weights, one for each column, finite and at least 0, not all 0.
     Given(Vec<f64>),
@@ -77,6 +91,8 @@ pub struct SplitRule {
     pub columns: usize,
     /// How the coefficients of sums are drawn. Default standardised.
     pub coefficients: Coefficients,
+    /// Where sums at random are cut. Default uniform over their range.
+    pub cut: Cut,
     /// Share of the nodes that are split where the gain is highest, in \[0, 1\]; the others are split at random.
     /// Default 0.
     pub guided: f64,
@@ -84,7 +100,8 @@ pub struct SplitRule {
     pub gain: Gain,
     /// Columns, or sums, that a guided split tries to find the one of highest gain, 1 to 10,000. Default 1.
     pub tries: usize,
-    /// A node whose highest gain is not above this becomes a leaf, in \[0, 1). Default 0.
+    /// A node whose highest gain is not above this becomes a leaf, in \[0, 1\]. Splits by categories have no gain and are
+    /// made when their column is drawn first. Default 0.
     pub min_gain: f64,
     /// With which chance a column is drawn. Default the same for all.
     pub column_weights: ColumnWeights,
@@ -111,6 +128,7 @@ impl SplitRule {
         Self {
             columns: 1,
             coefficients: Coefficients::Standardized,
+            cut: Cut::Range,
             guided: 0.0,
             gain: Gain::Pooled,
             tries: 1,
@@ -124,10 +142,8 @@ impl SplitRule {
     /// Hyperplanes over `level` + 1 columns at random: Hariri, Carrasco Kind, Brunner, "Extended Isolation Forest",
     /// arXiv 1811.02141, 2018, with columns standardised (see [`Coefficients::Raw`]). Level 0 is the standard rule.
     ///
-    /// Difference: every cut between the lowest and the highest sum of the node's rows is as likely, so that both sides
-    /// have rows. The paper draws a point of the box around the node's rows and cuts there; cuts then gather at the
-    /// middle, the more so the more columns there are, and a side may be empty. The [crate page](crate#published-figures)
-    /// says where it matters.
+    /// Difference: every cut between the lowest and the highest sum of the node's rows is as likely. The paper's forests are
+    /// those with [`Coefficients::Raw`] and [`Cut::Box`]; the [crate page](crate#published-figures) has their figures.
     #[must_use]
     pub fn extended(level: usize) -> Self {
         Self {
@@ -171,6 +187,13 @@ impl SplitRule {
     #[must_use]
     pub fn coefficients(mut self, coefficients: Coefficients) -> Self {
         self.coefficients = coefficients;
+        self
+    }
+
+    /// Sets where sums at random are cut.
+    #[must_use]
+    pub fn cut(mut self, cut: Cut) -> Self {
+        self.cut = cut;
         self
     }
 

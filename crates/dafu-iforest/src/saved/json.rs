@@ -180,6 +180,7 @@ impl JsonForest {
             missing: self.missing.into(),
             unseen: self.unseen.into(),
             value_bits: self.value_bits,
+            penalized: self.trees.iter().any(|tree| tree.penalty.is_some()),
             categorical: self.categorical.clone(),
             seed: self.seed,
             rules: self.rules,

@@ -12,7 +12,7 @@ use crate::error::{DamagedModel, HeaderField};
 use crate::form::{Code, Form, Term};
 use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Node, Trees};
-use crate::params::{MAX_HEIGHT, MAX_LEVELS, MAX_RULES, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH};
+use crate::params::{MAX_HEIGHT, MAX_KINDS, MAX_LEVELS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH};
 use crate::value::{MAX_BITS, TreeKind, ValueScale};
 use crate::{
     AveragePath, ContaminationThreshold, IsolationForest, IsolationForestError, MissingValues,
@@ -69,6 +69,8 @@ struct SavedForest {
     absents: Vec<f64>,
     codes: Vec<u32>,
     code_values: Vec<f64>,
+    /// Whether ranges are penalised.
+    penalized: bool,
     /// For each split node lowest and highest value that are not penalised, or nothing at all.
     ranges: Vec<[f64; 2]>,
     /// For each split node the share of its range on the left, or nothing at all.
@@ -132,6 +134,7 @@ impl From<&IsolationForest> for SavedForest {
             missing: forest.missing.into(),
             unseen: forest.unseen.into(),
             value_bits: forest.scale.max_bits,
+            penalized: forest.trees.penalizes(),
             categorical: columns.filter(|(_, is)| **is).map(|(at, _)| at).collect(),
             seed: forest.seed,
             rules: forest.rules,
@@ -229,7 +232,7 @@ impl<'a> Reader<'a> {
         for at in 0..len {
             // A node without a parent has no rows, which no tree may have.
             let rows = tree.counts.get(at as usize).copied().unwrap_or(0);
-            let (range, share) = (!self.saved.ranges.is_empty(), !self.saved.shares.is_empty());
+            let (range, share) = (self.saved.penalized, self.saved.has_shares());
             let Some(test) = next(&mut self.tests).checked_sub(1) else {
                 tree.nodes.push(Node::leaf(at));
                 tree.ranges
@@ -362,10 +365,19 @@ impl SavedForest {
         Ok(categorical)
     }
 
+    /// Whether splits say which share of their range is on the left.
+    fn has_shares(&self) -> bool {
+        !matches!(self.scoring, SavedScoring::Depth)
+    }
+
     fn check_header(&self, limits: &Limits) -> Result<(), DamagedModel> {
         let header = |what| Err(DamagedModel::Header { what });
         let trees = self.tree_nodes.len();
-        if trees == 0 || trees > MAX_TREES || trees as u64 > limits.max_trees {
+        if trees == 0
+            || trees > MAX_TREES
+            || trees as u64 > limits.max_trees
+            || self.trees_grown > MAX_GROWN
+        {
             return header(HeaderField::Trees);
         }
         if self.width == 0
@@ -408,7 +420,7 @@ impl SavedForest {
             numbers.iter().copied().map(u64::from).sum()
         }
         let splits = self.tests.iter().filter(|&&test| test > 0).count() as u64;
-        let or_none = |got: usize| if got == 0 { 0 } else { splits };
+        let if_any = |any: bool| if any { splits } else { 0 };
         let (terms, codes) = (total(&self.form_terms), total(&self.term_codes));
         for (what, expected, got) in [
             (
@@ -425,8 +437,8 @@ impl SavedForest {
             ("absents", terms, self.absents.len()),
             ("codes", codes, self.codes.len()),
             ("code values", codes, self.code_values.len()),
-            ("ranges", or_none(self.ranges.len()), self.ranges.len()),
-            ("shares", or_none(self.shares.len()), self.shares.len()),
+            ("ranges", if_any(self.penalized), self.ranges.len()),
+            ("shares", if_any(self.has_shares()), self.shares.len()),
         ] {
             let got = got as u64;
             if expected != got {
@@ -441,8 +453,20 @@ impl SavedForest {
     }
 }
 
-/// Most kinds of trees: those of several forests that were merged.
-const MAX_KINDS: usize = 100 * MAX_RULES;
+/// The bytes of a file, of one that is too large one more than the limit.
+pub(crate) fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, IsolationForestError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| {
+            file.take(limits.max_bytes.saturating_add(1))
+                .read_to_end(&mut bytes)
+        })
+        .map_err(IsolationForestError::File)?;
+    Ok(bytes)
+}
+
+/// Most trees that can ever have been grown for one forest.
+const MAX_GROWN: u64 = 1 << 48;
 
 impl From<&ContaminationThreshold> for SavedLevel {
     fn from(level: &ContaminationThreshold) -> Self {
@@ -522,7 +546,8 @@ impl IsolationForest {
     ///
     /// # Complexity
     ///
-    /// O(bytes) time and memory: at most 32 bytes for each byte of the file, and 48 KiB.
+    /// O(bytes) time and memory: at most 32 bytes for each byte of the file, 48 KiB, and a byte for each column up to the
+    /// last of categories, of which there are no more than the limits allow.
     pub fn from_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, IsolationForestError> {
         let envelope = Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)
             .map_err(IsolationForestError::Envelope)?;
@@ -554,14 +579,7 @@ impl IsolationForest {
     /// [`File`](IsolationForestError::File), and as [`from_bytes`](Self::from_bytes).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, IsolationForestError> {
         let limits = Limits::default();
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| {
-                file.take(limits.max_bytes.saturating_add(1))
-                    .read_to_end(&mut bytes)
-            })
-            .map_err(IsolationForestError::File)?;
-        Self::from_bytes_within(&bytes, &limits)
+        Self::from_bytes_within(&read_file(path.as_ref(), &limits)?, &limits)
     }
 }
 
