@@ -2,9 +2,9 @@
 
 use crate::grow::{GrowPlan, Grower, RowWeights};
 use crate::input::{Accepted, Value};
-use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Trees};
 use crate::params::{ColumnWeights, MAX_HEIGHT, MAX_WIDTH};
+use crate::prepared::Prepared;
 use crate::purpose::Purpose;
 use crate::threshold::SortedSums;
 use crate::value::{TreeKind, ValueRule, ValueScale};
@@ -172,7 +172,7 @@ impl CheckedIsolationForestParams {
             rows_fitted: rows.nrows() as u64,
             thresholds: Vec::new(),
             parallelism: params.parallelism,
-            masks: Prepared::default(),
+            prepared: Prepared::default(),
         };
         forest.set_values();
         if params.rules.len() > 1 && params.scoring != Scoring::Density {
@@ -306,7 +306,7 @@ impl IsolationForest {
             kinds: &self.kinds,
         };
         self.scale = rule.apply(&mut self.trees, self.scale.max_bits);
-        self.masks = Prepared::default();
+        self.prepared = Prepared::default();
     }
 
     /// Sets what an edge is worth in the trees of each rule, so that each rule's mean values spread alike over the

@@ -209,16 +209,21 @@ mod growth;
 mod input;
 #[cfg(any(feature = "import", feature = "json", feature = "onnx"))]
 mod interchange;
+mod ladder;
 #[cfg(feature = "linfa")]
 mod linfa;
 mod masks;
 mod model;
 mod node;
+mod one_row;
 mod online;
 mod params;
 mod part_rows;
 mod power;
+mod prepared;
 mod purpose;
+#[cfg(test)]
+mod random_trees;
 #[cfg(feature = "serde")]
 mod saved;
 mod score;

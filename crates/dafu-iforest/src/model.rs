@@ -1,8 +1,8 @@
 //! The fitted forest.
 
 use crate::average_path::AveragePathTable;
-use crate::masks::Prepared;
 use crate::node::Trees;
+use crate::prepared::Prepared;
 use crate::value::{TreeKind, ValueScale};
 use crate::{
     AveragePath, ContaminationThreshold, IsolationForestError, MissingValues, Parallelism, Scoring,
@@ -50,7 +50,7 @@ pub struct IsolationForest {
     pub(crate) rows_fitted: u64,
     pub(crate) thresholds: Vec<ContaminationThreshold>,
     pub(crate) parallelism: Parallelism,
-    pub(crate) masks: Prepared,
+    pub(crate) prepared: Prepared,
 }
 
 impl fmt::Debug for IsolationForest {

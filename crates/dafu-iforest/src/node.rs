@@ -4,9 +4,6 @@ use crate::error::DamagedModel;
 use crate::form::{Code, Form, Term};
 use std::ops::Range;
 
-/// Nodes of a window in which a tree of up to eight levels lies, or of 256 rows.
-pub(crate) const WINDOW: usize = 512;
-
 /// Bit of [`Node::test`]: a row without a value goes right.
 const MISSING_RIGHT: u32 = 1 << 31;
 
@@ -116,12 +113,8 @@ pub(crate) struct Trees {
     starts: Vec<Start>,
     /// Levels of each tree.
     depths: Vec<u32>,
-    /// Nodes of the largest tree.
-    largest: usize,
     /// Kind of each tree: a number of the forest's list of kinds.
     kinds: Vec<u32>,
-    /// Where the nodes of each tree begin, as walks want it.
-    node_starts: Vec<usize>,
     /// For each node the mean value of the training rows below it, fixed point; for a leaf its own.
     pub(crate) values: Vec<u32>,
     /// What one level less is worth in the values of a tree, for penalised ranges.
@@ -180,11 +173,10 @@ impl Trees {
     /// Room for trees and nodes.
     pub(crate) fn with_capacity(trees: usize, nodes: usize) -> Self {
         let mut new = Self::default();
-        new.all.nodes.reserve_exact(nodes.saturating_add(WINDOW));
+        new.all.nodes.reserve_exact(nodes);
         new.all.counts.reserve_exact(nodes);
         new.starts.reserve_exact(trees.saturating_add(1));
         new.starts.push(Start::default());
-        new.node_starts.push(0);
         new
     }
 
@@ -196,12 +188,6 @@ impl Trees {
         self.starts.last().map_or(0, |end| end.node)
     }
 
-    /// Appends leaves, so that a window of nodes can begin at every tree.
-    pub(crate) fn pad(&mut self) {
-        let padded = self.node_count() + WINDOW;
-        self.all.nodes.resize(padded, Node::leaf(0));
-    }
-
     pub(crate) fn leaf_count(&self) -> usize {
         // Every tree has one leaf more than splits.
         self.node_count().midpoint(self.len())
@@ -209,11 +195,6 @@ impl Trees {
 
     pub(crate) fn max_depth(&self) -> u32 {
         self.depths.iter().copied().max().unwrap_or(0)
-    }
-
-    /// Whether no tree has more nodes than this.
-    pub(crate) fn all_within(&self, nodes: usize) -> bool {
-        self.largest <= nodes
     }
 
     /// Whether all that walks ever need is to compare one column.
@@ -264,10 +245,14 @@ impl Trees {
         (0..self.len()).map(|number| self.tree(number))
     }
 
-    /// Where the nodes of each tree begin, the nodes and the values of all trees; after the nodes come those of
-    /// [`pad`](Self::pad).
-    pub(crate) fn parts(&self) -> (&[usize], &[Node], &[u32]) {
-        (&self.node_starts, &self.all.nodes, &self.values)
+    /// Where the nodes of each tree begin among all.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = usize> + '_ {
+        self.starts.iter().map(|start| start.node).take(self.len())
+    }
+
+    /// The nodes of all trees; children are named by their place in the tree.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.all.nodes
     }
 
     /// Checks a tree of a kind and appends it; the values of all trees must be set afterwards.
@@ -307,9 +292,7 @@ impl Trees {
             Wrong::Shape => shape,
         })?;
         let deepest = check_nodes(tree, number, bounds)?;
-        let padded_from = self.node_count();
         let all = &mut self.all;
-        all.nodes.truncate(padded_from);
         all.nodes.extend_from_slice(&tree.nodes);
         all.counts.extend_from_slice(&tree.counts);
         all.forms.extend_from_slice(&tree.forms);
@@ -323,9 +306,7 @@ impl Trees {
             term: all.terms.len(),
             code: all.codes.len(),
         });
-        self.node_starts.push(all.nodes.len());
         self.depths.push(deepest);
-        self.largest = self.largest.max(len);
         self.kinds.push(kind);
         Ok(())
     }

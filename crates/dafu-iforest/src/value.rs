@@ -143,7 +143,6 @@ impl ValueRule<'_> {
             .map(|tree| to_fixed(self.unit(&tree) * scale.one()))
             .collect();
         trees.values = values;
-        trees.pad();
         trees.levels = levels;
         scale
     }

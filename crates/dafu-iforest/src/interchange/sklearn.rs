@@ -2,9 +2,9 @@
 
 use super::problem::{ImportProblem, check_head};
 use crate::error::{DamagedModel, HeaderField};
-use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Node, Trees};
 use crate::params::{MAX_HEIGHT, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH};
+use crate::prepared::Prepared;
 use crate::value::{TreeKind, ValueScale};
 use crate::{
     AveragePath, ContaminationThreshold, IsolationForest, IsolationForestError, MissingValues,
@@ -267,7 +267,7 @@ impl File {
             rows_fitted: self.n_rows,
             thresholds: Vec::new(),
             parallelism: Parallelism::default(),
-            masks: Prepared::default(),
+            prepared: Prepared::default(),
         };
         forest.set_values();
         if let Some(level) = self.contamination {

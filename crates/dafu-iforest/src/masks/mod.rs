@@ -23,8 +23,7 @@ mod tests;
 use crate::node::{Node, Tree, Trees};
 use column::Column;
 use part::{Part, flips};
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use block::Room;
 pub(crate) use set::ROWS;
@@ -33,8 +32,6 @@ pub(crate) use set::ROWS;
 const CODES: usize = 256;
 /// Most thresholds of a table: half a mebibyte of sets.
 const THRESHOLDS: usize = 8192;
-/// Fewest rows of a batch for which a forest is prepared: that takes as long as walking some thousand rows.
-const PREPARED_FROM: usize = 2048;
 /// Fewest rows of a block; fewer walk. A block takes as long as walking a quarter of its rows.
 pub(crate) const FEWEST_ROWS: usize = ROWS / 4;
 
@@ -65,13 +62,10 @@ impl Masks {
             return (masks.cost() + masks.plane_cost(trees) < other_cost(trees)).then_some(masks);
         }
         let steps: usize = trees.iter().map(|tree| tree.depth as usize).sum();
-        let mut columns = masks.groups.iter().flat_map(|group| &group.columns);
-        let walk = if columns.any(|column| column.index >= NARROW) {
-            WIDE_WALK_COST
-        } else {
-            WALK_COST
-        };
-        (masks.cost() < steps * walk).then_some(masks)
+        let columns = masks.groups.iter().flat_map(|group| &group.columns);
+        let columns: BTreeSet<usize> = columns.map(|column| column.index).collect();
+        let walk = steps * STEP_COST + columns.len() * RANK_COST;
+        (masks.cost() < walk).then_some(masks)
     }
 
     /// Prepares a forest even if walks would be faster.
@@ -139,17 +133,15 @@ impl Masks {
     }
 }
 
-/// Picoseconds for a row and a column, a split and a tree, and for a step of a walk in rows that are narrow and
-/// wide for it, as measured on one machine. They decide nothing but speed.
+/// Picoseconds for a row and a column, a split and a tree, and for a step and a column of a walk by ranks, as measured on
+/// one machine. They decide nothing but speed.
 const COLUMN_COST: usize = 8000;
 const SPLIT_COST: usize = 18;
 const TREE_COST: usize = 500;
-const WALK_COST: usize = 1200;
-const WIDE_WALK_COST: usize = 2600;
+const STEP_COST: usize = 800;
+const RANK_COST: usize = 10_000;
 /// Picoseconds for a row and a step where rows are parted node by node.
 const PART_COST: f64 = 5000.0;
-/// Columns of rows that are narrow.
-const NARROW: usize = 16;
 /// Columns of rows, at most, where trees have planes: all values of a block are kept then.
 const WIDTH: usize = 64;
 
@@ -218,28 +210,4 @@ impl Group {
 /// Places are bounded: at most [`THRESHOLDS`] sets and one more for each column, at most that many columns.
 fn to_u16(place: usize) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
-}
-
-/// What is prepared of a forest when a batch first asks for it. It follows from the trees and makes no difference
-/// to any result, so that it counts for nothing in comparisons.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Prepared(OnceLock<Option<Masks>>);
-
-impl Prepared {
-    /// The prepared forest, if that is the way to score so many rows.
-    pub(crate) fn get(&self, trees: &Trees, width: usize, rows: usize) -> Option<&Masks> {
-        if rows >= PREPARED_FROM {
-            self.0.get_or_init(|| Masks::new(trees, width)).as_ref()
-        } else if rows >= FEWEST_ROWS {
-            self.0.get()?.as_ref()
-        } else {
-            None
-        }
-    }
-}
-
-impl PartialEq for Prepared {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }

@@ -10,9 +10,9 @@ mod v1;
 
 use crate::error::{DamagedModel, HeaderField};
 use crate::form::{Code, Form, Term};
-use crate::masks::Prepared;
 use crate::node::{Bounds, FlatTree, Node, Trees};
 use crate::params::{MAX_HEIGHT, MAX_KINDS, MAX_LEVELS, MAX_SAMPLE_SIZE, MAX_TREES, MAX_WIDTH};
+use crate::prepared::Prepared;
 use crate::value::{MAX_BITS, TreeKind, ValueScale};
 use crate::{
     AveragePath, ContaminationThreshold, IsolationForest, IsolationForestError, MissingValues,
@@ -340,7 +340,7 @@ impl SavedForest {
             rows_fitted: self.rows_fitted,
             thresholds,
             parallelism: Parallelism::default(),
-            masks: Prepared::default(),
+            prepared: Prepared::default(),
         };
         forest.set_values();
         Ok(forest)
