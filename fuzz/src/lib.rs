@@ -95,15 +95,51 @@ fn seal(bytes: &mut [u8]) {
     }
 }
 
+/// Scores single rows, with and without missing values, and the same rows in a batch so large that the forest is prepared
+/// for it; and makes other forests of the trees.
+fn score(forest: &IsolationForest) {
+    const ROWS: usize = 2100;
+    if forest.width() >= 10_000 {
+        return;
+    }
+    let row = |value| vec![value; forest.width()];
+    let rows = [row(0.5), row(f64::NAN), row(-1e300), row(3.0)];
+    let single = |row: &Vec<f64>| forest.score_row(row).map(|score| score.get());
+    let singles: Vec<_> = rows.iter().map(single).collect();
+    for score in singles.iter().flatten() {
+        assert!((0.0..=1.0).contains(score));
+    }
+    if forest.width() > 32 || forest.node_count() > 5000 {
+        return;
+    }
+    for (row, single) in rows.iter().zip(&singles) {
+        let batch = Array2::from_shape_fn((ROWS, row.len()), |(_, column)| row[column]);
+        let mut scores = vec![0.0; ROWS];
+        match (forest.score_rows(batch.view(), &mut scores), single) {
+            (Ok(()), Ok(single)) => {
+                assert!(scores.iter().all(|score| score.to_bits() == single.to_bits()));
+                let mut parts = row.clone();
+                forest
+                    .explain_row(row, &mut parts)
+                    .expect("a row that has a score");
+            }
+            (batch, single) => assert!(batch.is_err() && single.is_err()),
+        }
+    }
+    let mut twice = forest.clone();
+    if twice.merge(forest).is_ok() {
+        assert_eq!(twice.tree_count(), 2 * forest.tree_count());
+        twice
+            .drop_oldest(forest.tree_count())
+            .expect("fewer than all");
+        assert_eq!(twice.tree_count(), forest.tree_count());
+    }
+}
+
 fn load(bytes: &[u8], limits: &Limits) {
     let _ = Envelope::read(bytes, limits);
-    if let Ok(forest) = IsolationForest::from_bytes_within(bytes, limits)
-        && forest.width() < 10_000
-    {
-        let score = forest
-            .score_row(&vec![0.5; forest.width()])
-            .expect("a row of its width");
-        assert!((0.0..=1.0).contains(&score.get()));
+    if let Ok(forest) = IsolationForest::from_bytes_within(bytes, limits) {
+        score(&forest);
     }
     if let Ok(mut forest) = OnlineIsolationForest::from_bytes_within(bytes, limits)
         && forest.width() < 10_000
@@ -189,12 +225,7 @@ pub fn forest_import(data: &[u8]) {
     let Ok(forest) = read else {
         return;
     };
-    if forest.width() < 10_000 {
-        let score = forest
-            .score_row(&vec![0.5; forest.width()])
-            .expect("a row of its width");
-        assert!((0.0..=1.0).contains(&score.get()));
-    }
+    score(&forest);
     let json = forest.to_json().expect("a sound forest");
     let loaded = IsolationForest::from_json(&json, &Limits::default());
     assert_eq!(loaded.expect("what was written"), forest);

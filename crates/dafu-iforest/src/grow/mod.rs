@@ -13,12 +13,14 @@ pub(crate) use sample::RowWeights;
 use crate::form::Form;
 use crate::input::{Accepted, Value};
 use crate::node::{FlatTree, Node};
+use crate::partition::partition;
 use crate::purpose::Purpose;
 use crate::{FiniteCheck, IsolationForestError, MissingValues, Scoring, SplitRule};
 use candidate::{Candidate, range_of};
 use columns::Columns;
 use dafu_core::random::{FloydSampler, Stream};
 use ndarray::{ArrayView2, Axis, Slice};
+use std::hint::black_box;
 
 /// What all trees of a fit share.
 #[derive(Debug, Clone, Copy)]
@@ -138,12 +140,21 @@ impl Grower {
 
     /// Copies the drawn part of the data into a small matrix that fits the cache.
     ///
-    /// First whole rows, with nothing between their loads, since most of them miss the cache; then, in the
-    /// cache, from rows to columns.
+    /// First the rows are touched, with nothing between the loads, since most of them miss the cache and a processor waits
+    /// for many loads at once; then they are copied, and turned from rows to columns in the cache.
     fn gather<T: Value>(&mut self, plan: &GrowPlan<'_, T>) -> Result<(), IsolationForestError> {
         let sample = &mut self.sample;
         let (height, width) = (sample.rows.len(), sample.columns.len());
         let all = width == plan.rows.ncols();
+        if let Some(values) = plan.rows.as_slice() {
+            let width = plan.rows.ncols();
+            let ends = |&row: &usize| {
+                let [first, last]: [f64; 2] =
+                    [row * width, row * width + width - 1].map(|at| values[at].into());
+                first + last
+            };
+            black_box(sample.rows.iter().map(ends).sum::<f64>());
+        }
         sample.fetched.clear();
         for &row in &sample.rows {
             let source = plan.rows.row(row);
@@ -260,7 +271,8 @@ impl Grower {
                     range_of(rows, self.sample.column(feature))
                 })?;
         let threshold = split_value(min, max, stream.unit());
-        let middle = partition(rows, self.sample.column(feature), threshold);
+        let column = self.sample.column(feature);
+        let middle = partition(rows, |row| column[row] <= threshold);
         let column = to_u32(self.sample.columns[feature]);
         let more_right = 2 * middle < rows.len();
         self.made.nodes[pending.node] = Node::split(column, threshold, 0)
@@ -395,20 +407,8 @@ fn to_u32(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// Moves the rows with a value of at most `threshold` to the front and says how many there are.
-fn partition(rows: &mut [u32], column: &[f64], threshold: f64) -> usize {
-    let mut front = 0;
-    for at in 0..rows.len() {
-        let row = rows[at];
-        let goes_left = column[row as usize] <= threshold;
-        rows[at] = rows[front];
-        rows[front] = row;
-        front += usize::from(goes_left);
-    }
-    front
-}
-
-/// As [`partition`] for rows with values of their own, some of which may be missing.
+/// Moves the rows with a value of at most `threshold` to the front; rows have values of their own, some of which may be
+/// missing.
 ///
 /// Rows without a value go where more rows go, or each to a side drawn with the sides' shares where a stream is given.
 /// How many rows go left, and whether rows without a value go right.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::gain::{Deviations, best_cut};
-use super::{part, partition, split_value};
+use super::{part, split_value};
 use crate::Gain;
 use dafu_core::random::Stream;
 
@@ -25,17 +25,6 @@ fn split_values_stay_below_the_largest_value() {
             );
         }
     }
-}
-
-#[test]
-fn partition_keeps_all_rows_and_separates_them() {
-    let column = [3.0, 1.0, 2.0, 5.0, 2.0];
-    let mut rows = [0, 1, 2, 3, 4];
-    let left = partition(&mut rows, &column, 2.0);
-    assert_eq!(left, 3);
-    assert!(rows[..left].iter().all(|&row| column[row as usize] <= 2.0));
-    rows.sort_unstable();
-    assert_eq!(rows, [0, 1, 2, 3, 4]);
 }
 
 #[test]

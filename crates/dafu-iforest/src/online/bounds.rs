@@ -62,16 +62,3 @@ pub(super) fn between(low: f64, high: f64, unit: f64) -> f64 {
         value
     }
 }
-
-/// Moves the points that go here to the front and says how many there are.
-pub(super) fn partition(order: &mut [u32], goes_here: impl Fn(usize) -> bool) -> usize {
-    let mut front = 0;
-    for at in 0..order.len() {
-        let point = order[at];
-        let here = goes_here(point as usize);
-        order[at] = order[front];
-        order[front] = point;
-        front += usize::from(here);
-    }
-    front
-}

@@ -1,9 +1,10 @@
 //! One online isolation tree: a histogram of boxes that split as points come and merge as points go.
 
-use super::bounds::{between, count_varying, empty, enclose, extend, nth_varying, partition};
+use super::bounds::{between, count_varying, empty, enclose, extend, nth_varying};
 use super::depth::ExpectedDepth;
 use super::params::Rules;
 use crate::grow::split_value;
+use crate::partition::partition;
 use dafu_core::random::Stream;
 
 /// Part of the hash that seeds a stream; apart from the numbers of `crate::purpose::Purpose`.
