@@ -97,16 +97,9 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn variant(name: &str) -> Result<IsolationForestParams, Box<dyn Error>> {
-    Ok(match name {
-        "classic" => IsolationForestParams::classic(),
-        "recommended" => IsolationForestParams::recommended(),
-        "extended" => IsolationForestParams::extended(),
-        "guided" => IsolationForestParams::guided(),
-        other => {
-            let known = "classic, recommended, extended and guided";
-            return Err(format!("there is no variant {other}; there are {known}").into());
-        }
-    })
+    let known = "classic, recommended, extended and guided";
+    let params = IsolationForestParams::named(name);
+    params.ok_or_else(|| format!("there is no variant {name}; there are {known}").into())
 }
 
 /// Names, record numbers and the matrix of the numeric columns.

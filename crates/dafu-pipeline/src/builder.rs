@@ -1,9 +1,9 @@
 //! Settings of a detector, checked together.
 
-#[cfg(feature = "iforest")]
-use crate::SampleSize;
+mod models;
+
 use crate::features::{Features, reads_labels};
-use crate::{ModelsFile, OneOrMany, PipelineError, Trainer};
+use crate::{ModelsFile, PipelineError, Trainer};
 use dafu_core::metrics::{Costs, ThresholdGoal};
 use dafu_core::{Bands, Role, StageSpec};
 use dafu_features::{FeatureSet, Labels, PreprocessorParams, Span};
@@ -483,7 +483,7 @@ impl DetectorBuilder {
         #[cfg(feature = "ensemble")]
         if trees {
             let mut params = match block {
-                Some(block) => boosted_trees(block)?,
+                Some(block) => models::boosted_trees(block)?,
                 // Fewer and smaller trees than the default: every answer is explained, which takes as long as there are
                 // leaves.
                 None => dafu_ensemble::BoostedTreesParams::default()
@@ -516,127 +516,4 @@ impl DetectorBuilder {
         }
         set
     }
-
-    fn apply(&mut self, file: &ModelsFile) -> Result<(), PipelineError> {
-        let added = |block: &str| self.stages.iter().any(|stage| stage.name() == block);
-        if let Some(block) = file.not_built().iter().find(|block| !added(block)) {
-            return Err(PipelineError::StageNotBuilt {
-                block: (*block).to_owned(),
-            });
-        }
-        let Some(block) = &file.isolation_forest else {
-            // A stage that was added answers for its block.
-            return if file.not_built().is_empty() && file.xgboost.is_none() {
-                Err(PipelineError::EmptyModelsFile)
-            } else {
-                Ok(())
-            };
-        };
-        match &block.contamination {
-            Some(OneOrMany::One(level)) => self.levels = vec![*level],
-            Some(OneOrMany::Many(levels)) => self.levels.clone_from(levels),
-            None => {}
-        }
-        self.seed = block.random_state.or(self.seed);
-        #[cfg(feature = "iforest")]
-        self.apply_forest(block)?;
-        #[cfg(not(feature = "iforest"))]
-        return Err(PipelineError::StageNotBuilt {
-            block: FOREST_BLOCK.to_owned(),
-        });
-        #[cfg(feature = "iforest")]
-        Ok(())
-    }
-
-    #[cfg(feature = "iforest")]
-    fn apply_forest(&mut self, block: &crate::IsolationForestBlock) -> Result<(), PipelineError> {
-        let wrong = |key, requirement, got: String| PipelineError::ModelsValue {
-            block: FOREST_BLOCK,
-            key,
-            requirement,
-            got,
-        };
-        if let Some(trees) = block.n_estimators {
-            self.forest.trees = usize::try_from(trees)
-                .map_err(|_| wrong("n_estimators", "a number of trees", trees.to_string()))?;
-        }
-        match &block.max_samples {
-            Some(SampleSize::Rows(rows)) => {
-                self.forest.sample_size = usize::try_from(*rows)
-                    .map_err(|_| wrong("max_samples", "a number of rows", rows.to_string()))?;
-            }
-            Some(SampleSize::Word(word)) if word == "auto" => self.forest.sample_size = 256,
-            Some(SampleSize::Word(word)) => {
-                return Err(wrong(
-                    "max_samples",
-                    "a number of rows or \"auto\"",
-                    word.clone(),
-                ));
-            }
-            Some(SampleSize::Share(share)) if *share > 0.0 && *share <= 1.0 => {
-                self.forest_share = Some(*share);
-            }
-            Some(SampleSize::Share(share)) => {
-                return Err(wrong(
-                    "max_samples",
-                    "a share above 0 and at most 1",
-                    share.to_string(),
-                ));
-            }
-            None => {}
-        }
-        if let Some(features) = block.max_features {
-            // JSON does not tell 1 from 1.0; as in the source platform's files, 1 is all of them.
-            self.forest.max_features = match features {
-                share if share > 0.0 && share < 1.0 => dafu_iforest::MaxFeatures::Fraction(share),
-                all if (all - 1.0).abs() < f64::EPSILON => dafu_iforest::MaxFeatures::All,
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a whole number above 1 and below a million"
-                )]
-                count if count > 1.0 && count < 1e6 && count.fract().abs() < f64::EPSILON => {
-                    dafu_iforest::MaxFeatures::Count(count as usize)
-                }
-                other => {
-                    let requirement = "a share above 0 and at most 1, or a number of features";
-                    return Err(wrong("max_features", requirement, other.to_string()));
-                }
-            };
-        }
-        if let Some(bootstrap) = block.bootstrap {
-            self.forest.bootstrap = bootstrap;
-        }
-        Ok(())
-    }
-}
-
-/// The boosted trees that a block of a `models.json` describes, with the defaults of `XGBoost` for what it names.
-#[cfg(feature = "ensemble")]
-fn boosted_trees(
-    block: &crate::XgboostBlock,
-) -> Result<dafu_ensemble::BoostedTreesParams, PipelineError> {
-    let count = |key, given: Option<u64>, default: usize| match given {
-        None => Ok(default),
-        Some(given) => usize::try_from(given).map_err(|_| PipelineError::ModelsValue {
-            block: "xgboost",
-            key,
-            requirement: "a number within the memory of this machine",
-            got: given.to_string(),
-        }),
-    };
-    let depth = count("max_depth", block.max_depth, 6)?;
-    let default = dafu_ensemble::BoostedTreesParams::default();
-    let leaves = 1_usize << depth.min(16);
-    Ok(dafu_ensemble::BoostedTreesParams {
-        growth: dafu_ensemble::Growth::DepthWise,
-        n_estimators: count("n_estimators", block.n_estimators, 100)?,
-        max_depth: depth,
-        max_leaves: leaves.max(2),
-        learning_rate: block.learning_rate.unwrap_or(0.3),
-        row_sample: block.subsample.unwrap_or(1.0),
-        column_sample: block.colsample_bytree.unwrap_or(1.0),
-        scale_pos_weight: block.scale_pos_weight.unwrap_or(1.0),
-        ..default
-    })
 }

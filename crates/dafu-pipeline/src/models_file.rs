@@ -38,10 +38,13 @@ pub enum SampleSize {
     Word(String),
 }
 
-/// Keys of `isolation_forest`, with scikit-learn's names.
+/// Keys of `isolation_forest`, with scikit-learn's names, and `variant`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IsolationForestBlock {
+    /// The setting that the other keys change: `"classic"`, `"extended"`, `"guided"` or `"recommended"`. The source platform
+    /// knew only the first.
+    pub variant: Option<String>,
     /// Contamination, one level or several.
     pub contamination: Option<OneOrMany>,
     /// Number of trees.

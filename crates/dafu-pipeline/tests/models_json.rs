@@ -54,6 +54,18 @@ fn accepts_the_forms_that_scikit_learn_takes() {
             "sample_size: 128",
         ),
         (
+            r#"{"isolation_forest": {"variant": "recommended"}}"#,
+            "scoring: Density",
+        ),
+        (
+            r#"{"isolation_forest": {"variant": "guided", "n_estimators": 60}}"#,
+            "trees: 60",
+        ),
+        (
+            r#"{"isolation_forest": {"variant": "extended"}}"#,
+            "height_limit: Unlimited",
+        ),
+        (
             r#"{"isolation_forest": {"max_samples": 0.5}}"#,
             "sample_share: Some(0.5)",
         ),
@@ -98,6 +110,10 @@ fn names_what_is_wrong() {
         ("{}", "no block"),
         (r#"{"isolation_forest": {"max_samples": "lots"}}"#, "lots"),
         (r#"{"isolation_forest": {"max_samples": 1.5}}"#, "1.5"),
+        (
+            r#"{"isolation_forest": {"variant": "deep"}}"#,
+            "classic, extended, guided or recommended",
+        ),
         (
             r#"{"isolation_forest": {"max_features": 0}}"#,
             "max_features",

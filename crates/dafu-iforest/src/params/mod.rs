@@ -282,6 +282,23 @@ impl IsolationForestParams {
             .rules([SplitRule::fair_cut(2), SplitRule::sciforest(10)])
     }
 
+    /// The setting of a name, for configuration: `classic`, `extended`, `guided` or `recommended`.
+    ///
+    /// ```
+    /// use dafu_iforest::IsolationForestParams;
+    /// let params = IsolationForestParams::named("guided");
+    /// assert_eq!(params, Some(IsolationForestParams::guided()));
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "classic" => Some(Self::classic()),
+            "extended" => Some(Self::extended()),
+            "guided" => Some(Self::guided()),
+            "recommended" => Some(Self::recommended()),
+            _ => None,
+        }
+    }
+
     /// Sets the number of trees.
     #[must_use]
     pub fn trees(mut self, trees: usize) -> Self {
