@@ -420,3 +420,33 @@ impl<'de> Deserialize<'de> for OnlineIsolationForest {
             .map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::{DamagedModel, Limits, OnlineIsolationForestParams, SavedForest};
+
+    #[test]
+    fn files_with_a_split_too_many_or_too_few_are_errors() {
+        let params = OnlineIsolationForestParams::default().trees(3).window(60);
+        let mut forest = params.max_leaf_samples(4).build(2).unwrap();
+        for row in 0..90_u32 {
+            let row = [f64::from(row * 7 % 31), f64::from(row * 5 % 23)];
+            forest.update(&row).unwrap();
+        }
+        let saved = || SavedForest::from(&forest);
+        assert!(saved().restore(&Limits::default()).is_ok());
+        let nodes = saved().features.len();
+        assert!(nodes > 9, "{nodes}");
+        for at in 0..nodes {
+            let mut saved = saved();
+            saved.features[at] = u32::from(saved.features[at] == 0);
+            // All that belongs to splits and leaves as it would have to be.
+            let splits = saved.features.iter().filter(|&&it| it > 0).count();
+            saved.values.resize(splits, 0.5);
+            saved.bounds.resize(4 * (nodes - splits), 0.0);
+            let error = saved.restore(&Limits::default()).unwrap_err();
+            assert!(matches!(error, DamagedModel::Shape { .. }), "{error}");
+        }
+    }
+}
