@@ -187,7 +187,7 @@
 //! | Breastw | 0.99 | 0.9864 | 0.9865 (0.0018) | 0.9835 | 0.9841 | 0.9839 (0.0014) |
 //! | Ionosphere | 0.85 | 0.8443 | 0.8509 (0.0059) | 0.9075 | 0.9061 | 0.9034 (0.0063) |
 //!
-//! The table of the authors' second paper (TKDD 2012) is not among them. Both forests lie between the two published figures for every file, or outside by less than chance (three standard errors of
+//! Both forests lie between the two published figures for every file, or outside by less than chance (three standard errors of
 //! a difference of such means, and half of the last digit).
 //!
 //! # Reproducible

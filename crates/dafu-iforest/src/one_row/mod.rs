@@ -19,7 +19,7 @@ const LANES: usize = 10;
 /// Steps that all trees of a group take before it is asked whether all are at leaves.
 const STEPS: u32 = 8;
 /// Most nodes of a forest whose sums over columns are laid out anew: that takes up to 152 bytes each.
-const MOST_NODES: usize = 1 << 20;
+const MOST_NODES: usize = 1 << 18;
 
 /// What sums the values of one row of finite numbers over all trees.
 #[derive(Debug, Clone)]
