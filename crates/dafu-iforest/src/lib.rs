@@ -76,7 +76,8 @@
 //!
 //! Rows are matrices of `f64` or `f32` in any memory layout. Infinite values are an error that names row and column; so is NaN
 //! unless [`MissingValues::Impute`] or [`MissingValues::Divide`] is chosen. [`categorical`](IsolationForestParams::categorical)
-//! columns hold whole numbers without an order, and [`UnseenCategories`] says what becomes of new ones. Weights of rows:
+//! columns hold whole numbers without an order, and [`UnseenCategories`] says what becomes of new ones; a number that is no
+//! category is an error in training, and a new one in scoring. Weights of rows:
 //! [`fit_weighted`](IsolationForestParams::fit_weighted); of columns: [`ColumnWeights`]. Units of columns play no part, but
 //! for [`Coefficients::Raw`].
 //!
