@@ -39,9 +39,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         .trees(args.parsed("trees", params.trees)?)
         .sample_size(args.parsed("sample", 256)?)
         .seed(args.parsed("seed", 1)?);
-    // One score for every row: what cannot be read is missing, and ids play no part.
-    let policies =
-        Policies::all(Policy::Coerce).with(BadRecordClass::CardNumber, Policy::Quarantine);
+    // What cannot be read is missing, and ids play no part. A row with an infinite number gets no score: as one that misses it,
+    // it would look ordinary.
+    let policies = Policies::all(Policy::Coerce)
+        .with(BadRecordClass::CardNumber, Policy::Quarantine)
+        .with(BadRecordClass::NonFiniteNumber, Policy::Quarantine);
     let mut ingest = IngestParams::default()
         .policies(policies)
         .suspects(Suspects::Keep);

@@ -143,7 +143,8 @@ pub enum IsolationForestError {
     },
     /// No threshold was fitted for this contamination level.
     #[error(
-        "no threshold was fitted for contamination {got}; list it in `contamination` before the fit"
+        "no threshold is there for contamination {got}; list it in `contamination` before the fit, or call `fit_thresholds`, \
+         as after `add_trees`, `merge` and `drop_oldest`"
     )]
     UnknownContamination {
         /// The level asked for.

@@ -77,7 +77,8 @@
 //! Rows are matrices of `f64` or `f32` in any memory layout. Infinite values are an error that names row and column; so is NaN
 //! unless [`MissingValues::Impute`] or [`MissingValues::Divide`] is chosen. [`categorical`](IsolationForestParams::categorical)
 //! columns hold whole numbers without an order, and [`UnseenCategories`] says what becomes of new ones; a number that is no
-//! category is an error in training, and a new one in scoring. Weights of rows:
+//! category is an error in training, and a new one in scoring. A column that is constant in training plays no part, whatever comes
+//! later. Weights of rows:
 //! [`fit_weighted`](IsolationForestParams::fit_weighted); of columns: [`ColumnWeights`]. Units of columns play no part, but
 //! for [`Coefficients::Raw`].
 //!
@@ -102,7 +103,7 @@
 //! | `offset_` | minus the threshold of the level |
 //! | `decision_function(x)` = `score_samples(x) - offset_` | [`decision_row`](IsolationForest::decision_row) = threshold - score |
 //! | `predict(x)` is -1 where `decision_function(x) < 0`, else 1 | [`predict_row`](IsolationForest::predict_row) is true where the score is strictly above the threshold, that is where `decision_row` is below 0 |
-//! | `contamination="auto"` | compare scores with 0.5 |
+//! | `contamination="auto"` | compare scores with 0.5, where they tell depths |
 //! | `contamination=a`: an interpolated percentile of the training scores | the cut at which the number of flagged training rows is nearest to a n: [`ContaminationThreshold`] |
 //! | `warm_start` | [`add_trees`](IsolationForest::add_trees) |
 //! | c(n) by ln(n - 1) + 0.5772 | exact harmonic numbers; [`AveragePath::Approximate`] for theirs |
@@ -260,7 +261,9 @@ mod way;
 
 pub use average_path::{AveragePath, average_path_length};
 pub use conformal::{Conformal, benjamini_hochberg};
-pub use dafu_core::Score;
+#[cfg(any(feature = "import", feature = "json", feature = "serde"))]
+pub use dafu_core::model::{Limits, ModelError};
+pub use dafu_core::{CoreError, Score};
 pub use error::{DamagedModel, HeaderField, IsolationForestError};
 pub use explain::{Attribution, OrdinaryRange, OrdinaryValue};
 pub use input::Value;

@@ -354,7 +354,7 @@ impl IsolationForest {
     /// O(length of the text) time and memory, at most 32 bytes for each byte of the text.
     ///
     /// ```
-    /// use dafu_core::model::Limits;
+    /// use dafu_iforest::Limits;
     /// use dafu_iforest::IsolationForest;
     /// # fn main() -> Result<(), dafu_iforest::IsolationForestError> {
     /// // One tree that parts three rows from one.

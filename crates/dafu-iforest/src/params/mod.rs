@@ -84,7 +84,8 @@ pub enum MissingValues {
     #[default]
     Refuse,
     /// A row without the value goes where more of the node's rows go; in sums over columns the mean of the node's rows
-    /// stands in. Costs nothing where no value is missing.
+    /// stands in. Costs nothing where no value is missing. So a row that misses much looks ordinary: where that is itself
+    /// suspicious, add a column that says what is missing.
     Impute,
     /// A row without the value goes both ways in scoring, and its path length is the mean of both by their training
     /// rows; in training it goes one way, drawn with these chances. For splits by one column; in sums over columns

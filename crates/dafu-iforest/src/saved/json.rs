@@ -365,7 +365,7 @@ impl IsolationForest {
     /// O(nodes), about 50 bytes a node for splits by single columns.
     ///
     /// ```
-    /// use dafu_core::model::Limits;
+    /// use dafu_iforest::Limits;
     /// use dafu_iforest::{IsolationForest, IsolationForestParams};
     /// use ndarray::array;
     /// # fn main() -> Result<(), dafu_iforest::IsolationForestError> {
