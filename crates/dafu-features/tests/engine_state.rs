@@ -439,6 +439,40 @@ fn sweeping_forgets_what_no_event_that_may_still_come_can_find() {
 }
 
 #[test]
+fn sweeping_changes_nothing_for_events_that_come_too_late_or_again() {
+    let limits = StateLimits {
+        ttl: Some(Span::seconds(10)),
+        ..StateLimits::default()
+    };
+    let set = limited(windows(), limits).lateness(Span::seconds(5), LatePolicy::Insert);
+    let new = observe(
+        &mut FeatureEngine::new(&set).unwrap(),
+        &tx(0, "anna", "shop", 0),
+    );
+    // At 15 s an event of 10 s may still come that finds anna; at 16 s none may.
+    for (newest, known) in [(15, true), (16, false)] {
+        let mut engine = FeatureEngine::new(&set).unwrap();
+        observe(&mut engine, &tx(0, "anna", "shop", 0));
+        observe(&mut engine, &tx(1, "anna", "shop", 0));
+        observe(&mut engine, &tx(2, "ben", "bar", newest * SECOND));
+        let mut swept = engine.clone();
+        swept.sweep();
+        assert_eq!(swept.entities() < engine.entities(), !known);
+        let (too_late, again) = (tx(3, "anna", "shop", 2 * SECOND), tx(1, "anna", "shop", 0));
+        for (event, outcome) in [(too_late, Outcome::TooLate), (again, Outcome::Duplicate)] {
+            let mut peeked = vec![0.0; engine.schema().width()];
+            engine.peek(&event, &mut peeked).unwrap();
+            let seen = engine.observe(&event).unwrap();
+            assert_eq!(seen.outcome, outcome);
+            let row = bits(&seen.row.values().to_vec());
+            assert_eq!(bits(&peeked), row);
+            assert_eq!(observe(&mut swept, &event), row);
+            assert_eq!(row == new, !known, "{outcome:?} at {newest} s");
+        }
+    }
+}
+
+#[test]
 fn a_copy_goes_on_by_itself() {
     let set = windows().labels(Labels::Events);
     let named = Feature::from(Window::new(Field::User, Measure::SinceLast)).named("since");

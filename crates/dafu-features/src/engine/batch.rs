@@ -242,7 +242,7 @@ impl Memory {
             let outcome = judged.inspect_err(|_| self.stats.refused += 1)?;
             self.step(content);
             numbers.push(self.sequence);
-            modes.push(outcome.mode());
+            modes.push(outcome.mode(self.oldest(&plan.rules)));
             self.note(plan, (&event, content), outcome, Losses::default());
             self.remember(plan, &event, outcome);
             *taken += 1;
@@ -252,7 +252,7 @@ impl Memory {
 
     pub(super) fn remember(&mut self, plan: &Plan, event: &EventView<'_>, outcome: Outcome) {
         let most = plan.set.limits.remembered_transactions as usize;
-        if most > 0 && outcome.mode() == Mode::Record {
+        if most > 0 && outcome.is_remembered() {
             self.remembered.insert(*event, most);
         }
     }

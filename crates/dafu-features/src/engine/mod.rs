@@ -41,7 +41,7 @@ use crate::FeatureError;
 use crate::set::{FeatureSet, Key, LatePolicy};
 use dafu_core::{FeatureRow, Schema, Timestamp};
 use event::{EventRow, EventView};
-use plan::Plan;
+use plan::{Plan, Rules};
 use seen::{Known, Remembered, Seen};
 use std::sync::Arc;
 use table::{EntityTable, Losses, Mode, Out, Slot};
@@ -62,12 +62,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const fn mode(self) -> Mode {
+    /// `oldest` is the time of the oldest event that may still come.
+    const fn mode(self, oldest: i64) -> Mode {
         match self {
             Self::Recorded | Self::Inserted => Mode::Record,
-            Self::TooLate => Mode::Read,
-            Self::Duplicate => Mode::Repeat,
+            Self::TooLate => Mode::Read { oldest },
+            Self::Duplicate => Mode::Repeat { oldest },
         }
+    }
+
+    const fn is_remembered(self) -> bool {
+        matches!(self, Self::Recorded | Self::Inserted)
     }
 }
 
@@ -322,9 +327,10 @@ impl FeatureEngine {
         let mut event = EventRow::default();
         event.read(record, &self.plan.layout, self.plan.hasher)?;
         let event = event.view();
+        let oldest = self.memory.oldest(&self.plan.rules);
         let mode = match self.memory.seen.check(event.head.id, event.content()) {
-            Known::Same if event.head.id != 0 => Mode::Repeat,
-            _ => Mode::Read,
+            Known::Same if event.head.id != 0 => Mode::Repeat { oldest },
+            _ => Mode::Read { oldest },
         };
         row.fill(f64::NAN);
         for (table, plan) in self.memory.tables.iter().zip(&self.plan.tables) {
@@ -337,7 +343,8 @@ impl FeatureEngine {
                     let mut entity = *table.entity(slot);
                     let logs = &mut table.logs(slot).to_vec();
                     // In order, a copy may as well take the event as if it were to be remembered.
-                    let in_order = mode == Mode::Read && event.head.time >= entity.last;
+                    let time = event.head.time;
+                    let in_order = !mode.is_repeat() && time >= entity.last.max(oldest);
                     let mode = if in_order { Mode::Record } else { mode };
                     entity.take(logs, (plan, rules), (&event, mode), out);
                 }
@@ -359,6 +366,12 @@ impl FeatureEngine {
 }
 
 impl Memory {
+    /// The time of the oldest event that may still come.
+    fn oldest(&self, rules: &Rules) -> i64 {
+        let newest = self.newest.unwrap_or(i64::MIN);
+        newest.saturating_sub(rules.bound)
+    }
+
     /// Counts what is taken, and keeps a hash of it.
     fn step(&mut self, content: u64) {
         self.sequence += 1;
@@ -416,7 +429,7 @@ impl Memory {
         let content = view.content();
         let judged = self.judge(&plan.set, view, content);
         let outcome = judged.inspect_err(|_| self.stats.refused += 1)?;
-        let mode = outcome.mode();
+        let mode = outcome.mode(self.oldest(&plan.rules));
         let mut losses = Losses::default();
         self.step(content);
         let tables = self.tables.iter_mut().zip(&plan.tables);
@@ -468,7 +481,7 @@ impl Memory {
             Outcome::TooLate => stats.too_late += 1,
             Outcome::Duplicate => stats.duplicates += 1,
         }
-        if outcome.mode() != Mode::Record {
+        if !outcome.is_remembered() {
             return;
         }
         let (time, id) = (event.head.time, event.head.id);

@@ -48,13 +48,13 @@ impl Memory {
     }
 
     pub(super) fn sweep(&mut self, plan: &Plan) {
-        let Some(newest) = self.newest else {
+        if self.newest.is_none() {
             return;
-        };
+        }
         let rules = &plan.rules;
         if rules.ttl.is_some() {
             // An event may still come late: an entity is stale once it is so for the oldest event allowed.
-            let oldest = newest.saturating_sub(rules.bound);
+            let oldest = self.oldest(rules);
             for table in &mut self.tables {
                 let gone = table.retain(|entity| !entity.is_stale(oldest, rules));
                 self.stats.expired_entities += gone;

@@ -52,10 +52,25 @@ impl<'a> Out<'a> {
 pub(crate) enum Mode {
     /// It reads and is remembered.
     Record,
-    /// It reads only.
-    Read,
+    /// It reads only. An event that comes in order or late in time is not before this time.
+    Read { oldest: i64 },
     /// It reads as if it had not been there before.
-    Repeat,
+    Repeat { oldest: i64 },
+}
+
+impl Mode {
+    /// The time at which it is judged whether an entity is stale for an event: for one from before the oldest that may still
+    /// come, that time, since all that is stale for it may have been forgotten.
+    fn judged_at(self, time: i64) -> i64 {
+        match self {
+            Self::Record => time,
+            Self::Read { oldest } | Self::Repeat { oldest } => time.max(oldest),
+        }
+    }
+
+    pub(crate) const fn is_repeat(self) -> bool {
+        matches!(self, Self::Repeat { .. })
+    }
 }
 
 /// What was lost or moved while an event was taken.
@@ -110,7 +125,7 @@ impl Entity {
     fn read_entity(&self, plan: &TablePlan, event: &EventView<'_>, mode: Mode, out: &mut Out<'_>) {
         let now = event.head.time;
         let own_first =
-            mode == Mode::Repeat && self.first == now && self.first_id == short(event.head.id);
+            mode.is_repeat() && self.first == now && self.first_id == short(event.head.id);
         let is_new = self.first > now || own_first;
         for read in &plan.reads {
             let value = match read.op {
@@ -132,7 +147,7 @@ impl Entity {
     ) -> Losses {
         let mut losses = Losses::default();
         let now = event.head.time;
-        if self.is_stale(now, rules) {
+        if self.is_stale(mode.judged_at(now), rules) {
             let mut new = Self::new(self.parts);
             if mode != Mode::Record {
                 let logs = &mut new_logs(plan);
@@ -222,7 +237,7 @@ impl Log {
     ) {
         let now = event.head.time;
         let entry = Entry::of(event, plan);
-        let again = mode == Mode::Repeat && passes;
+        let again = mode.is_repeat() && passes;
         let mut past = self.as_of(plan, now, again.then_some(&entry), rules);
         if again {
             past.remove_from_tiles(plan, event);

@@ -56,7 +56,7 @@ impl Event {
 }
 
 /// The naive engine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Oracle {
     set: FeatureSet,
     events: Vec<Event>,
@@ -156,7 +156,7 @@ impl Oracle {
         {
             event.labels.push((tx.is_fraud, time + delay.as_micros()));
         }
-        self.expire(&event);
+        self.expire(&event, time);
         let row = self.row(&event);
         self.events.push(event);
         self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
@@ -168,8 +168,16 @@ impl Oracle {
     }
 
     /// Takes an event again that was taken before. Where a window does not hold it, nothing tells which events of its
-    /// own time came before it.
+    /// own time came before it. Entities that are stale for all events that may still come are new to it.
     pub fn repeat(&self, arrival: usize) -> Expected {
+        let oldest = self.newest.map_or(i64::MIN, |newest| newest - self.bound());
+        let mut expired = self.clone();
+        let event = &self.events[arrival];
+        expired.expire(event, event.time.max(oldest));
+        expired.repeat_of_known(arrival)
+    }
+
+    fn repeat_of_known(&self, arrival: usize) -> Expected {
         let event = &self.events[arrival];
         let mut row = self.row(event);
         for (place, window) in windows(&self.set) {
@@ -263,8 +271,8 @@ impl Oracle {
         }
     }
 
-    /// Forgets entities that come back after longer than the time to live.
-    fn expire(&mut self, event: &Event) {
+    /// Forgets the entities of an event of which nothing was heard for longer than the time to live, as of a time.
+    fn expire(&mut self, event: &Event, now: i64) {
         let Some(ttl) = self.set.limits.ttl else {
             return;
         };
@@ -280,7 +288,7 @@ impl Oracle {
                 .filter(|other| self::entity(window, &other.tx).as_ref() == Some(&entity))
                 .collect();
             let last = held.iter().map(|other| other.time).max();
-            if last.is_some_and(|last| event.time - last > ttl.as_micros()) {
+            if last.is_some_and(|last| now - last > ttl.as_micros()) {
                 losses
                     .forgotten
                     .extend(held.iter().map(|other| other.arrival));
