@@ -54,12 +54,14 @@ fn run() -> Result<(), Box<dyn Error>> {
         Some(path) => FileSource::open(path, &ingest)?,
         None => FileSource::from_bytes(built_in(), &ingest)?,
     };
+    let mut left_out = Vec::new();
     for column in source.plan().columns.clone() {
         // Beside the label that was named, a column of zeros and ones is a number like any other.
         if column.role == Role::Label && args.value("label").is_some() {
             source = source.with_role(&column.name, Role::Numeric)?;
         } else if column.role.storage() != Storage::Number {
             source = source.with_role(&column.name, Role::Ignore)?;
+            left_out.push(column.name);
         }
     }
 
@@ -77,6 +79,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         names.len(),
         names.join(", ")
     );
+    if !left_out.is_empty() {
+        eprintln!("left out, as they are no numbers: {}", left_out.join(", "));
+    }
     let forest = params.fit(rows.view())?;
     let mut scores = vec![0.0; rows.nrows()];
     forest.score_rows(rows.view(), &mut scores)?;

@@ -15,7 +15,8 @@ use dafu::random::Stream;
 use dafu_examples::args::Args;
 use dafu_examples::drawing::{Anchor, Drawing, FAINT, GRID, RED, TEXT};
 use dafu_iforest::{
-    HeightLimit, IsolationForest, IsolationForestError, IsolationForestParams, Scoring, SplitRule,
+    HeightLimit, IsolationForestError, IsolationForestParams, OnlineIsolationForestParams, Scoring,
+    SplitRule,
 };
 use ndarray::{Array2, ArrayView2};
 use std::error::Error;
@@ -54,16 +55,17 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut maps = Vec::new();
     for (name, params) in variants() {
         let forest = params.seed(7).fit(rows.view())?;
-        let mut scores = vec![0.0; rows.nrows()];
-        forest.score_rows(rows.view(), &mut scores)?;
-        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-        print!("{name:<16} {:>5} {mean:>11.4}", forest.tree_count());
-        for (_, row) in PROBES {
-            print!("  {:.4}", forest.score_row(&row)?.get());
-        }
-        println!();
-        maps.push((name, map(&forest)?));
+        let score = |rows: ArrayView2<'_, f64>, out: &mut [f64]| forest.score_rows(rows, out);
+        maps.push(look_at((name, forest.tree_count()), rows.view(), score)?);
     }
+    // As if the rows came one after the other, those of the three groups mixed.
+    let params = OnlineIsolationForestParams::default().seed(7);
+    let mut online = params.build(rows.ncols())?;
+    for at in 0..rows.nrows() {
+        online.update(&rows.row(at * 271 % rows.nrows()).to_vec())?;
+    }
+    let score = |rows: ArrayView2<'_, f64>, out: &mut [f64]| online.score_rows(rows, out);
+    maps.push(look_at(("online", params.trees), rows.view(), score)?);
     if let Some(folder) = args.value("figure") {
         std::fs::create_dir_all(folder)?;
         std::fs::write(
@@ -74,14 +76,40 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn variants() -> [(&'static str, IsolationForestParams); 6] {
+/// The name of a variant and its scores at every place of the plane.
+type Map = (&'static str, Vec<f64>);
+
+/// Prints what a forest takes the rows and three places for, and draws its map. `score` writes the scores of rows.
+fn look_at(
+    (name, trees): (&'static str, usize),
+    rows: ArrayView2<'_, f64>,
+    score: impl Fn(ArrayView2<'_, f64>, &mut [f64]) -> Result<(), IsolationForestError>,
+) -> Result<Map, IsolationForestError> {
+    let mut scores = vec![0.0; rows.nrows()];
+    score(rows, &mut scores)?;
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    let probes = Array2::from_shape_fn((PROBES.len(), 2), |(at, column)| PROBES[at].1[column]);
+    let mut at_probes = [0.0; PROBES.len()];
+    score(probes.view(), &mut at_probes)?;
+    let [a, b, c] = at_probes;
+    println!("{name:<16} {trees:>5} {mean:>11.4}  {a:.4}  {b:.4}  {c:.4}");
+    let cells = cells();
+    let mut scores = vec![0.0; cells.nrows()];
+    score(cells.view(), &mut scores)?;
+    Ok((name, scores))
+}
+
+fn variants() -> [(&'static str, IsolationForestParams); 8] {
     let classic = IsolationForestParams::classic;
     let deep = || classic().height_limit(HeightLimit::Unlimited);
+    let within = SplitRule::fair_cut(2).penalize_range(true);
     [
         ("classic", classic()),
         ("extended", classic().rules([SplitRule::extended(1)])),
         ("fair cut", deep().rules([SplitRule::fair_cut(2)])),
         ("SCiForest", deep().rules([SplitRule::sciforest(10)])),
+        ("guided", IsolationForestParams::guided()),
+        ("ranges penalised", deep().rules([within])),
         ("density", classic().scoring(Scoring::Density)),
         ("recommended", IsolationForestParams::recommended()),
     ]
@@ -111,22 +139,19 @@ fn rows() -> Array2<f64> {
     Array2::from_shape_vec((rows, 2), values).unwrap_or_default()
 }
 
-/// The score at the middle of every cell, row by row from the top.
-fn map(forest: &IsolationForest) -> Result<Vec<f64>, IsolationForestError> {
+/// The middle of every cell, row by row from the top.
+fn cells() -> Array2<f64> {
     let place = |cell: usize| (cell as f64 + 0.5) / CELLS as f64 * 2.0 * REACH - REACH;
-    let cells = Array2::from_shape_fn((CELLS * CELLS, 2), |(at, column)| match column {
+    Array2::from_shape_fn((CELLS * CELLS, 2), |(at, column)| match column {
         0 => place(at % CELLS),
         _ => -place(at / CELLS),
-    });
-    let mut scores = vec![0.0; cells.nrows()];
-    forest.score_rows(cells.view(), &mut scores)?;
-    Ok(scores)
+    })
 }
 
-fn draw(rows: ArrayView2<'_, f64>, maps: &[(&str, Vec<f64>)]) -> String {
-    let title = "Scores of six isolation forests for the same rows";
+fn draw(rows: ArrayView2<'_, f64>, maps: &[Map]) -> String {
+    let title = "Scores of nine isolation forests for the same rows";
     let (gap, top) = (20.0, 74.0);
-    let (width, height) = (3.0 * SIDE + 4.0 * gap, top + 2.0 * (SIDE + 50.0) - 10.0);
+    let (width, height) = (3.0 * SIDE + 4.0 * gap, top + 3.0 * (SIDE + 50.0) - 10.0);
     let mut drawing = Drawing::new(title, width, height);
     drawing.heading((gap, 28.0), (15.0, TEXT), title);
     let from = width - gap - 8.0 * 16.0 - 62.0;

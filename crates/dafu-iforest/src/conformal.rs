@@ -66,6 +66,40 @@ impl Conformal {
     /// The p-value of a score, in [1 / (rows + 1), 1]. O(log n).
     pub fn p_value(&self, score: Score) -> f64 {
         let below = self.scores.partition_point(|&other| other < score);
+        self.p_value_with(below)
+    }
+
+    /// The p-values of many scores, as [`score_rows`](IsolationForest::score_rows) writes them; NaN for NaN. O(log n) each.
+    ///
+    /// ```
+    /// use dafu_iforest::{IsolationForestParams, benjamini_hochberg};
+    /// use ndarray::{Array2, Axis};
+    /// # fn main() -> Result<(), dafu_iforest::IsolationForestError> {
+    /// let mut rows = Array2::from_shape_fn((1500, 2), |(i, j)| ((i * (31 + 6 * j)) % 97) as f64);
+    /// rows.row_mut(1400).fill(4000.0);
+    /// let (train, rest) = rows.view().split_at(Axis(0), 500);
+    /// let (calibration, new) = rest.split_at(Axis(0), 900);
+    /// let forest = IsolationForestParams::default().fit(train)?;
+    /// let mut scores = vec![0.0; new.nrows()];
+    /// forest.score_rows(new, &mut scores)?;
+    /// let p_values = forest.conformal(calibration)?.p_values(&scores);
+    /// let called = benjamini_hochberg(&p_values, 0.2);
+    /// assert!(called[0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn p_values(&self, scores: &[f64]) -> Vec<f64> {
+        let p_value = |&score: &f64| {
+            if score.is_nan() {
+                return f64::NAN;
+            }
+            let below = self.scores.partition_point(|other| other.get() < score);
+            self.p_value_with(below)
+        };
+        scores.iter().map(p_value).collect()
+    }
+
+    fn p_value_with(&self, below: usize) -> f64 {
         (1 + self.scores.len() - below) as f64 / (1 + self.scores.len()) as f64
     }
 
@@ -165,6 +199,8 @@ mod tests {
         ] {
             let p = conformal.p_value(Score::new(score).unwrap());
             assert!((p - expected).abs() < 1e-12, "{score}: {p}");
+            let many = conformal.p_values(&[score, f64::NAN]);
+            assert!((many[0] - expected).abs() < 1e-12 && many[1].is_nan());
         }
         assert_eq!(conformal.rows(), 4);
         let none = Conformal::new(Vec::new()).unwrap_err();

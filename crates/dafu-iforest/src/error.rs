@@ -7,7 +7,7 @@ use std::fmt;
 #[non_exhaustive]
 pub enum IsolationForestError {
     /// A count among the parameters is outside its interval.
-    #[error("`{name}` must be between {min} and {max}, got {got}")]
+    #[error("{} must be {}, got {got}", quoted(name), interval(*min, *max))]
     CountOutOfRange {
         /// Name of the parameter.
         name: &'static str,
@@ -179,10 +179,28 @@ pub enum IsolationForestError {
     Export(#[source] crate::UnsupportedExport),
 }
 
+/// The name of a parameter as it is written in code; other names are words.
+fn quoted(name: &str) -> String {
+    if name.contains(' ') {
+        name.to_owned()
+    } else {
+        format!("`{name}`")
+    }
+}
+
+/// The numbers from one to another, in words.
+fn interval(min: u64, max: u64) -> String {
+    if max == u64::MAX {
+        format!("at least {min}")
+    } else {
+        format!("between {min} and {max}")
+    }
+}
+
 /// What to do about a value.
 fn remedy(value: f64) -> &'static str {
     if value.is_nan() {
-        "impute or drop missing values first, or choose `missing`"
+        "impute or drop missing values first; forests that do not grow online take them with `missing`"
     } else {
         "drop infinite values or replace them first"
     }

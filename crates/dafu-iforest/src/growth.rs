@@ -1,6 +1,7 @@
 //! Forests that change after the fit: more trees, other forests' trees, fewer trees.
 
 use crate::fit::Growing;
+use crate::grow::RowWeights;
 use crate::input::Value;
 use crate::node::{Bounds, Trees};
 use crate::params::MAX_KINDS;
@@ -49,13 +50,35 @@ impl IsolationForest {
         rows: ArrayView2<'_, T>,
         trees: usize,
     ) -> Result<(), IsolationForestError> {
-        self.add_checked(&params.check()?, rows, trees)
+        self.add_checked(&params.check()?, (rows, None), trees)
+    }
+
+    /// As [`add_trees`](Self::add_trees) with a weight for each row, see
+    /// [`fit_weighted`](crate::CheckedIsolationForestParams::fit_weighted).
+    ///
+    /// # Errors
+    ///
+    /// As [`add_trees`](Self::add_trees), and for weights as
+    /// [`fit_weighted`](crate::CheckedIsolationForestParams::fit_weighted).
+    ///
+    /// # Complexity
+    ///
+    /// As [`add_trees`](Self::add_trees), and O(n + t psi log n).
+    pub fn add_trees_weighted<T: Value>(
+        &mut self,
+        params: &IsolationForestParams,
+        rows: ArrayView2<'_, T>,
+        weights: &[f64],
+        trees: usize,
+    ) -> Result<(), IsolationForestError> {
+        let weights = RowWeights::new(weights, rows.nrows())?;
+        self.add_checked(&params.check()?, (rows, Some(&weights)), trees)
     }
 
     fn add_checked<T: Value>(
         &mut self,
         params: &CheckedIsolationForestParams,
-        rows: ArrayView2<'_, T>,
+        (rows, weights): (ArrayView2<'_, T>, Option<&RowWeights>),
         trees: usize,
     ) -> Result<(), IsolationForestError> {
         self.check_tree_count(self.trees.len().saturating_add(trees))?;
@@ -64,7 +87,7 @@ impl IsolationForest {
             seed: self.seed,
             ..params.params().clone()
         };
-        let growing = Growing::new(&params, rows.view(), None)?;
+        let growing = Growing::new(&params, rows.view(), weights)?;
         let alike = [
             ("scoring", params.scoring == self.scoring),
             ("missing", params.missing == self.missing),
@@ -293,13 +316,45 @@ impl IsolationForest {
         levels: &[f64],
         rows: ArrayView2<'_, T>,
     ) -> Result<(), IsolationForestError> {
+        self.take_thresholds(levels, rows, SortedSums::new)
+    }
+
+    /// As [`fit_thresholds`](Self::fit_thresholds) with a weight for each row; a level is then a share of the weight.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit_thresholds`](Self::fit_thresholds), and for weights as
+    /// [`fit_weighted`](crate::CheckedIsolationForestParams::fit_weighted).
+    ///
+    /// # Complexity
+    ///
+    /// As [`fit_thresholds`](Self::fit_thresholds).
+    pub fn fit_thresholds_weighted<T: Value>(
+        &mut self,
+        levels: &[f64],
+        rows: ArrayView2<'_, T>,
+        weights: &[f64],
+    ) -> Result<(), IsolationForestError> {
+        let weights = RowWeights::new(weights, rows.nrows())?;
+        self.take_thresholds(levels, rows, |sums| {
+            let weights = weights.weights().iter().copied();
+            SortedSums::weighted(sums.into_iter().zip(weights).collect())
+        })
+    }
+
+    fn take_thresholds<T: Value>(
+        &mut self,
+        levels: &[f64],
+        rows: ArrayView2<'_, T>,
+        sorted: impl FnOnce(Vec<u64>) -> SortedSums,
+    ) -> Result<(), IsolationForestError> {
         crate::params::check_levels(levels)?;
         if rows.nrows() == 0 {
             return Err(IsolationForestError::NoRows);
         }
         let mut sums = vec![0; rows.nrows()];
         self.map_sums(rows, &mut sums, |sum| sum)?;
-        let training = SortedSums::new(sums);
+        let training = sorted(sums);
         self.thresholds =
             ContaminationThreshold::of_levels(levels, &training, |sum| self.score_of_sum(sum));
         Ok(())

@@ -36,7 +36,8 @@
 //!
 //! Forests that compare single columns at random (classic, density) see crosses of ordinary places beside the rows. Those
 //! that cut where the gain is highest (fair cut, `SCiForest`) follow clusters closely, but tell less about places beyond
-//! all rows, which get the value of the leaf at the edge; [`SplitRule::penalize_range`] is for that.
+//! all rows, which get the value of the leaf at the edge; [`SplitRule::penalize_range`] is for that (ranges penalised: fair
+//! cut with it).
 //!
 //! | variant | parameters | when to use it |
 //! |---|---|---|
@@ -77,7 +78,8 @@
 //! Rows are matrices of `f64` or `f32` in any memory layout. Infinite values are an error that names row and column; so is NaN
 //! unless [`MissingValues::Impute`] or [`MissingValues::Divide`] is chosen. [`categorical`](IsolationForestParams::categorical)
 //! columns hold whole numbers without an order, and [`UnseenCategories`] says what becomes of new ones; a number that is no
-//! category is an error in training, and a new one in scoring. A column that is constant in training plays no part, whatever comes
+//! category is an error in training, and a new one in scoring. Sums over columns, so also
+//! [`recommended()`](IsolationForestParams::recommended), count nothing for a new category, which is then not unusual. A column that is constant in training plays no part, whatever comes
 //! later. Weights of rows:
 //! [`fit_weighted`](IsolationForestParams::fit_weighted); of columns: [`ColumnWeights`]. Units of columns play no part, but
 //! for [`Coefficients::Raw`].

@@ -121,7 +121,7 @@ impl IsolationForest {
         largest.unwrap_or(0) as usize
     }
 
-    /// Rows of the training data of the first fit.
+    /// Rows of the training data; the most of any where trees were added from others or forests merged.
     pub fn rows_fitted(&self) -> u64 {
         self.rows_fitted
     }

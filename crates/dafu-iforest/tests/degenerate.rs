@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_iforest::{
-    FiniteCheck, IsolationForestError, IsolationForestParams, MaxFeatures, ThresholdRows,
+    FiniteCheck, IsolationForestError, IsolationForestParams, MaxFeatures, SplitRule, ThresholdRows,
 };
 use ndarray::{Array2, array};
 
@@ -121,6 +121,10 @@ fn rejects_counts_outside_their_interval() {
         (
             params().max_features(MaxFeatures::Count(0)),
             "`max_features` must be between 1 and 1073741824, got 0",
+        ),
+        (
+            params().rules([SplitRule::standard().columns(0)]),
+            "columns of a split must be at least 1, got 0",
         ),
         (
             params().max_features(MaxFeatures::Fraction(1.5)),

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_iforest::{
-    IsolationForest, IsolationForestError, IsolationForestParams, MissingValues, Scoring, SplitRule,
+    ContaminationThreshold, IsolationForest, IsolationForestError, IsolationForestParams,
+    MissingValues, Score, Scoring, SplitRule,
 };
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 fn rows(count: usize, shift: usize) -> Array2<f64> {
     Array2::from_shape_fn((count, 3), |(i, j)| {
@@ -35,6 +36,59 @@ fn a_warm_start_equals_one_fit_of_all_trees() {
     let other = params().trees(7).seed(8);
     forest.add_trees(&other, data.view(), 19).unwrap();
     assert!(forest == params().trees(50).fit(data.view()).unwrap());
+}
+
+#[test]
+fn a_warm_start_with_weights_equals_one_weighted_fit_of_all_trees() {
+    let data = rows(500, 0);
+    let weights: Vec<f64> = (0..500).map(|row| f64::from(row % 3)).collect();
+    let mut forest = params().fit_weighted(data.view(), &weights).unwrap();
+    forest
+        .add_trees_weighted(&params(), data.view(), &weights, 20)
+        .unwrap();
+    let whole = params().trees(50).fit_weighted(data.view(), &weights);
+    assert!(forest == whole.unwrap());
+    let before = forest.clone();
+    for wrong in [&weights[1..], &[0.0; 500][..], &[-1.0; 500][..]] {
+        let result = forest.add_trees_weighted(&params(), data.view(), wrong, 20);
+        assert!(result.is_err());
+        assert!(forest == before);
+    }
+}
+
+fn cuts(forest: &IsolationForest) -> Vec<Score> {
+    let thresholds = forest.thresholds().iter();
+    thresholds.map(ContaminationThreshold::threshold).collect()
+}
+
+#[test]
+fn a_row_of_weight_four_counts_for_thresholds_as_four_rows() {
+    let mut forest = params().fit(rows(500, 0).view()).unwrap();
+    let data = rows(200, 3);
+    let far = data.column(1).mapv(|value| usize::from(value > 40.0));
+    let counts: Vec<usize> = far.iter().map(|far| 3 * far + 1).collect();
+    let weights: Vec<f64> = counts.iter().map(|&count| count as f64).collect();
+    let repeated = counts.iter().enumerate();
+    let repeated: Vec<usize> = repeated
+        .flat_map(|(row, &count)| vec![row; count])
+        .collect();
+    let repeated = data.select(Axis(0), &repeated);
+    let levels = [0.01, 0.05, 0.2, 0.5];
+    forest.fit_thresholds(&levels, repeated.view()).unwrap();
+    let expected = cuts(&forest);
+    forest
+        .fit_thresholds_weighted(&levels, data.view(), &weights)
+        .unwrap();
+    let got = cuts(&forest);
+    assert_eq!(got, expected);
+    forest.fit_thresholds(&levels, data.view()).unwrap();
+    let other = cuts(&forest);
+    assert_ne!(other, expected);
+    let wrong = forest.fit_thresholds_weighted(&levels, data.view(), &weights[1..]);
+    assert!(matches!(
+        wrong,
+        Err(IsolationForestError::WeightCount { .. })
+    ));
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub enum MissingValues {
 }
 
 /// Where a row goes whose category the node has not seen in training; for splits by one column. Sums over columns count
-/// nothing for such a category.
+/// nothing for such a category, and a number that is no category is one of those in scoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
