@@ -45,6 +45,11 @@ impl Stream {
         result
     }
 
+    /// 64 bits, each 0 or 1 with the same probability.
+    pub fn bits(&mut self) -> u64 {
+        self.next()
+    }
+
     /// Uniform in [0, 1): the upper 53 bits times 2^-53.
     pub fn unit(&mut self) -> f64 {
         const SCALE: f64 = 1.0 / 9_007_199_254_740_992.0;

@@ -1,0 +1,21 @@
+//! The backend in plain Rust, which needs nothing beside it.
+
+mod adam;
+mod attention;
+mod buffer;
+mod chunk;
+mod dropout;
+mod gru;
+mod lstm;
+mod math;
+mod matmul;
+mod network;
+mod recurrent;
+mod transpose;
+
+pub use network::{NativeBackend, NativeNetwork};
+
+/// Sequences that go through the network side by side. Fixed, so that sums do not depend on the number of threads.
+const LANES: usize = 64;
+/// Numbers of the widest vector; columns are computed in multiples of it.
+const VECTOR: usize = 16;

@@ -1,0 +1,186 @@
+//! Networks of the native backend.
+
+use super::LANES;
+use super::adam::Adam;
+use super::chunk::{Chunk, Net, Workspace};
+use super::dropout::Dropout;
+use crate::SequenceError;
+use crate::data::SequenceSet;
+use crate::network::{AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Weights};
+use crate::threads;
+use pulp::Arch;
+use std::sync::{Mutex, PoisonError};
+
+/// Plain Rust: the widest vector instructions that the machine has, chosen when a network is made.
+///
+/// Results are the same bits for any number of threads; machines with and without fused multiply-add differ in the last
+/// places.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NativeBackend;
+
+impl Backend for NativeBackend {
+    type Network = NativeNetwork;
+
+    fn network(
+        &self,
+        config: &NetworkConfig,
+        weights: &Weights,
+    ) -> Result<NativeNetwork, SequenceError> {
+        let weights = Weights::new(config, weights.numbers().to_vec())?;
+        Ok(NativeNetwork {
+            arch: Arch::new(),
+            config: config.clone(),
+            gradient: vec![0.0; weights.numbers().len()],
+            weights,
+            adam: Adam::default(),
+            workspaces: Mutex::new(Vec::new()),
+        })
+    }
+}
+
+/// A network in plain Rust.
+#[derive(Debug)]
+pub struct NativeNetwork {
+    arch: Arch,
+    config: NetworkConfig,
+    weights: Weights,
+    gradient: Vec<f32>,
+    adam: Adam,
+    /// Workspaces that nobody uses now.
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+impl NativeNetwork {
+    fn net(&self) -> Net<'_> {
+        Net {
+            arch: self.arch,
+            config: &self.config,
+            layout: self.weights.layout(),
+            numbers: self.weights.numbers(),
+        }
+    }
+
+    fn take_workspace(&self) -> Workspace {
+        let mut free = self
+            .workspaces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        free.pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, workspace: Workspace) {
+        let mut free = self
+            .workspaces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        free.push(workspace);
+    }
+}
+
+impl Network for NativeNetwork {
+    fn config(&self) -> &NetworkConfig {
+        &self.config
+    }
+
+    fn weights(&self) -> Weights {
+        self.weights.clone()
+    }
+
+    fn gradient(
+        &mut self,
+        batch: Batch<'_>,
+        objective: &dyn Objective,
+    ) -> Result<(f64, usize), SequenceError> {
+        let set = batch.set;
+        let spans = batch.sequences.iter().map(|at| set.spans()[*at as usize]);
+        let counts = |event: &usize| set.events().scorable(*event) && objective.counts(set, *event);
+        let counted = spans
+            .map(|span| (span.scored_from..span.end).filter(counts).count())
+            .sum();
+        let scale = 1.0 / usize::max(counted, 1) as f32;
+        let chunks: Vec<&[u32]> = batch.sequences.chunks(LANES).collect();
+        let (seed, step) = batch.noise;
+        let parts = threads::map(chunks.len(), |at| {
+            let chunk = Chunk {
+                set: batch.set,
+                sequences: chunks[at],
+            };
+            let number = (step << 16) | at as u64;
+            let dropout = Dropout::new(self.config.dropout, seed, number);
+            let mut workspace = self.take_workspace();
+            let loss = workspace.gradient(&self.net(), chunk, objective, (scale, dropout));
+            (loss, workspace)
+        });
+        self.gradient.fill(0.0);
+        let mut loss = 0.0;
+        for (part, workspace) in parts {
+            loss += part;
+            for (sum, number) in self.gradient.iter_mut().zip(workspace.last_gradient()) {
+                *sum += number;
+            }
+            self.give_back(workspace);
+        }
+        Ok((loss, counted))
+    }
+
+    fn kept_gradient(&self) -> Vec<f32> {
+        self.gradient.clone()
+    }
+
+    fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError> {
+        Ok(self
+            .adam
+            .update(self.weights.numbers_mut(), &self.gradient, step))
+    }
+
+    fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError> {
+        let count = self.config.outputs();
+        let events = set.events();
+        // Where the outputs of each sequence begin.
+        let mut starts = Vec::with_capacity(set.spans().len() + 1);
+        let mut total = 0;
+        for span in set.spans() {
+            starts.push(total);
+            let scored = (span.scored_from..span.end).filter(|event| events.scorable(*event));
+            total += scored.count() * count;
+        }
+        starts.push(total);
+        if total != out.len() {
+            return Err(SequenceError::OutputLength {
+                expected: total,
+                got: out.len(),
+            });
+        }
+        let order = by_falling_length(set);
+        let chunks: Vec<&[u32]> = order.chunks(LANES).collect();
+        let parts = threads::map(chunks.len(), |at| {
+            let mut part = Vec::new();
+            let mut workspace = self.take_workspace();
+            let chunk = Chunk {
+                set,
+                sequences: chunks[at],
+            };
+            workspace.outputs(&self.net(), chunk, &mut part);
+            self.give_back(workspace);
+            part
+        });
+        for (chunk, part) in chunks.into_iter().zip(parts) {
+            let mut from = 0;
+            for sequence in chunk {
+                let place = starts[*sequence as usize]..starts[*sequence as usize + 1];
+                let length = place.len();
+                out[place].copy_from_slice(&part[from..from + length]);
+                from += length;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sequences of a set, longest first.
+fn by_falling_length(set: SequenceSet<'_>) -> Vec<u32> {
+    let count = u32::try_from(set.spans().len()).unwrap_or(u32::MAX);
+    let mut order: Vec<u32> = (0..count).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(set.spans()[*at as usize].len()));
+    order
+}

@@ -1,0 +1,108 @@
+//! What a backend computes.
+
+use super::{NetworkConfig, Weights};
+use crate::SequenceError;
+use crate::data::SequenceSet;
+use std::fmt;
+
+/// Makes networks.
+pub trait Backend: fmt::Debug {
+    /// Its networks.
+    type Network: Network;
+
+    /// A network of this shape with these weights.
+    ///
+    /// # Errors
+    ///
+    /// When the weights are not those of such a network, or the backend cannot be used here.
+    fn network(
+        &self,
+        config: &NetworkConfig,
+        weights: &Weights,
+    ) -> Result<Self::Network, SequenceError>;
+}
+
+/// Sequences that are computed together, longest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// All sequences.
+    pub set: SequenceSet<'a>,
+    /// Indices of those of the batch, by falling length.
+    pub sequences: &'a [u32],
+    /// What dropout is drawn from: seed, and number of the step.
+    pub noise: (u64, u64),
+}
+
+/// What outputs cost.
+pub trait Objective: Sync {
+    /// Whether a scored event counts: one without a label cannot be judged. Default: all do.
+    fn counts(&self, set: SequenceSet<'_>, event: usize) -> bool {
+        let _ = (set, event);
+        true
+    }
+
+    /// The loss of one event, and its derivative by each output.
+    fn event_loss(
+        &self,
+        set: SequenceSet<'_>,
+        event: usize,
+        outputs: &[f32],
+        gradient: &mut [f32],
+    ) -> f32;
+}
+
+/// One step of AdamW.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamStep {
+    /// Number of the step, from 1.
+    pub step: u64,
+    /// Size of the step.
+    pub learning_rate: f64,
+    /// Share of the weights that the step takes away, times the learning rate.
+    pub weight_decay: f64,
+    /// Longest gradient that is not shortened, infinite for any.
+    pub clip_norm: f64,
+}
+
+/// A network that is trained and asked.
+///
+/// All sums of a batch are over its scored events. Answers do not depend on which sequences are computed together.
+pub trait Network: fmt::Debug {
+    /// Its shape.
+    fn config(&self) -> &NetworkConfig;
+
+    /// Its weights.
+    fn weights(&self) -> Weights;
+
+    /// Sum of the losses of the scored events of a batch that count, and how many these are; the gradient of their mean is kept for
+    /// [`update`](Self::update).
+    ///
+    /// # Errors
+    ///
+    /// Of the backend.
+    fn gradient(
+        &mut self,
+        batch: Batch<'_>,
+        objective: &dyn Objective,
+    ) -> Result<(f64, usize), SequenceError>;
+
+    /// The kept gradient, in the order of the weights.
+    fn kept_gradient(&self) -> Vec<f32>;
+
+    /// Changes the weights by the kept gradient, and gives back its length before it was shortened.
+    ///
+    /// Source: Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+    ///
+    /// # Errors
+    ///
+    /// Of the backend.
+    fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError>;
+
+    /// Writes the outputs of the scored events of sequences, in the order of [`SequenceSet::scored`], each
+    /// [`NetworkConfig::outputs`] numbers.
+    ///
+    /// # Errors
+    ///
+    /// When `out` has another length.
+    fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError>;
+}
