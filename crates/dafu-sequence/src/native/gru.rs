@@ -7,7 +7,7 @@
 )]
 
 use super::LANES;
-use super::math::{sigmoids, tanh};
+use super::math::{by_sigmoid, by_tanh, sigmoids, tanh};
 use pulp::{Simd, WithSimd};
 
 /// From sums to gates, in place, and on to the state. The fourth block of rows stays a sum.
@@ -85,14 +85,13 @@ impl WithSimd for GruBackward<'_> {
             for at in 0..d_hidden.len() {
                 let [r, z, n] = [reset[at], update[at], candidate[at]];
                 let dh = d_hidden[at];
-                let by_sigmoid = |s| simd.negate_mul_add_e_f32s(s, s, s);
-                let by_tanh = simd.negate_mul_add_e_f32s(n, n, one);
-                let by_candidate = simd.mul_f32s(simd.mul_f32s(dh, simd.sub_f32s(one, z)), by_tanh);
+                let by_candidate =
+                    simd.mul_f32s(simd.mul_f32s(dh, simd.sub_f32s(one, z)), by_tanh(simd, n));
                 let by_update = simd.mul_f32s(dh, simd.sub_f32s(before[at], n));
                 let by_reset = simd.mul_f32s(by_candidate, recurrent[at]);
                 let by_gate = [
-                    simd.mul_f32s(by_reset, by_sigmoid(r)),
-                    simd.mul_f32s(by_update, by_sigmoid(z)),
+                    simd.mul_f32s(by_reset, by_sigmoid(simd, r)),
+                    simd.mul_f32s(by_update, by_sigmoid(simd, z)),
                     by_candidate,
                     simd.mul_f32s(by_candidate, r),
                 ];

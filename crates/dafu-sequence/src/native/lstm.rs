@@ -5,7 +5,7 @@
 )]
 
 use super::LANES;
-use super::math::{lstm_gates, tanh};
+use super::math::{by_sigmoid, by_tanh, lstm_gates, tanh};
 use pulp::{Simd, WithSimd};
 
 /// From sums to gates, in place, and on to states: all matrices of `units` rows (gates four times as many) of lanes.
@@ -76,7 +76,6 @@ impl WithSimd for LstmBackward<'_> {
         let (input, rest) = self.gates.split_at_mut(block);
         let (forget, rest) = rest.split_at_mut(block);
         let (candidate, output) = rest.split_at_mut(block);
-        let one = simd.splat_f32s(1.0);
         for unit in 0..self.units {
             let row = unit * LANES..unit * LANES + self.columns;
             let input = S::as_mut_simd_f32s(&mut input[row.clone()]).0;
@@ -91,16 +90,13 @@ impl WithSimd for LstmBackward<'_> {
             for at in 0..d_hidden.len() {
                 let [i, f, g, o] = [input[at], forget[at], candidate[at], output[at]];
                 let (squashed, dh) = (tanh_cell[at], d_hidden[at]);
-                // 1 - t^2, and s (1 - s): derivatives of tangent and sigmoid by their sums.
-                let by_tanh = |t| simd.negate_mul_add_e_f32s(t, t, one);
-                let by_sigmoid = |s| simd.negate_mul_add_e_f32s(s, s, s);
-                let through = simd.mul_f32s(simd.mul_f32s(dh, o), by_tanh(squashed));
+                let through = simd.mul_f32s(simd.mul_f32s(dh, o), by_tanh(simd, squashed));
                 let dc = simd.add_f32s(d_cell[at], through);
                 let by_gate = [
-                    simd.mul_f32s(simd.mul_f32s(dc, g), by_sigmoid(i)),
-                    simd.mul_f32s(simd.mul_f32s(dc, before[at]), by_sigmoid(f)),
-                    simd.mul_f32s(simd.mul_f32s(dc, i), by_tanh(g)),
-                    simd.mul_f32s(simd.mul_f32s(dh, squashed), by_sigmoid(o)),
+                    simd.mul_f32s(simd.mul_f32s(dc, g), by_sigmoid(simd, i)),
+                    simd.mul_f32s(simd.mul_f32s(dc, before[at]), by_sigmoid(simd, f)),
+                    simd.mul_f32s(simd.mul_f32s(dc, i), by_tanh(simd, g)),
+                    simd.mul_f32s(simd.mul_f32s(dh, squashed), by_sigmoid(simd, o)),
                 ];
                 d_cell[at] = simd.mul_f32s(dc, f);
                 [input[at], forget[at], candidate[at], output[at]] = by_gate;

@@ -1,4 +1,6 @@
 //! Exponentials and what gates are made of, a vector at a time.
+//!
+//! No closures: they are functions of their own, which are not inlined (see below).
 #![allow(
     clippy::inline_always,
     reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
@@ -26,18 +28,18 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         0.166_666_65,
         0.5,
     ];
-    let splat = |number| simd.splat_f32s(number);
-    let shifted = simd.mul_add_e_f32s(x, splat(std::f32::consts::LOG2_E), splat(ROUND));
-    let power = simd.sub_f32s(shifted, splat(ROUND));
-    let rest = simd.mul_add_e_f32s(power, splat(-LN_2_HIGH), x);
-    let rest = simd.mul_add_e_f32s(power, splat(-LN_2_LOW), rest);
-    let mut sum = splat(COEFFICIENTS[0]);
+    let round = simd.splat_f32s(ROUND);
+    let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), round);
+    let power = simd.sub_f32s(shifted, round);
+    let rest = simd.mul_add_e_f32s(power, simd.splat_f32s(-LN_2_HIGH), x);
+    let rest = simd.mul_add_e_f32s(power, simd.splat_f32s(-LN_2_LOW), rest);
+    let mut sum = simd.splat_f32s(COEFFICIENTS[0]);
     for coefficient in &COEFFICIENTS[1..] {
-        sum = simd.mul_add_e_f32s(sum, rest, splat(*coefficient));
+        sum = simd.mul_add_e_f32s(sum, rest, simd.splat_f32s(*coefficient));
     }
     let square = simd.mul_f32s(rest, rest);
     let sum = simd.mul_add_e_f32s(sum, square, rest);
-    let sum = simd.add_f32s(sum, splat(1.0));
+    let sum = simd.add_f32s(sum, simd.splat_f32s(1.0));
     // Times two to the power: an addition to the exponent.
     let bits = simd.transmute_u32s_f32s(shifted);
     let exponent = simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23));
@@ -79,7 +81,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// Sigmoids of two numbers, by one division.
 #[inline(always)]
 pub(crate) fn sigmoids<S: Simd>(simd: S, x: [S::f32s; 2]) -> [S::f32s; 2] {
-    let [first, second] = x.map(|x| denominator(simd, x));
+    let (first, second) = (denominator(simd, x[0]), denominator(simd, x[1]));
     let inverse = simd.div_f32s(simd.splat_f32s(1.0), simd.mul_f32s(first, second));
     [
         simd.mul_f32s(inverse, second),
@@ -90,9 +92,10 @@ pub(crate) fn sigmoids<S: Simd>(simd: S, x: [S::f32s; 2]) -> [S::f32s; 2] {
 /// The gates of an LSTM in `PyTorch`'s order: input, forget, candidate (a tangent), output; by one division.
 #[inline(always)]
 pub(crate) fn lstm_gates<S: Simd>(simd: S, x: [S::f32s; 4]) -> [S::f32s; 4] {
-    let [input, forget, candidate, output] = [x[0], x[1], double(simd, x[2]), x[3]];
-    let [input, forget, candidate, output] =
-        [input, forget, candidate, output].map(|x| denominator(simd, x));
+    let input = denominator(simd, x[0]);
+    let forget = denominator(simd, x[1]);
+    let candidate = denominator(simd, double(simd, x[2]));
+    let output = denominator(simd, x[3]);
     let first = simd.mul_f32s(input, forget);
     let second = simd.mul_f32s(candidate, output);
     let inverse = simd.div_f32s(simd.splat_f32s(1.0), simd.mul_f32s(first, second));
@@ -104,4 +107,16 @@ pub(crate) fn lstm_gates<S: Simd>(simd: S, x: [S::f32s; 4]) -> [S::f32s; 4] {
         stretch(simd, simd.mul_f32s(of_second, output)),
         simd.mul_f32s(of_second, candidate),
     ]
+}
+
+/// `t` to `1 - t^2`: the derivative of a hyperbolic tangent by its argument.
+#[inline(always)]
+pub(crate) fn by_tanh<S: Simd>(simd: S, t: S::f32s) -> S::f32s {
+    simd.negate_mul_add_e_f32s(t, t, simd.splat_f32s(1.0))
+}
+
+/// `s` to `s (1 - s)`: the derivative of a sigmoid by its argument.
+#[inline(always)]
+pub(crate) fn by_sigmoid<S: Simd>(simd: S, s: S::f32s) -> S::f32s {
+    simd.negate_mul_add_e_f32s(s, s, s)
 }
