@@ -36,10 +36,12 @@ fn recurrent(
     let mut sequence = inputs.to_vec();
     for layer in 0..config.layers {
         let get = |name: &str| tensor(layout, numbers, &format!("{prefix}.{name}_l{layer}"));
+        let of_x = (get("weight_ih"), get("bias_ih"));
+        let of_h = (get("weight_hh"), get("bias_hh"));
         let (mut h, mut c) = (vec![0.0; units], vec![0.0; units]);
         for x in &mut sequence {
-            let from_x = affine(get("weight_ih"), get("bias_ih"), x);
-            let from_h = affine(get("weight_hh"), get("bias_hh"), &h);
+            let from_x = affine(of_x.0, of_x.1, x);
+            let from_h = affine(of_h.0, of_h.1, &h);
             let sum = |gate: usize, unit: usize| {
                 from_x[gate * units + unit] + from_h[gate * units + unit]
             };
