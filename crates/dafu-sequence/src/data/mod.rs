@@ -3,5 +3,6 @@
 mod events;
 mod set;
 
+pub(crate) use events::check_inputs;
 pub use events::{EventNumbers, Events, EventsBuilder};
 pub use set::{SequenceSet, Span};

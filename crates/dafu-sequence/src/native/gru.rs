@@ -6,13 +6,14 @@
     reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
 )]
 
-use super::LANES;
 use super::math::{by_sigmoid, by_tanh, sigmoids, tanh};
 use pulp::{Simd, WithSimd};
 
 /// From sums to gates, in place, and on to the state. The fourth block of rows stays a sum.
 pub(crate) struct GruForward<'a> {
     pub(crate) units: usize,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
     pub(crate) columns: usize,
     pub(crate) gates: &'a mut [f32],
     pub(crate) hidden_before: &'a [f32],
@@ -24,12 +25,12 @@ impl WithSimd for GruForward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let block = self.units * LANES;
+        let block = self.units * self.stride;
         let (reset, rest) = self.gates.split_at_mut(block);
         let (update, rest) = rest.split_at_mut(block);
         let (candidate, recurrent) = rest.split_at_mut(block);
         for unit in 0..self.units {
-            let row = unit * LANES..unit * LANES + self.columns;
+            let row = unit * self.stride..unit * self.stride + self.columns;
             let reset = S::as_mut_simd_f32s(&mut reset[row.clone()]).0;
             let update = S::as_mut_simd_f32s(&mut update[row.clone()]).0;
             let candidate = S::as_mut_simd_f32s(&mut candidate[row.clone()]).0;
@@ -51,6 +52,8 @@ impl WithSimd for GruForward<'_> {
 /// From gates to the derivatives of their sums, in place.
 pub(crate) struct GruBackward<'a> {
     pub(crate) units: usize,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
     pub(crate) columns: usize,
     pub(crate) gates: &'a mut [f32],
     pub(crate) hidden_before: &'a [f32],
@@ -67,13 +70,13 @@ impl WithSimd for GruBackward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let block = self.units * LANES;
+        let block = self.units * self.stride;
         let (reset, rest) = self.gates.split_at_mut(block);
         let (update, rest) = rest.split_at_mut(block);
         let (candidate, recurrent) = rest.split_at_mut(block);
         let one = simd.splat_f32s(1.0);
         for unit in 0..self.units {
-            let row = unit * LANES..unit * LANES + self.columns;
+            let row = unit * self.stride..unit * self.stride + self.columns;
             let reset = S::as_mut_simd_f32s(&mut reset[row.clone()]).0;
             let update = S::as_mut_simd_f32s(&mut update[row.clone()]).0;
             let candidate = S::as_mut_simd_f32s(&mut candidate[row.clone()]).0;

@@ -4,13 +4,14 @@
     reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
 )]
 
-use super::LANES;
 use super::math::{by_sigmoid, by_tanh, lstm_gates, tanh};
 use pulp::{Simd, WithSimd};
 
 /// From sums to gates, in place, and on to states: all matrices of `units` rows (gates four times as many) of lanes.
 pub(crate) struct LstmForward<'a> {
     pub(crate) units: usize,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
     pub(crate) columns: usize,
     pub(crate) gates: &'a mut [f32],
     pub(crate) cell_before: &'a [f32],
@@ -24,12 +25,12 @@ impl WithSimd for LstmForward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let block = self.units * LANES;
+        let block = self.units * self.stride;
         let (input, rest) = self.gates.split_at_mut(block);
         let (forget, rest) = rest.split_at_mut(block);
         let (candidate, output) = rest.split_at_mut(block);
         for unit in 0..self.units {
-            let row = unit * LANES..unit * LANES + self.columns;
+            let row = unit * self.stride..unit * self.stride + self.columns;
             let input = S::as_mut_simd_f32s(&mut input[row.clone()]).0;
             let forget = S::as_mut_simd_f32s(&mut forget[row.clone()]).0;
             let candidate = S::as_mut_simd_f32s(&mut candidate[row.clone()]).0;
@@ -55,6 +56,8 @@ impl WithSimd for LstmForward<'_> {
 /// From gates to the derivatives of their sums, in place.
 pub(crate) struct LstmBackward<'a> {
     pub(crate) units: usize,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
     pub(crate) columns: usize,
     pub(crate) gates: &'a mut [f32],
     pub(crate) cell_before: &'a [f32],
@@ -72,12 +75,12 @@ impl WithSimd for LstmBackward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let block = self.units * LANES;
+        let block = self.units * self.stride;
         let (input, rest) = self.gates.split_at_mut(block);
         let (forget, rest) = rest.split_at_mut(block);
         let (candidate, output) = rest.split_at_mut(block);
         for unit in 0..self.units {
-            let row = unit * LANES..unit * LANES + self.columns;
+            let row = unit * self.stride..unit * self.stride + self.columns;
             let input = S::as_mut_simd_f32s(&mut input[row.clone()]).0;
             let forget = S::as_mut_simd_f32s(&mut forget[row.clone()]).0;
             let candidate = S::as_mut_simd_f32s(&mut candidate[row.clone()]).0;

@@ -11,9 +11,11 @@ mod math;
 mod matmul;
 mod network;
 mod recurrent;
+mod step;
 mod transpose;
 
 pub use network::{NativeBackend, NativeNetwork};
+pub use step::{StepNetwork, StepScratch};
 
 /// Sequences that go through the network side by side. Fixed, so that sums do not depend on the number of threads.
 const LANES: usize = 64;

@@ -184,6 +184,7 @@ impl LayerTape {
                     let (cell_before, cell) = two_blocks(&mut self.cell, block, old, new);
                     arch.dispatch(LstmForward {
                         units,
+                        stride: LANES,
                         columns,
                         gates,
                         cell_before,
@@ -200,6 +201,7 @@ impl LayerTape {
                     product(factor, rows..rows + units, before, inner, start);
                     arch.dispatch(GruForward {
                         units,
+                        stride: LANES,
                         columns,
                         gates,
                         hidden_before: before,
@@ -237,6 +239,7 @@ impl LayerTape {
             match weights.cell {
                 Cell::Lstm => arch.dispatch(LstmBackward {
                     units,
+                    stride: LANES,
                     columns,
                     gates,
                     cell_before: &self.cell[step * block..(step + 1) * block],
@@ -247,6 +250,7 @@ impl LayerTape {
                 }),
                 Cell::Gru => arch.dispatch(GruBackward {
                     units,
+                    stride: LANES,
                     columns,
                     gates,
                     hidden_before: &self.hidden[step * block..(step + 1) * block],

@@ -1,0 +1,489 @@
+//! One event of one user: the state advances by a step.
+#![allow(
+    clippy::inline_always,
+    reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
+)]
+
+use super::attention::MOST;
+use super::buffer::{Buffer, padded};
+use super::gru::GruForward;
+use super::lstm::LstmForward;
+use super::math::tanh;
+use super::recurrent::LayerWeights;
+use crate::SequenceError;
+use crate::data::{EventNumbers, check_inputs};
+use crate::network::{Cell, NetworkConfig, Task, Weights};
+use pulp::{Arch, Simd, WithSimd};
+
+/// Blocks of columns of gates.
+const GATES: usize = 4;
+
+/// A network laid out for one event after another: a state of a few hundred numbers for each user takes the place of the
+/// events before.
+///
+/// Weights are stored by inputs, so that a step reads them once from front to end.
+#[derive(Debug, Clone)]
+pub struct StepNetwork {
+    arch: Arch,
+    config: NetworkConfig,
+    categories: Vec<u32>,
+    tables: Vec<Vec<f32>>,
+    layers: Vec<StepLayer>,
+    attention: Option<StepAttention>,
+    head: StepHead,
+}
+
+#[derive(Debug, Clone)]
+struct StepLayer {
+    inputs: usize,
+    /// Rows: inputs, then units; columns: blocks of gates of `width` numbers.
+    weights: Buffer,
+    bias: Buffer,
+}
+
+#[derive(Debug, Clone)]
+struct StepAttention {
+    weights: Buffer,
+    bias: Buffer,
+    query: Buffer,
+}
+
+#[derive(Debug, Clone)]
+struct StepHead {
+    /// A row a feature; or, where there is one output, a row of features.
+    weights: Buffer,
+    bias: Buffer,
+}
+
+/// Room for the numbers of a step; one for each thread.
+#[derive(Debug, Clone)]
+pub struct StepScratch {
+    /// Inputs of a layer, then its state.
+    inputs: Buffer,
+    gates: Buffer,
+    cell: Buffer,
+    tanh_cell: Buffer,
+    hidden: Buffer,
+    features: Buffer,
+    outputs: Buffer,
+}
+
+impl StepNetwork {
+    /// Lays out a network's weights.
+    ///
+    /// # Errors
+    ///
+    /// When the weights are not those of such a network, or the network reads sequences from their end
+    /// ([`Task::Reconstruct`]).
+    pub fn new(config: &NetworkConfig, weights: &Weights) -> Result<Self, SequenceError> {
+        let weights = Weights::new(config, weights.numbers().to_vec())?;
+        if config.task == Task::Reconstruct {
+            return Err(SequenceError::Parameter {
+                name: "task",
+                expected: "one that reads events as they come: `classify` or `next_event`"
+                    .to_owned(),
+                got: "reconstruct".to_owned(),
+            });
+        }
+        let (layout, numbers) = (weights.layout(), weights.numbers());
+        let layers = layout.encoder.iter();
+        let layers = layers
+            .map(|layer| StepLayer::new(&LayerWeights::new(config.cell, layer, numbers)))
+            .collect();
+        let units = config.hidden_units;
+        let attention = layout.attention.as_ref().map(|attention| StepAttention {
+            weights: by_inputs(&numbers[attention.weight.clone()], units, units),
+            bias: by_inputs(&numbers[attention.bias.clone()], 1, units),
+            query: by_inputs(&numbers[attention.query.clone()], 1, units),
+        });
+        let (outputs, features) = (config.outputs(), config.features());
+        let head = &numbers[layout.head_weight.clone()];
+        let head = StepHead {
+            weights: if outputs == 1 {
+                head_row(head, units)
+            } else {
+                by_inputs(head, features, outputs)
+            },
+            bias: by_inputs(&numbers[layout.head_bias.clone()], 1, outputs),
+        };
+        let embeddings = layout.embeddings.iter();
+        Ok(Self {
+            arch: Arch::new(),
+            config: config.clone(),
+            categories: config
+                .embeddings
+                .iter()
+                .map(|input| input.categories)
+                .collect(),
+            tables: embeddings
+                .map(|table| numbers[table.clone()].to_vec())
+                .collect(),
+            layers,
+            attention,
+            head,
+        })
+    }
+
+    /// Its shape.
+    pub const fn config(&self) -> &NetworkConfig {
+        &self.config
+    }
+
+    /// Numbers of state: zeros before the first event.
+    pub fn state_len(&self) -> usize {
+        let width = padded(self.config.hidden_units);
+        let recurrent = self.layers.len() * self.config.cell.states() * width;
+        // Sum of weights in a vector of its own, sum of weighted states.
+        let pool = if self.attention.is_some() {
+            padded(1) + width
+        } else {
+            0
+        };
+        recurrent + pool
+    }
+
+    /// Room for the numbers of a step.
+    pub fn scratch(&self) -> StepScratch {
+        let width = padded(self.config.hidden_units);
+        let inputs = self.config.inputs().max(width);
+        StepScratch {
+            inputs: Buffer::zeros(inputs + width),
+            gates: Buffer::zeros(GATES * width),
+            cell: Buffer::zeros(width),
+            tanh_cell: Buffer::zeros(width),
+            hidden: Buffer::zeros(width),
+            features: Buffer::zeros(2 * width),
+            outputs: Buffer::zeros(padded(self.config.outputs())),
+        }
+    }
+
+    /// Advances a state by one event.
+    ///
+    /// # Errors
+    ///
+    /// When inputs are not those of the network, or not finite; the state is left as it is.
+    ///
+    /// # Panics
+    ///
+    /// When `state` has another length than [`state_len`](Self::state_len), or `scratch` is another network's.
+    ///
+    /// # Complexity
+    ///
+    /// O(weights), no allocation.
+    pub fn advance(
+        &self,
+        inputs: EventNumbers<'_>,
+        state: &mut [f32],
+        scratch: &mut StepScratch,
+    ) -> Result<(), SequenceError> {
+        check_inputs(0, inputs, self.config.numeric_inputs, &self.categories)?;
+        let units = self.config.hidden_units;
+        let width = padded(units);
+        scratch.inputs[..inputs.numeric.len()].copy_from_slice(inputs.numeric);
+        let mut from = inputs.numeric.len();
+        let tables = self.tables.iter().zip(&self.config.embeddings);
+        for ((table, embedding), code) in tables.zip(inputs.codes) {
+            let row = *code as usize * embedding.dimension;
+            scratch.inputs[from..from + embedding.dimension]
+                .copy_from_slice(&table[row..row + embedding.dimension]);
+            from += embedding.dimension;
+        }
+        let (states, pool) =
+            state.split_at_mut(self.layers.len() * self.config.cell.states() * width);
+        let states = states.chunks_exact_mut(self.config.cell.states() * width);
+        for (layer, state) in self.layers.iter().zip(states) {
+            self.advance_layer(layer, state, scratch);
+            scratch.inputs[..width].copy_from_slice(&scratch.hidden);
+        }
+        if let Some(attention) = &self.attention {
+            self.advance_pool(attention, pool, scratch);
+        }
+        Ok(())
+    }
+
+    fn advance_layer(&self, layer: &StepLayer, state: &mut [f32], scratch: &mut StepScratch) {
+        let units = self.config.hidden_units;
+        let width = padded(units);
+        let (hidden, cell) = state.split_at_mut(width);
+        scratch.inputs[layer.inputs..layer.inputs + units].copy_from_slice(&hidden[..units]);
+        let inputs = &scratch.inputs[..layer.inputs + units];
+        let gates = &mut scratch.gates;
+        match self.config.cell {
+            Cell::Lstm => {
+                self.arch.dispatch(VecMat {
+                    vector: inputs,
+                    matrix: (&layer.weights, GATES * width),
+                    bias: &layer.bias,
+                    result: gates,
+                });
+                scratch.cell.copy_from_slice(cell);
+                self.arch.dispatch(LstmForward {
+                    units: 1,
+                    stride: width,
+                    columns: width,
+                    gates,
+                    cell_before: &scratch.cell,
+                    cell,
+                    tanh_cell: &mut scratch.tanh_cell,
+                    hidden: &mut scratch.hidden,
+                });
+            }
+            Cell::Gru => {
+                let stride = (GATES - 1) * width;
+                let (both, candidate) = gates.split_at_mut(2 * width);
+                let (of_inputs, of_state) = candidate.split_at_mut(width);
+                let (first, second) = inputs.split_at(layer.inputs);
+                let (bias, bias_state) = layer.bias.split_at(stride);
+                self.arch.dispatch(VecMat {
+                    vector: inputs,
+                    matrix: (&layer.weights, stride),
+                    bias: &bias[..2 * width],
+                    result: both,
+                });
+                self.arch.dispatch(VecMat {
+                    vector: first,
+                    matrix: (&layer.weights[2 * width..], stride),
+                    bias: &bias[2 * width..],
+                    result: of_inputs,
+                });
+                self.arch.dispatch(VecMat {
+                    vector: second,
+                    matrix: (&layer.weights[layer.inputs * stride + 2 * width..], stride),
+                    bias: bias_state,
+                    result: of_state,
+                });
+                self.arch.dispatch(GruForward {
+                    units: 1,
+                    stride: width,
+                    columns: width,
+                    gates,
+                    hidden_before: hidden,
+                    hidden: &mut scratch.hidden,
+                });
+            }
+        }
+        hidden.copy_from_slice(&scratch.hidden);
+    }
+
+    fn advance_pool(&self, attention: &StepAttention, pool: &mut [f32], scratch: &mut StepScratch) {
+        let units = self.config.hidden_units;
+        let width = padded(units);
+        let projected = &mut scratch.gates[..width];
+        self.arch.dispatch(VecMat {
+            vector: &scratch.hidden[..units],
+            matrix: (&attention.weights, width),
+            bias: &attention.bias,
+            result: projected,
+        });
+        let exponent = self.arch.dispatch(TanhDot {
+            numbers: projected,
+            other: &attention.query,
+        });
+        let weight = exponent.clamp(-MOST, MOST).exp();
+        let (sum, pooled) = pool.split_at_mut(padded(1));
+        sum[0] += weight;
+        let share = weight / sum[0];
+        for (pooled, hidden) in pooled.iter_mut().zip(&scratch.hidden[..]) {
+            *pooled += share * (hidden - *pooled);
+        }
+    }
+
+    /// The outputs of the network in a state: for [`Task::Classify`] about the event that led there, for
+    /// [`Task::NextEvent`] about the one to come.
+    ///
+    /// # Panics
+    ///
+    /// When `state` has another length than [`state_len`](Self::state_len), or `scratch` is another network's.
+    ///
+    /// # Complexity
+    ///
+    /// O(features x outputs), no allocation.
+    pub fn answer<'a>(&self, state: &[f32], scratch: &'a mut StepScratch) -> &'a [f32] {
+        let units = self.config.hidden_units;
+        let width = padded(units);
+        let recurrent = self.layers.len() * self.config.cell.states() * width;
+        let top = recurrent - self.config.cell.states() * width;
+        let hidden = &state[top..top + width];
+        let pooled = self
+            .attention
+            .as_ref()
+            .map(|_| &state[recurrent + padded(1)..]);
+        let outputs = self.config.outputs();
+        if outputs == 1 {
+            let mut sum = self.arch.dispatch(Dot {
+                left: hidden,
+                right: &self.head.weights[..width],
+            });
+            if let Some(pooled) = pooled {
+                let right = &self.head.weights[width..];
+                sum += self.arch.dispatch(Dot {
+                    left: pooled,
+                    right,
+                });
+            }
+            scratch.outputs[0] = sum + self.head.bias[0];
+        } else {
+            scratch.features[..units].copy_from_slice(&hidden[..units]);
+            if let Some(pooled) = pooled {
+                scratch.features[units..2 * units].copy_from_slice(&pooled[..units]);
+            }
+            self.arch.dispatch(VecMat {
+                vector: &scratch.features[..self.config.features()],
+                matrix: (&self.head.weights, padded(outputs)),
+                bias: &self.head.bias,
+                result: &mut scratch.outputs,
+            });
+        }
+        &scratch.outputs[..outputs]
+    }
+}
+
+impl StepLayer {
+    fn new(weights: &LayerWeights<'_>) -> Self {
+        let (units, inputs) = (weights.units, weights.inputs);
+        let width = padded(units);
+        let blocks = weights.cell.gates();
+        let mut turned = Buffer::zeros((inputs + units) * blocks * width);
+        for (first, matrix, columns) in [
+            (0, weights.weight_ih, inputs),
+            (inputs, weights.weight_hh, units),
+        ] {
+            for (row, numbers) in matrix.chunks(columns).enumerate() {
+                let place = row / units * width + row % units;
+                for (column, number) in numbers.iter().enumerate() {
+                    turned[(first + column) * blocks * width + place] = *number;
+                }
+            }
+        }
+        let mut bias = Buffer::zeros(GATES * width);
+        for (block, numbers) in weights.biases().chunks(units).enumerate() {
+            bias[block * width..][..units].copy_from_slice(numbers);
+        }
+        Self {
+            inputs,
+            weights: turned,
+            bias,
+        }
+    }
+}
+
+/// A matrix of `outputs` rows as one of `inputs` rows, each padded to whole vectors.
+fn by_inputs(matrix: &[f32], inputs: usize, outputs: usize) -> Buffer {
+    let width = padded(outputs);
+    let mut turned = Buffer::zeros(inputs * width);
+    for output in 0..outputs {
+        for input in 0..inputs {
+            turned[input * width + output] = matrix[output * inputs + input];
+        }
+    }
+    turned
+}
+
+/// One row of features, each part of `units` padded to whole vectors.
+fn head_row(row: &[f32], units: usize) -> Buffer {
+    let width = padded(units);
+    let mut padded_row = Buffer::zeros(row.len() / units * width);
+    for (from, to) in row.chunks(units).zip(padded_row.chunks_mut(width)) {
+        to[..units].copy_from_slice(from);
+    }
+    padded_row
+}
+
+/// `result = bias + vector * matrix`: a row of the matrix for each number of the vector.
+struct VecMat<'a> {
+    vector: &'a [f32],
+    matrix: (&'a [f32], usize),
+    bias: &'a [f32],
+    result: &'a mut [f32],
+}
+
+impl WithSimd for VecMat<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let width = S::F32_LANES;
+        let mut column = 0;
+        // As many sums as registers allow: each is a chain of additions.
+        while column < self.result.len() {
+            let left = self.result.len() - column;
+            if left >= 16 * width && S::REGISTER_COUNT >= 32 {
+                self.columns::<S, 16>(simd, column);
+                column += 16 * width;
+            } else if left >= 8 * width {
+                self.columns::<S, 8>(simd, column);
+                column += 8 * width;
+            } else if left >= 4 * width {
+                self.columns::<S, 4>(simd, column);
+                column += 4 * width;
+            } else {
+                self.columns::<S, 1>(simd, column);
+                column += width;
+            }
+        }
+    }
+}
+
+impl VecMat<'_> {
+    #[inline(always)]
+    fn columns<S: Simd, const VECTORS: usize>(&mut self, simd: S, column: usize) {
+        let range = column..column + VECTORS * S::F32_LANES;
+        let (matrix, stride) = self.matrix;
+        let bias = S::as_simd_f32s(&self.bias[range.clone()]).0;
+        let mut sums = [simd.splat_f32s(0.0); VECTORS];
+        sums.copy_from_slice(bias);
+        for (number, row) in self.vector.iter().zip(matrix.chunks(stride)) {
+            let number = simd.splat_f32s(*number);
+            let row = S::as_simd_f32s(&row[range.clone()]).0;
+            for (sum, vector) in sums.iter_mut().zip(row) {
+                *sum = simd.mul_add_e_f32s(number, *vector, *sum);
+            }
+        }
+        S::as_mut_simd_f32s(&mut self.result[range])
+            .0
+            .copy_from_slice(&sums);
+    }
+}
+
+/// Sum of products; lengths are whole vectors.
+struct Dot<'a> {
+    left: &'a [f32],
+    right: &'a [f32],
+}
+
+impl WithSimd for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let mut sum = simd.splat_f32s(0.0);
+        let (left, right) = (S::as_simd_f32s(self.left).0, S::as_simd_f32s(self.right).0);
+        for (left, right) in left.iter().zip(right) {
+            sum = simd.mul_add_e_f32s(*left, *right, sum);
+        }
+        simd.reduce_sum_f32s(sum)
+    }
+}
+
+/// Sum of products of tangents and other numbers; lengths are whole vectors.
+struct TanhDot<'a> {
+    numbers: &'a [f32],
+    other: &'a [f32],
+}
+
+impl WithSimd for TanhDot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let mut sum = simd.splat_f32s(0.0);
+        let (left, right) = (
+            S::as_simd_f32s(self.numbers).0,
+            S::as_simd_f32s(self.other).0,
+        );
+        for (left, right) in left.iter().zip(right) {
+            sum = simd.mul_add_e_f32s(tanh(simd, *left), *right, sum);
+        }
+        simd.reduce_sum_f32s(sum)
+    }
+}

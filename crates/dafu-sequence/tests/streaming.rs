@@ -1,0 +1,88 @@
+//! Events one by one give what whole sequences give.
+
+use dafu_core::Timestamp;
+use dafu_core::random::Stream;
+use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
+use dafu_sequence::native::{NativeBackend, StepNetwork};
+use dafu_sequence::network::{Backend, Cell, Embedding, Network, NetworkConfig, Task, Weights};
+use proptest::prelude::*;
+
+fn history(config: &NetworkConfig, length: usize, seed: u64) -> Events {
+    let categories: Vec<u32> = config
+        .embeddings
+        .iter()
+        .map(|input| input.categories)
+        .collect();
+    let mut builder = Events::builder(config.numeric_inputs, &categories);
+    let mut stream = Stream::new(seed, 0, 0);
+    for event in 0..length {
+        let numeric: Vec<f32> = (0..config.numeric_inputs)
+            .map(|_| stream.normal() as f32)
+            .collect();
+        let codes: Vec<u32> = categories
+            .iter()
+            .map(|of| stream.below(u64::from(*of)) as u32)
+            .collect();
+        let inputs = EventNumbers {
+            numeric: &numeric,
+            codes: &codes,
+        };
+        builder
+            .push(Timestamp::from_micros(event as i64).unwrap(), inputs, None)
+            .unwrap();
+    }
+    builder.build()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn streaming_equals_batch(
+        cell in prop_oneof![Just(Cell::Lstm), Just(Cell::Gru)],
+        layers in 1_usize..3,
+        hidden_units in 1_usize..70,
+        numeric_inputs in 1_usize..20,
+        task in prop_oneof![
+            Just(Task::Classify { attention: false }),
+            Just(Task::Classify { attention: true }),
+            Just(Task::NextEvent),
+        ],
+        length in 1_usize..40,
+        seed in any::<u64>(),
+    ) {
+        let config = NetworkConfig {
+            numeric_inputs,
+            embeddings: vec![Embedding { categories: 5, dimension: 3 }],
+            cell,
+            layers,
+            hidden_units,
+            dropout: 0.3,
+            task,
+        };
+        let weights = Weights::first(&config, seed).unwrap();
+        let events = history(&config, length, seed);
+        let spans = [Span { start: 0, scored_from: 0, end: length }];
+        let set = SequenceSet::new(&events, &spans).unwrap();
+        let count = config.outputs();
+        let mut batch = vec![0.0; length * count];
+        NativeBackend.network(&config, &weights).unwrap().outputs(set, &mut batch).unwrap();
+
+        let stepper = StepNetwork::new(&config, &weights).unwrap();
+        let mut scratch = stepper.scratch();
+        let mut state = vec![0.0; stepper.state_len()];
+        for event in 0..length {
+            let before = task == Task::NextEvent;
+            if !before {
+                stepper.advance(events.numbers(event), &mut state, &mut scratch).unwrap();
+            }
+            let answer = stepper.answer(&state, &mut scratch);
+            for (got, expected) in answer.iter().zip(&batch[event * count..]) {
+                prop_assert!((got - expected).abs() < 1e-6 * expected.abs().max(1.0), "{} {}", got, expected);
+            }
+            if before {
+                stepper.advance(events.numbers(event), &mut state, &mut scratch).unwrap();
+            }
+        }
+    }
+}
