@@ -1,10 +1,20 @@
 //! LSTM and GRU models over the events of users, in plain Rust.
+
+mod check;
+mod classifier;
 pub mod data;
 mod error;
+mod input_model;
 pub mod native;
 pub mod network;
 pub mod objective;
 mod params;
+mod surprise;
 mod threads;
+pub mod training;
 
+pub use classifier::SequenceClassifier;
 pub use error::SequenceError;
+pub use input_model::{NextEventModel, SequenceAutoencoder};
+pub use params::{CheckedSequenceParams, MAX_SEQUENCE_LENGTH, SequenceParams};
+pub use surprise::Surprises;

@@ -1,7 +1,7 @@
 //! The shape of a network.
 
 use crate::SequenceError;
-use crate::params::{at_most, within};
+use crate::check::{at_most, within};
 
 /// Most units of a layer, and inputs of a network.
 pub const MAX_UNITS: usize = 1 << 12;

@@ -1,0 +1,192 @@
+//! A classifier of events by what came before them.
+
+use crate::data::SequenceSet;
+use crate::native::{NativeBackend, NativeNetwork, StepNetwork};
+use crate::network::{Backend, Network, NetworkConfig, Task, Weights};
+use crate::objective::ClassObjective;
+use crate::params::CheckedSequenceParams;
+use crate::training::{Training, TrainingReport, train};
+use crate::{SequenceError, SequenceParams};
+use dafu_core::metrics::average_precision;
+
+/// Log odds of fraud of each event, from the events of the same entity up to it.
+///
+/// Whether it is trained on windows whose last event is judged, or on pieces in which every event is, lies in the
+/// sequences that it is given: [`Events::windows`](crate::data::Events::windows) and
+/// [`Events::segments`](crate::data::Events::segments). Every event of a piece is learned from in one pass, and the model
+/// sees states that have gone on for longer, as they do in a stream; windows see nothing older than their length.
+///
+/// # Examples
+///
+/// ```
+/// use dafu_core::Timestamp;
+/// use dafu_sequence::SequenceParams;
+/// use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
+/// use dafu_sequence::training::Training;
+///
+/// // Fraud is a large amount after two small ones: no single event tells.
+/// let mut builder = Events::builder(1, &[]);
+/// for user in 0..200_usize {
+///     let mut amounts = [0.0_f32; 12];
+///     for event in 0..12 {
+///         amounts[event] = if (user * 7 + event * event * 3 + user / 5) % 3 == 0 { 1.0 } else { -1.0 };
+///         let fraud = event >= 2 && amounts[event] > 0.0 && amounts[event - 1] < 0.0 && amounts[event - 2] < 0.0;
+///         let inputs = EventNumbers { numeric: &amounts[event..=event], codes: &[] };
+///         builder.push(Timestamp::from_seconds(event as i64)?, inputs, Some(fraud))?;
+///     }
+///     builder.end_entity();
+/// }
+/// let events = builder.build();
+/// let spans = events.segments(12, 0);
+/// let set = SequenceSet::new(&events, &spans)?;
+///
+/// let params = SequenceParams::default().hidden_units(16).batch_size(16).epochs(30).learning_rate(0.02);
+/// let model = params.fit_classifier(&Training::new(set))?;
+/// let log_odds = model.log_odds(set)?;
+/// assert!(set.scored().zip(&log_odds).all(|(event, odds)| events.label(event) == Some(*odds > 0.0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SequenceClassifier {
+    network: NativeNetwork,
+    report: TrainingReport,
+}
+
+impl SequenceParams {
+    /// Trains a classifier on the events whose label is known.
+    ///
+    /// # Errors
+    ///
+    /// When parameters are out of range, there is nothing to learn from, all labels are the same, or training diverges.
+    pub fn fit_classifier(
+        &self,
+        training: &Training<'_>,
+    ) -> Result<SequenceClassifier, SequenceError> {
+        self.check()?.fit_classifier(&NativeBackend, training)
+    }
+}
+
+impl CheckedSequenceParams {
+    /// As [`SequenceParams::fit_classifier`], on a backend.
+    ///
+    /// # Errors
+    ///
+    /// As there, and those of the backend.
+    pub fn fit_classifier<B: Backend>(
+        &self,
+        backend: &B,
+        training: &Training<'_>,
+    ) -> Result<SequenceClassifier, SequenceError> {
+        let events = training.train.events();
+        check_classes(training.train)?;
+        if let Some(validation) = training.validation {
+            check_classes(validation)?;
+        }
+        let task = Task::Classify {
+            attention: self.attention,
+        };
+        let config = self.network_for(events, task);
+        let first = Weights::first(&config, self.seed)?;
+        let mut network = backend.network(&config, &first)?;
+        let objective = ClassObjective { loss: self.loss };
+        let (weights, report) = train(&mut network, self, training, &objective, &precision)?;
+        let mut model = SequenceClassifier::from_weights(&config, &weights)?;
+        model.report = report;
+        Ok(model)
+    }
+}
+
+/// Average precision over the labelled events of a set.
+fn precision<N: Network>(network: &N, set: SequenceSet<'_>) -> Result<f64, SequenceError> {
+    let mut log_odds = vec![0.0; set.scored().count()];
+    network.outputs(set, &mut log_odds)?;
+    let events = set.events();
+    let (mut frauds, mut scores) = (Vec::new(), Vec::new());
+    for (event, log_odds) in set.scored().zip(log_odds) {
+        if let Some(fraud) = events.label(event) {
+            frauds.push(fraud);
+            scores.push(f64::from(log_odds));
+        }
+    }
+    // Both classes are there: it was checked. What is no number has no order.
+    Ok(average_precision(&frauds, &scores, None).unwrap_or(0.0))
+}
+
+fn check_classes(set: SequenceSet<'_>) -> Result<(), SequenceError> {
+    let labels = set.scored().filter_map(|event| set.events().label(event));
+    let (mut events, mut frauds) = (0, 0);
+    for fraud in labels {
+        events += 1;
+        frauds += usize::from(fraud);
+    }
+    match (events, frauds) {
+        (0, _) => Err(SequenceError::Empty {
+            what: "no sequence has a scored event with a label",
+        }),
+        (_, 0) => Err(SequenceError::OneClass {
+            events,
+            fraud: false,
+        }),
+        _ if events == frauds => Err(SequenceError::OneClass {
+            events,
+            fraud: true,
+        }),
+        _ => Ok(()),
+    }
+}
+
+impl SequenceClassifier {
+    /// A classifier of weights that were trained before.
+    ///
+    /// # Errors
+    ///
+    /// When the network is no classifier, or the weights are not its.
+    pub fn from_weights(config: &NetworkConfig, weights: &Weights) -> Result<Self, SequenceError> {
+        if !matches!(config.task, Task::Classify { .. }) {
+            return Err(SequenceError::Parameter {
+                name: "task",
+                expected: "`classify`".to_owned(),
+                got: format!("{:?}", config.task),
+            });
+        }
+        Ok(Self {
+            network: NativeBackend.network(config, weights)?,
+            report: TrainingReport::default(),
+        })
+    }
+
+    /// The shape of its network.
+    pub fn config(&self) -> &NetworkConfig {
+        self.network.config()
+    }
+
+    /// Its weights.
+    pub fn weights(&self) -> Weights {
+        self.network.weights()
+    }
+
+    /// How it was trained; empty for weights that were trained before.
+    pub const fn report(&self) -> &TrainingReport {
+        &self.report
+    }
+
+    /// Log odds of fraud of the scored events of sequences, in the order of [`SequenceSet::scored`].
+    ///
+    /// # Errors
+    ///
+    /// When the events have other inputs than the network.
+    pub fn log_odds(&self, set: SequenceSet<'_>) -> Result<Vec<f32>, SequenceError> {
+        let mut out = vec![0.0; set.scored().count()];
+        self.network.outputs(set, &mut out)?;
+        Ok(out)
+    }
+
+    /// The network laid out for one event after another.
+    ///
+    /// # Errors
+    ///
+    /// Never for a model of this kind.
+    pub fn step_network(&self) -> Result<StepNetwork, SequenceError> {
+        self.network.step_network()
+    }
+}

@@ -1,0 +1,205 @@
+//! Models of how the events of entities go on: trained without labels, surprised by what is unusual.
+
+use crate::data::SequenceSet;
+use crate::native::{NativeBackend, NativeNetwork, StepNetwork};
+use crate::network::{Backend, Network, NetworkConfig, Task, Weights};
+use crate::objective::InputLikelihood;
+use crate::params::CheckedSequenceParams;
+use crate::surprise::{Surprises, log_likelihood, surprises};
+use crate::training::{Training, TrainingReport, train};
+use crate::{SequenceError, SequenceParams};
+
+/// Predicts the inputs of each event from the events before it. It needs no label, and works on a stream.
+///
+/// A number's distribution is normal with a mean and a variance that depend on what came before, a category's has a
+/// probability for each. An event is as surprising as it was improbable.
+///
+/// # Examples
+///
+/// ```
+/// use dafu_core::Timestamp;
+/// use dafu_sequence::SequenceParams;
+/// use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
+/// use dafu_sequence::training::Training;
+///
+/// // Users take turns between two actions.
+/// let mut builder = Events::builder(0, &[2]);
+/// for user in 0..100_u32 {
+///     for event in 0..10_u32 {
+///         // The last user does one thing twice.
+///         let action = if user == 99 && event == 9 { event } else { event + 1 };
+///         let inputs = EventNumbers { numeric: &[], codes: &[(action + user) % 2] };
+///         builder.push(Timestamp::from_seconds(i64::from(event))?, inputs, None)?;
+///     }
+///     builder.end_entity();
+/// }
+/// let events = builder.build();
+/// let spans = events.segments(10, 0);
+/// let train = SequenceSet::new(&events, &spans[..99])?;
+///
+/// let params = SequenceParams::default().hidden_units(8).batch_size(16).epochs(30).learning_rate(0.02);
+/// let model = params.fit_next_event(&Training::new(train))?;
+/// let surprises = model.surprises(SequenceSet::new(&events, &spans[99..])?)?;
+/// assert!(surprises.event(8) < 0.5 && surprises.event(9) > 2.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct NextEventModel(InputModel);
+
+/// Reads a whole sequence into a summary, and tells its events from that, last first.
+///
+/// It sees what is unusual about a sequence as a whole, after it ended; for a stream take [`NextEventModel`].
+///
+/// Source: Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection", ICML workshop 2016; the
+/// order is that of Sutskever, Vinyals, Le, "Sequence to Sequence Learning with Neural Networks", NIPS 2014, section 3.3.
+/// Here the decoder reads the summary at every step instead of its own answers, so that training and use do the same, and
+/// answers have a variance.
+#[derive(Debug)]
+pub struct SequenceAutoencoder(InputModel);
+
+/// What both have in common.
+#[derive(Debug)]
+struct InputModel {
+    network: NativeNetwork,
+    report: TrainingReport,
+}
+
+impl InputModel {
+    fn fit<B: Backend>(
+        params: &CheckedSequenceParams,
+        task: Task,
+        backend: &B,
+        training: &Training<'_>,
+    ) -> Result<Self, SequenceError> {
+        for set in [Some(training.train), training.validation]
+            .into_iter()
+            .flatten()
+        {
+            if set.scored().next().is_none() {
+                return Err(SequenceError::Empty {
+                    what: "no sequence has a scored event",
+                });
+            }
+        }
+        let config = params.network_for(training.train.events(), task);
+        let first = Weights::first(&config, params.seed)?;
+        let mut network = backend.network(&config, &first)?;
+        let objective = InputLikelihood::new(&config);
+        let judge = |network: &B::Network, set: SequenceSet<'_>| log_likelihood(network, set);
+        let (weights, report) = train(&mut network, params, training, &objective, &judge)?;
+        Ok(Self {
+            network: NativeBackend.network(&config, &weights)?,
+            report,
+        })
+    }
+
+    fn from_weights(
+        task: Task,
+        config: &NetworkConfig,
+        weights: &Weights,
+    ) -> Result<Self, SequenceError> {
+        if config.task != task {
+            return Err(SequenceError::Parameter {
+                name: "task",
+                expected: format!("{task:?}"),
+                got: format!("{:?}", config.task),
+            });
+        }
+        Ok(Self {
+            network: NativeBackend.network(config, weights)?,
+            report: TrainingReport::default(),
+        })
+    }
+}
+
+macro_rules! input_model {
+    ($model:ident, $task:expr, $fit:ident, $what:literal) => {
+        impl SequenceParams {
+            #[doc = concat!("Trains ", $what, ".")]
+            ///
+            /// # Errors
+            ///
+            /// When parameters are out of range, there is nothing to learn from, or training diverges.
+            pub fn $fit(&self, training: &Training<'_>) -> Result<$model, SequenceError> {
+                self.check()?.$fit(&NativeBackend, training)
+            }
+        }
+
+        impl CheckedSequenceParams {
+            #[doc = concat!("Trains ", $what, " on a backend.")]
+            ///
+            /// # Errors
+            ///
+            /// When there is nothing to learn from, training diverges, or the backend cannot be used here.
+            pub fn $fit<B: Backend>(
+                &self,
+                backend: &B,
+                training: &Training<'_>,
+            ) -> Result<$model, SequenceError> {
+                InputModel::fit(self, $task, backend, training).map($model)
+            }
+        }
+
+        impl $model {
+            /// A model of weights that were trained before.
+            ///
+            /// # Errors
+            ///
+            /// When the network has another task, or the weights are not its.
+            pub fn from_weights(
+                config: &NetworkConfig,
+                weights: &Weights,
+            ) -> Result<Self, SequenceError> {
+                InputModel::from_weights($task, config, weights).map(Self)
+            }
+
+            /// The shape of its network.
+            pub fn config(&self) -> &NetworkConfig {
+                self.0.network.config()
+            }
+
+            /// Its weights.
+            pub fn weights(&self) -> Weights {
+                self.0.network.weights()
+            }
+
+            /// How it was trained; empty for weights that were trained before.
+            pub const fn report(&self) -> &TrainingReport {
+                &self.0.report
+            }
+
+            /// How surprising the scored events of sequences are, in the order of [`SequenceSet::scored`].
+            ///
+            /// # Errors
+            ///
+            /// When the events have other inputs than the network.
+            pub fn surprises(&self, set: SequenceSet<'_>) -> Result<Surprises, SequenceError> {
+                surprises(&self.0.network, set)
+            }
+        }
+    };
+}
+
+input_model!(
+    NextEventModel,
+    Task::NextEvent,
+    fit_next_event,
+    "a model of the next event"
+);
+input_model!(
+    SequenceAutoencoder,
+    Task::Reconstruct,
+    fit_autoencoder,
+    "an autoencoder of sequences"
+);
+
+impl NextEventModel {
+    /// The network laid out for one event after another.
+    ///
+    /// # Errors
+    ///
+    /// Never for a model of this kind.
+    pub fn step_network(&self) -> Result<StepNetwork, SequenceError> {
+        self.0.network.step_network()
+    }
+}

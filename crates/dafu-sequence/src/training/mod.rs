@@ -1,0 +1,140 @@
+//! Training: rounds over sequences, whichever backend computes them.
+
+mod report;
+mod schedule;
+
+use crate::SequenceError;
+use crate::data::SequenceSet;
+use crate::network::{Batch, Network, Objective, Weights};
+use crate::params::CheckedSequenceParams;
+use dafu_core::random::Stream;
+pub use report::{EpochReport, TrainingMonitor, TrainingReport};
+use schedule::Pace;
+pub use schedule::Schedule;
+
+/// Purpose of the streams that order sequences.
+const ORDER: u64 = 0x5e9_0003;
+
+/// What a model learns from.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
+    /// Sequences to learn from.
+    pub train: SequenceSet<'a>,
+    /// Sequences that tell when to stop: later ones than those of `train`. Without them all epochs are made.
+    pub validation: Option<SequenceSet<'a>>,
+    /// Told how far training has come.
+    pub monitor: &'a dyn TrainingMonitor,
+}
+
+impl<'a> Training<'a> {
+    /// Learns from these, for all epochs, telling nobody.
+    pub const fn new(train: SequenceSet<'a>) -> Self {
+        Self {
+            train,
+            validation: None,
+            monitor: &(),
+        }
+    }
+
+    /// Stops when these are judged no better any more.
+    #[must_use]
+    pub const fn validation(mut self, validation: SequenceSet<'a>) -> Self {
+        self.validation = Some(validation);
+        self
+    }
+
+    /// Tells `monitor` how far training has come.
+    #[must_use]
+    pub const fn monitor(mut self, monitor: &'a dyn TrainingMonitor) -> Self {
+        self.monitor = monitor;
+        self
+    }
+}
+
+impl std::fmt::Debug for Training<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Training")
+            .field("train", &self.train.spans().len())
+            .field("validation", &self.validation.map(|set| set.spans().len()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// How good a network is on sequences held out; higher is better.
+type Judge<'a, N> = dyn Fn(&N, SequenceSet<'_>) -> Result<f64, SequenceError> + 'a;
+
+/// Trains a network, and gives back the weights of its best epoch.
+pub(crate) fn train<N: Network>(
+    network: &mut N,
+    params: &CheckedSequenceParams,
+    training: &Training<'_>,
+    objective: &dyn Objective,
+    judge: &Judge<'_, N>,
+) -> Result<(Weights, TrainingReport), SequenceError> {
+    let set = training.train;
+    let count = u32::try_from(set.spans().len()).unwrap_or(u32::MAX);
+    let batches = set.spans().len().div_ceil(params.batch_size);
+    let mut pace = Pace::new(params, batches);
+    let mut best: Option<(f64, Weights)> = None;
+    let mut report = TrainingReport::default();
+    for epoch in 1..=params.epochs {
+        let mut order: Vec<u32> = (0..count).collect();
+        let length = order.len();
+        Stream::new(params.seed, ORDER, epoch as u64).shuffle_first(&mut order, length);
+        let (mut loss, mut counted) = (0.0, 0);
+        let mut longest = 0.0_f64;
+        for (number, sequences) in order.chunks_mut(params.batch_size).enumerate() {
+            sequences.sort_by_key(|at| std::cmp::Reverse(set.spans()[*at as usize].len()));
+            let step = pace.next();
+            let batch = Batch {
+                set,
+                sequences,
+                noise: (params.seed, step.step),
+            };
+            let (of_batch, events) = network.gradient(batch, objective)?;
+            let norm = network.update(step)?;
+            if !(of_batch.is_finite() && norm.is_finite()) {
+                return Err(SequenceError::Diverged {
+                    epoch,
+                    loss: of_batch / usize::max(events, 1) as f64,
+                });
+            }
+            loss += of_batch;
+            counted += events;
+            longest = longest.max(norm);
+            training.monitor.batch(epoch, number + 1, batches);
+        }
+        let loss = loss / usize::max(counted, 1) as f64;
+        let validation = training
+            .validation
+            .map(|held_out| judge(network, held_out))
+            .transpose()?;
+        let of_epoch = EpochReport {
+            epoch,
+            loss,
+            validation,
+            learning_rate: pace.learning_rate(),
+            gradient_norm: longest,
+        };
+        training.monitor.epoch(&of_epoch);
+        report.epochs.push(of_epoch);
+        let value = validation.unwrap_or(-loss);
+        if validation.is_none() || best.as_ref().is_none_or(|(best, _)| value > *best) {
+            best = Some((value, network.weights()));
+            report.best_epoch = epoch;
+        }
+        pace.end_epoch(value);
+        if validation.is_some() && epoch - report.best_epoch >= params.patience {
+            break;
+        }
+    }
+    let weights = best.map_or_else(|| network.weights(), |(_, weights)| weights);
+    // What left the numbers in the last step is found here.
+    let weights = Weights::new(network.config(), weights.numbers().to_vec()).map_err(|_| {
+        SequenceError::Diverged {
+            epoch: report.epochs.len(),
+            loss: f64::NAN,
+        }
+    })?;
+    Ok((weights, report))
+}

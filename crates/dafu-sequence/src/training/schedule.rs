@@ -1,0 +1,117 @@
+//! How the size of the steps changes.
+
+use crate::SequenceError;
+use crate::check::within;
+use crate::network::AdamStep;
+use crate::params::CheckedSequenceParams;
+
+/// How the size of the steps changes after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// It falls to nothing along half a cosine.
+    ///
+    /// Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5,
+    /// without restarts.
+    #[default]
+    Cosine,
+    /// It is multiplied by `factor` after `patience` epochs without a better value on the validation sequences (without
+    /// these: a smaller loss).
+    Plateau {
+        /// Above 0 and below 1.
+        factor: f64,
+        /// Epochs without a better value.
+        patience: usize,
+    },
+}
+
+impl Schedule {
+    pub(crate) fn check(self) -> Result<(), SequenceError> {
+        let Self::Plateau { factor, patience } = self else {
+            return Ok(());
+        };
+        within("patience of the plateau", patience, 1, 100_000)?;
+        if factor > 0.0 && factor < 1.0 {
+            return Ok(());
+        }
+        Err(SequenceError::Parameter {
+            name: "factor of the plateau",
+            expected: "above 0 and below 1".to_owned(),
+            got: factor.to_string(),
+        })
+    }
+}
+
+/// Steps of a training, one after the other.
+#[derive(Debug)]
+pub(crate) struct Pace<'a> {
+    params: &'a CheckedSequenceParams,
+    steps: f64,
+    warm_up: f64,
+    step: u64,
+    /// What plateaus have left of the size.
+    factor: f64,
+    best: f64,
+    epochs_without_better: usize,
+}
+
+impl<'a> Pace<'a> {
+    pub(crate) fn new(params: &'a CheckedSequenceParams, batches: usize) -> Self {
+        let steps = (batches * params.epochs) as f64;
+        Self {
+            params,
+            steps,
+            warm_up: (steps * params.warm_up).floor(),
+            step: 0,
+            factor: 1.0,
+            best: f64::NEG_INFINITY,
+            epochs_without_better: 0,
+        }
+    }
+
+    /// The next step.
+    pub(crate) fn next(&mut self) -> AdamStep {
+        self.step += 1;
+        AdamStep {
+            step: self.step,
+            learning_rate: self.learning_rate(),
+            weight_decay: self.params.weight_decay,
+            clip_norm: self.params.clip_norm,
+        }
+    }
+
+    /// Size of the current step.
+    pub(crate) fn learning_rate(&self) -> f64 {
+        let step = self.step as f64;
+        let warm = (step / (self.warm_up + 1.0)).min(1.0);
+        let factor = match self.params.schedule {
+            Schedule::Constant => 1.0,
+            Schedule::Plateau { .. } => self.factor,
+            Schedule::Cosine if step <= self.warm_up => 1.0,
+            Schedule::Cosine => {
+                let done = (step - self.warm_up - 1.0) / (self.steps - self.warm_up).max(1.0);
+                0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
+            }
+        };
+        self.params.learning_rate * warm * factor
+    }
+
+    /// Ends an epoch with a value of which higher is better.
+    pub(crate) fn end_epoch(&mut self, value: f64) {
+        if value > self.best {
+            self.best = value;
+            self.epochs_without_better = 0;
+            return;
+        }
+        self.epochs_without_better += 1;
+        if let Schedule::Plateau { factor, patience } = self.params.schedule
+            && self.epochs_without_better >= patience
+        {
+            self.factor *= factor;
+            self.epochs_without_better = 0;
+        }
+    }
+}
