@@ -20,18 +20,19 @@ use dafu_core::metrics::average_precision;
 ///
 /// ```
 /// use dafu_core::Timestamp;
+/// use dafu_core::random::Stream;
 /// use dafu_sequence::SequenceParams;
 /// use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
 /// use dafu_sequence::training::Training;
 ///
 /// // Fraud is a large amount after two small ones: no single event tells.
+/// let mut stream = Stream::new(1, 0, 0);
 /// let mut builder = Events::builder(1, &[]);
-/// for user in 0..200_usize {
-///     let mut amounts = [0.0_f32; 12];
+/// for _user in 0..200 {
+///     let large: Vec<bool> = (0..12).map(|_| stream.below(2) == 1).collect();
 ///     for event in 0..12 {
-///         amounts[event] = if (user * 7 + event * event * 3 + user / 5) % 3 == 0 { 1.0 } else { -1.0 };
-///         let fraud = event >= 2 && amounts[event] > 0.0 && amounts[event - 1] < 0.0 && amounts[event - 2] < 0.0;
-///         let inputs = EventNumbers { numeric: &amounts[event..=event], codes: &[] };
+///         let fraud = event >= 2 && large[event] && !large[event - 1] && !large[event - 2];
+///         let inputs = EventNumbers { numeric: &[f32::from(u8::from(large[event]))], codes: &[] };
 ///         builder.push(Timestamp::from_seconds(event as i64)?, inputs, Some(fraud))?;
 ///     }
 ///     builder.end_entity();

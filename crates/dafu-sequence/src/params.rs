@@ -52,7 +52,7 @@ pub struct SequenceParams {
     pub epochs: usize,
     /// Sequences of a step.
     pub batch_size: usize,
-    /// Size of the steps of AdamW, at their largest.
+    /// Size of the steps of `AdamW`, at their largest.
     pub learning_rate: f64,
     /// How the size of the steps changes.
     pub schedule: Schedule,

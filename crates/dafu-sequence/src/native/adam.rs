@@ -1,4 +1,4 @@
-//! One step of AdamW.
+//! One step of `AdamW`.
 
 use crate::network::AdamStep;
 

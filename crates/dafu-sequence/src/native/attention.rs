@@ -135,8 +135,7 @@ impl AttentionTape {
         weights: &AttentionWeights<'_>,
         layer: &mut LayerTape,
         active: Active<'_>,
-        layout: &AttentionLayout,
-        all: &mut [f32],
+        (layout, all): (&AttentionLayout, &mut [f32]),
     ) {
         let units = weights.units;
         let block = units * LANES;
@@ -148,12 +147,12 @@ impl AttentionTape {
             let lanes = active.0[step];
             let slot = step + 1;
             for unit in 0..units {
-                for lane in 0..lanes {
+                for (lane, by_sum) in by_sums[..lanes].iter_mut().enumerate() {
                     let at = unit * LANES + lane;
                     let derivative =
                         self.d_pooled[slot * block + at] / self.sums[slot * LANES + lane];
                     by_states[at] += derivative;
-                    by_sums[lane] -= derivative * self.pooled[slot * block + at];
+                    *by_sum -= derivative * self.pooled[slot * block + at];
                 }
             }
             let hidden = &layer.hidden[slot * block..(slot + 1) * block];
@@ -161,24 +160,24 @@ impl AttentionTape {
             let mut by_exponent = [0.0_f32; LANES];
             by_exponent[..lanes].copy_from_slice(&by_sums[..lanes]);
             for unit in 0..units {
-                for lane in 0..lanes {
+                for (lane, by_exponent) in by_exponent[..lanes].iter_mut().enumerate() {
                     let at = unit * LANES + lane;
-                    by_exponent[lane] += hidden[at] * by_states[at];
+                    *by_exponent += hidden[at] * by_states[at];
                     d_hidden[at] += self.weights[step * LANES + lane] * by_states[at];
                 }
             }
-            for lane in 0..lanes {
+            for (lane, by_exponent) in by_exponent[..lanes].iter_mut().enumerate() {
                 let place = step * LANES + lane;
-                by_exponent[lane] *= self.weights[place] * self.within[place];
+                *by_exponent *= self.weights[place] * self.within[place];
             }
             let projected = &self.projected[step * block..(step + 1) * block];
             for unit in 0..units {
                 let mut by_query = 0.0;
                 let mut by_bias = 0.0;
-                for lane in 0..lanes {
+                for (lane, by_exponent) in by_exponent[..lanes].iter().enumerate() {
                     let number = projected[unit * LANES + lane];
-                    by_query += by_exponent[lane] * number;
-                    let sum = by_exponent[lane] * weights.query[unit] * (1.0 - number * number);
+                    by_query += by_exponent * number;
+                    let sum = by_exponent * weights.query[unit] * (1.0 - number * number);
                     by_bias += sum;
                     by_projected[unit * LANES + lane] = sum;
                 }

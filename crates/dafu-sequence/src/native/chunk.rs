@@ -327,7 +327,7 @@ impl Workspace {
             && let (Some(top), Some(attention)) = (self.encoder.last_mut(), &layout.attention)
         {
             self.attention
-                .backward(&weights, top, active, attention, &mut gradient.all);
+                .backward(&weights, top, active, (attention, &mut gradient.all));
         }
         if let Some(top) = self.encoder.last_mut()
             && !self.decoder.is_empty()

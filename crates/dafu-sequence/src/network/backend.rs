@@ -51,7 +51,7 @@ pub trait Objective: Sync {
     ) -> f32;
 }
 
-/// One step of AdamW.
+/// One step of `AdamW`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// Number of the step, from 1.
