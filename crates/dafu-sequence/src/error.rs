@@ -106,6 +106,12 @@ pub enum SequenceError {
         /// What is wrong.
         what: String,
     },
+    /// A snapshot does not fit.
+    #[error("snapshot: {what}")]
+    Snapshot {
+        /// What is wrong.
+        what: String,
+    },
     /// An output slice has the wrong length.
     #[error("the output has room for {got} numbers, there are {expected}")]
     OutputLength {

@@ -9,6 +9,7 @@ pub mod native;
 pub mod network;
 pub mod objective;
 mod params;
+pub mod stream;
 mod surprise;
 mod threads;
 pub mod training;

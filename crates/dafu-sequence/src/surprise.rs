@@ -58,7 +58,7 @@ pub(crate) fn surprises<N: Network>(
     for (at, event) in set.scored().enumerate() {
         let of_event = &outputs[at * count..(at + 1) * count];
         let place = &mut numbers[at * inputs..(at + 1) * inputs];
-        input_surprise(config, set.events().numbers(event), of_event, place);
+        input_surprise(config, set.events().numbers(event), of_event, place)?;
     }
     Ok(Surprises { inputs, numbers })
 }

@@ -155,7 +155,8 @@ impl EventsBuilder {
     ) -> Result<(), SequenceError> {
         let events = &mut self.events;
         let event = events.len();
-        check_inputs(event, inputs, events.numeric_inputs, &events.categories)?;
+        let categories = events.categories.iter().copied();
+        check_inputs(event, inputs, events.numeric_inputs, categories)?;
         let first = event == events.starts.last().copied().unwrap_or(0);
         if let Some(before) = events
             .times
@@ -215,7 +216,7 @@ pub(crate) fn check_inputs(
     event: usize,
     inputs: EventNumbers<'_>,
     numeric_inputs: usize,
-    categories: &[u32],
+    categories: impl ExactSizeIterator<Item = u32>,
 ) -> Result<(), SequenceError> {
     if inputs.numeric.len() != numeric_inputs || inputs.codes.len() != categories.len() {
         return Err(SequenceError::Width {
@@ -231,14 +232,15 @@ pub(crate) fn check_inputs(
             got: f64::from(inputs.numeric[input]),
         });
     }
-    let beyond = |(code, categories): (&u32, &u32)| code >= categories;
-    if let Some(input) = inputs.codes.iter().zip(categories).position(beyond) {
-        return Err(SequenceError::Code {
-            event,
-            input,
-            categories: categories[input],
-            got: inputs.codes[input],
-        });
+    for (input, (got, categories)) in inputs.codes.iter().zip(categories).enumerate() {
+        if *got >= categories {
+            return Err(SequenceError::Code {
+                event,
+                input,
+                categories,
+                got: *got,
+            });
+        }
     }
     Ok(())
 }

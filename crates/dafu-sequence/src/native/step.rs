@@ -26,7 +26,6 @@ const GATES: usize = 4;
 pub struct StepNetwork {
     arch: Arch,
     config: NetworkConfig,
-    categories: Vec<u32>,
     tables: Vec<Vec<f32>>,
     layers: Vec<StepLayer>,
     attention: Option<StepAttention>,
@@ -110,11 +109,6 @@ impl StepNetwork {
         Ok(Self {
             arch: Arch::new(),
             config: config.clone(),
-            categories: config
-                .embeddings
-                .iter()
-                .map(|input| input.categories)
-                .collect(),
             tables: embeddings
                 .map(|table| numbers[table.clone()].to_vec())
                 .collect(),
@@ -176,7 +170,8 @@ impl StepNetwork {
         state: &mut [f32],
         scratch: &mut StepScratch,
     ) -> Result<(), SequenceError> {
-        check_inputs(0, inputs, self.config.numeric_inputs, &self.categories)?;
+        let categories = self.config.embeddings.iter().map(|input| input.categories);
+        check_inputs(0, inputs, self.config.numeric_inputs, categories)?;
         let units = self.config.hidden_units;
         let width = padded(units);
         scratch.inputs[..inputs.numeric.len()].copy_from_slice(inputs.numeric);

@@ -1,6 +1,7 @@
 //! How surprising inputs are under a predicted distribution.
 
-use crate::data::{EventNumbers, SequenceSet};
+use crate::SequenceError;
+use crate::data::{EventNumbers, SequenceSet, check_inputs};
 use crate::network::{NetworkConfig, Objective};
 
 /// Bound of the logarithm of a variance. Inputs are scaled to a variance of about 1.
@@ -42,16 +43,26 @@ fn normal(number: f32, mean: f32, raw: f32) -> (f32, [f32; 2]) {
 /// Writes how surprising each input of an event is under the outputs of a network, numeric inputs first: minus the natural
 /// logarithm of the density of a (scaled) number, of the probability of a category.
 ///
-/// # Panics
+/// # Errors
 ///
-/// When outputs or inputs are not those of one network.
+/// When inputs are not those of the network, or `outputs` and `out` have other lengths.
 pub fn input_surprise(
     config: &NetworkConfig,
     inputs: EventNumbers<'_>,
     outputs: &[f32],
     out: &mut [f32],
-) {
+) -> Result<(), SequenceError> {
     let numeric = config.numeric_inputs;
+    let categories = config.embeddings.iter().map(|input| input.categories);
+    check_inputs(0, inputs, numeric, categories)?;
+    for (expected, got) in [
+        (config.outputs(), outputs.len()),
+        (numeric + config.embeddings.len(), out.len()),
+    ] {
+        if expected != got {
+            return Err(SequenceError::OutputLength { expected, got });
+        }
+    }
     for (input, number) in inputs.numeric.iter().enumerate() {
         out[input] = normal(*number, outputs[input], outputs[numeric + input]).0;
     }
@@ -61,6 +72,7 @@ pub fn input_surprise(
         out[numeric + input] = log_sum(log_odds) - log_odds[*code as usize];
         from += log_odds.len();
     }
+    Ok(())
 }
 
 /// Logarithm of the sum of exponentials.

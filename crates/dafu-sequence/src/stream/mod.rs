@@ -1,0 +1,14 @@
+//! One state for each user, moved on by one step an event.
+
+mod params;
+mod scorer;
+mod snapshot;
+mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
+
+pub use params::{CheckedStreamParams, LatePolicy, MAX_CAPACITY, StreamParams};
+pub use scorer::{StreamAnswer, StreamScorer};
+pub use snapshot::{StateSnapshot, StreamSnapshot};
+pub use table::{StateTable, TableCounts};
