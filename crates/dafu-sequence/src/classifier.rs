@@ -1,7 +1,7 @@
 //! A classifier of events by what came before them.
 
 use crate::data::SequenceSet;
-use crate::native::{NativeBackend, NativeNetwork, StepNetwork};
+use crate::native::{Attribution, Baseline, NativeBackend, NativeNetwork, StepNetwork};
 use crate::network::{Backend, Network, NetworkConfig, Task, Weights};
 use crate::objective::ClassObjective;
 use crate::params::CheckedSequenceParams;
@@ -180,6 +180,29 @@ impl SequenceClassifier {
         let mut out = vec![0.0; set.scored().count()];
         self.network.outputs(set, &mut out)?;
         Ok(out)
+    }
+
+    /// What an ordinary event is like, which answers are explained against: the mean over the events of some sequences.
+    ///
+    /// # Errors
+    ///
+    /// When the events have other inputs than the network, or there is none.
+    pub fn baseline(&self, set: SequenceSet<'_>) -> Result<Baseline, SequenceError> {
+        self.network.baseline(set)
+    }
+
+    /// Which events of a sequence, and which of their inputs, moved the log odds of its last scored event.
+    ///
+    /// # Errors
+    ///
+    /// As [`NativeNetwork::attribution`].
+    pub fn explain(
+        &self,
+        set: SequenceSet<'_>,
+        sequence: usize,
+        baseline: &Baseline,
+    ) -> Result<Attribution, SequenceError> {
+        self.network.attribution(set, sequence, baseline)
     }
 
     /// The network laid out for one event after another.

@@ -26,6 +26,9 @@ pub(crate) struct Net<'a> {
 pub(crate) struct Chunk<'a> {
     pub(crate) set: SequenceSet<'a>,
     pub(crate) sequences: &'a [u32],
+    /// Inputs of an event from which each lane has come further towards those of its sequence: the middles of as many
+    /// parts of the way as there are lanes.
+    pub(crate) path: Option<&'a [f32]>,
 }
 
 impl<'a> Chunk<'a> {
@@ -167,6 +170,18 @@ impl Workspace {
         }
         self.backward(net, chunk, active, &dropout);
         loss
+    }
+
+    /// The derivatives of the last chunk's loss by the inputs of a step, summed over lanes.
+    pub(crate) fn input_slopes(&self, step: usize, out: &mut [f32]) {
+        let from = step * out.len() * LANES;
+        let rows = self
+            .encoder
+            .first()
+            .map_or(&[][..], |layer| &layer.d_inputs[from..]);
+        for (sum, row) in out.iter_mut().zip(rows.chunks(LANES)) {
+            *sum = row.iter().sum();
+        }
     }
 
     /// The gradient of the last chunk, by the layout.
@@ -342,7 +357,13 @@ impl Workspace {
             );
             gather_summary(net.config.hidden_units, chunk, &self.decoder[0], top);
         }
-        let embedded = net.config.numeric_inputs..net.config.inputs();
+        // What an event's numbers are cannot be learned.
+        let numeric = if chunk.path.is_some() {
+            0
+        } else {
+            net.config.numeric_inputs
+        };
+        let embedded = numeric..net.config.inputs();
         let stack = (&mut self.encoder[..], &mut gradient.encoder[..]);
         run_stack_back(net, &layout.encoder, stack, active, (dropout, embedded));
         add_embeddings(net, chunk, &self.encoder[0], &mut gradient.all);
@@ -415,6 +436,12 @@ fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, layer: &mut LayerTape) {
                 row[from..from + embedding.dimension]
                     .copy_from_slice(&net.numbers[at..at + embedding.dimension]);
                 from += embedding.dimension;
+            }
+            if let Some(start) = chunk.path {
+                let share = (lane as f32 + 0.5) / LANES as f32;
+                for (number, start) in row.iter_mut().zip(start) {
+                    *number = start + share * (*number - start);
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod adam;
 mod attention;
+mod attribution;
 mod buffer;
 mod chunk;
 mod dropout;
@@ -14,6 +15,7 @@ mod recurrent;
 mod step;
 mod transpose;
 
+pub use attribution::{Attribution, Baseline};
 pub use network::{NativeBackend, NativeNetwork};
 pub use step::{StepNetwork, StepScratch};
 

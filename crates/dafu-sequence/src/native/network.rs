@@ -52,7 +52,7 @@ pub struct NativeNetwork {
 }
 
 impl NativeNetwork {
-    fn net(&self) -> Net<'_> {
+    pub(super) fn net(&self) -> Net<'_> {
         Net {
             arch: self.arch,
             config: &self.config,
@@ -71,7 +71,7 @@ impl NativeNetwork {
     }
 
     /// Whether events have the inputs of the network.
-    fn check_events(&self, set: SequenceSet<'_>) -> Result<(), SequenceError> {
+    pub(super) fn check_events(&self, set: SequenceSet<'_>) -> Result<(), SequenceError> {
         let events = set.events();
         let categories = self.config.embeddings.iter().map(|input| input.categories);
         let expected = (self.config.numeric_inputs, self.config.embeddings.len());
@@ -96,7 +96,7 @@ impl NativeNetwork {
         Ok(())
     }
 
-    fn take_workspace(&self) -> Workspace {
+    pub(super) fn take_workspace(&self) -> Workspace {
         let mut free = self
             .workspaces
             .lock()
@@ -104,7 +104,7 @@ impl NativeNetwork {
         free.pop().unwrap_or_default()
     }
 
-    fn give_back(&self, workspace: Workspace) {
+    pub(super) fn give_back(&self, workspace: Workspace) {
         let mut free = self
             .workspaces
             .lock()
@@ -141,6 +141,7 @@ impl Network for NativeNetwork {
             let chunk = Chunk {
                 set: batch.set,
                 sequences: chunks[at],
+                path: None,
             };
             let number = (step << 16) | at as u64;
             let dropout = Dropout::new(self.config.dropout, seed, number);
@@ -197,6 +198,7 @@ impl Network for NativeNetwork {
             let chunk = Chunk {
                 set,
                 sequences: chunks[at],
+                path: None,
             };
             workspace.outputs(&self.net(), chunk, &mut part);
             self.give_back(workspace);

@@ -172,8 +172,6 @@ impl StepNetwork {
     ) -> Result<(), SequenceError> {
         let categories = self.config.embeddings.iter().map(|input| input.categories);
         check_inputs(0, inputs, self.config.numeric_inputs, categories)?;
-        let units = self.config.hidden_units;
-        let width = padded(units);
         scratch.inputs[..inputs.numeric.len()].copy_from_slice(inputs.numeric);
         let mut from = inputs.numeric.len();
         let tables = self.tables.iter().zip(&self.config.embeddings);
@@ -183,6 +181,24 @@ impl StepNetwork {
                 .copy_from_slice(&table[row..row + embedding.dimension]);
             from += embedding.dimension;
         }
+        self.advance_read(state, scratch);
+        Ok(())
+    }
+
+    /// As [`advance`](Self::advance), by what the first layer reads of an event.
+    pub(super) fn advance_embedded(
+        &self,
+        inputs: &[f32],
+        state: &mut [f32],
+        scratch: &mut StepScratch,
+    ) {
+        scratch.inputs[..inputs.len()].copy_from_slice(inputs);
+        self.advance_read(state, scratch);
+    }
+
+    /// Advances a state by what stands in the scratch.
+    fn advance_read(&self, state: &mut [f32], scratch: &mut StepScratch) {
+        let width = padded(self.config.hidden_units);
         let (states, pool) =
             state.split_at_mut(self.layers.len() * self.config.cell.states() * width);
         let states = states.chunks_exact_mut(self.config.cell.states() * width);
@@ -193,7 +209,6 @@ impl StepNetwork {
         if let Some(attention) = &self.attention {
             self.advance_pool(attention, pool, scratch);
         }
-        Ok(())
     }
 
     fn advance_layer(&self, layer: &StepLayer, state: &mut [f32], scratch: &mut StepScratch) {
