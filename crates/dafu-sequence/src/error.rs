@@ -106,6 +106,14 @@ pub enum SequenceError {
         /// What is wrong.
         what: String,
     },
+    /// Too few normal sequences are held out for scores to reach so far.
+    #[error("scores need {needed} normal sequences or events held out, there are {got}: hold out more users, or lower `threshold`")]
+    Calibration {
+        /// How many are needed.
+        needed: usize,
+        /// How many there are.
+        got: usize,
+    },
     /// A snapshot does not fit.
     #[error("snapshot: {what}")]
     Snapshot {

@@ -5,7 +5,7 @@ use crate::native::{NativeBackend, NativeNetwork, StepNetwork};
 use crate::network::{Backend, Network, NetworkConfig, Task, Weights};
 use crate::objective::InputLikelihood;
 use crate::params::CheckedSequenceParams;
-use crate::surprise::{Surprises, log_likelihood, surprises};
+use crate::surprise::{Predictions, Surprises, log_likelihood, predictions};
 use crate::training::{Training, TrainingReport, train};
 use crate::{SequenceError, SequenceParams};
 
@@ -174,7 +174,17 @@ macro_rules! input_model {
             ///
             /// When the events have other inputs than the network.
             pub fn surprises(&self, set: SequenceSet<'_>) -> Result<Surprises, SequenceError> {
-                surprises(&self.0.network, set)
+                Ok(self.predictions(set)?.surprises().clone())
+            }
+
+            /// What was expected of the scored events of sequences, and how surprising they are, in the order of
+            /// [`SequenceSet::scored`].
+            ///
+            /// # Errors
+            ///
+            /// When the events have other inputs than the network.
+            pub fn predictions(&self, set: SequenceSet<'_>) -> Result<Predictions, SequenceError> {
+                predictions(&self.0.network, set)
             }
         }
     };

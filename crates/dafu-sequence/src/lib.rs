@@ -1,9 +1,12 @@
 //! LSTM and GRU models over the events of users, in plain Rust.
 
+pub mod behavior;
 mod check;
 mod classifier;
+mod conformal;
 pub mod data;
 mod error;
+pub mod history;
 mod input_model;
 pub mod native;
 pub mod network;
@@ -15,7 +18,8 @@ mod threads;
 pub mod training;
 
 pub use classifier::SequenceClassifier;
+pub use conformal::Conformal;
 pub use error::SequenceError;
 pub use input_model::{NextEventModel, SequenceAutoencoder};
 pub use params::{CheckedSequenceParams, MAX_SEQUENCE_LENGTH, SequenceParams};
-pub use surprise::Surprises;
+pub use surprise::{Predictions, Surprises};

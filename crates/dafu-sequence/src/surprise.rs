@@ -2,8 +2,8 @@
 
 use crate::SequenceError;
 use crate::data::SequenceSet;
-use crate::network::Network;
-use crate::objective::input_surprise;
+use crate::network::{Network, NetworkConfig};
+use crate::objective::{input_surprise, most_likely};
 
 /// How surprising the inputs of events are.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,11 +43,36 @@ impl Surprises {
     }
 }
 
-/// Surprises of the scored events of sequences.
-pub(crate) fn surprises<N: Network>(
+/// What a model expected of events, and how surprising they were.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    config: NetworkConfig,
+    outputs: Vec<f32>,
+    surprises: Surprises,
+}
+
+impl Predictions {
+    /// How surprising the events were.
+    pub const fn surprises(&self) -> &Surprises {
+        &self.surprises
+    }
+
+    /// The most likely inputs of an event: means of numbers, and most probable codes.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such event.
+    pub fn most_likely(&self, event: usize) -> (Vec<f32>, Vec<u32>) {
+        let count = self.config.outputs();
+        most_likely(&self.config, &self.outputs[event * count..(event + 1) * count])
+    }
+}
+
+/// Predictions of the scored events of sequences.
+pub(crate) fn predictions<N: Network>(
     network: &N,
     set: SequenceSet<'_>,
-) -> Result<Surprises, SequenceError> {
+) -> Result<Predictions, SequenceError> {
     let config = network.config();
     let inputs = config.numeric_inputs + config.embeddings.len();
     let count = config.outputs();
@@ -60,7 +85,11 @@ pub(crate) fn surprises<N: Network>(
         let place = &mut numbers[at * inputs..(at + 1) * inputs];
         input_surprise(config, set.events().numbers(event), of_event, place)?;
     }
-    Ok(Surprises { inputs, numbers })
+    Ok(Predictions {
+        config: config.clone(),
+        outputs,
+        surprises: Surprises { inputs, numbers },
+    })
 }
 
 /// Mean log likelihood of the scored events.
@@ -68,11 +97,7 @@ pub(crate) fn log_likelihood<N: Network>(
     network: &N,
     set: SequenceSet<'_>,
 ) -> Result<f64, SequenceError> {
-    let surprises = surprises(network, set)?;
-    let sum: f64 = surprises
-        .numbers
-        .iter()
-        .map(|number| f64::from(*number))
-        .sum();
+    let surprises = predictions(network, set)?.surprises;
+    let sum: f64 = surprises.numbers.iter().map(|number| f64::from(*number)).sum();
     Ok(-sum / usize::max(surprises.len(), 1) as f64)
 }

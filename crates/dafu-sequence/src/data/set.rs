@@ -102,7 +102,7 @@ impl Events {
         for entity in 0..self.entities() {
             let range = self.entity(entity);
             for from in range.clone().step_by(length) {
-                let end = range.end.min(from + length);
+                let end = range.end.min(from.saturating_add(length));
                 if (from..end).any(|event| self.scorable[event]) {
                     spans.push(Span {
                         start: range.start.max(from.saturating_sub(warm_up)),

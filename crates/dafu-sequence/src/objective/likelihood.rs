@@ -75,6 +75,24 @@ pub fn input_surprise(
     Ok(())
 }
 
+/// The most likely inputs under the outputs of a network: means, and codes of the largest log odds.
+///
+/// # Panics
+///
+/// When there are fewer outputs than [`NetworkConfig::outputs`].
+pub fn most_likely(config: &NetworkConfig, outputs: &[f32]) -> (Vec<f32>, Vec<u32>) {
+    let numeric = outputs[..config.numeric_inputs].to_vec();
+    let mut from = 2 * config.numeric_inputs;
+    let codes = config.embeddings.iter().map(|embedding| {
+        let log_odds = &outputs[from..from + embedding.categories as usize];
+        from += log_odds.len();
+        let codes = (0..embedding.categories).rev().zip(log_odds.iter().rev());
+        codes.max_by(|left, right| left.1.total_cmp(right.1)).map_or(0, |(code, _)| code)
+    });
+    let codes = codes.collect();
+    (numeric, codes)
+}
+
 /// Logarithm of the sum of exponentials.
 fn log_sum(log_odds: &[f32]) -> f32 {
     let most = log_odds.iter().copied().fold(f32::NEG_INFINITY, f32::max);

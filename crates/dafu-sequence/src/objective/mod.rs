@@ -4,4 +4,4 @@ mod classify;
 mod likelihood;
 
 pub use classify::{ClassLoss, ClassObjective};
-pub use likelihood::{InputLikelihood, input_surprise};
+pub use likelihood::{InputLikelihood, input_surprise, most_likely};
