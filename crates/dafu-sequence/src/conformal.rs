@@ -78,7 +78,11 @@ impl Conformal {
     /// O(log n).
     pub fn p_value(&self, number: f64) -> f64 {
         let below = self.held_out.partition_point(|held| *held < number);
-        let as_large = if number.is_nan() { 0 } else { self.len() - below };
+        let as_large = if number.is_nan() {
+            0
+        } else {
+            self.len() - below
+        };
         (as_large + 1) as f64 / (self.len() + 1) as f64
     }
 

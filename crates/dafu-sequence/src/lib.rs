@@ -5,6 +5,7 @@ mod check;
 mod classifier;
 mod conformal;
 pub mod data;
+pub mod encode;
 mod error;
 pub mod history;
 mod input_model;

@@ -64,7 +64,10 @@ impl Predictions {
     /// When there is no such event.
     pub fn most_likely(&self, event: usize) -> (Vec<f32>, Vec<u32>) {
         let count = self.config.outputs();
-        most_likely(&self.config, &self.outputs[event * count..(event + 1) * count])
+        most_likely(
+            &self.config,
+            &self.outputs[event * count..(event + 1) * count],
+        )
     }
 }
 
@@ -98,6 +101,10 @@ pub(crate) fn log_likelihood<N: Network>(
     set: SequenceSet<'_>,
 ) -> Result<f64, SequenceError> {
     let surprises = predictions(network, set)?.surprises;
-    let sum: f64 = surprises.numbers.iter().map(|number| f64::from(*number)).sum();
+    let sum: f64 = surprises
+        .numbers
+        .iter()
+        .map(|number| f64::from(*number))
+        .sum();
     Ok(-sum / usize::max(surprises.len(), 1) as f64)
 }

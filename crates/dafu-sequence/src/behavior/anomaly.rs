@@ -57,7 +57,11 @@ pub struct SurprisingInput {
 
 impl fmt::Display for SurprisingInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, expected {}", self.name, self.observed, self.expected)
+        write!(
+            f,
+            "{} {}, expected {}",
+            self.name, self.observed, self.expected
+        )
     }
 }
 
@@ -88,7 +92,16 @@ pub struct BehavioralAnomaly {
 impl fmt::Display for BehavioralAnomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, count) = (self.step + 1, self.records.len());
-        let Self { user, score, time, input, .. } = self;
-        write!(f, "{user}: score {score:.3}, event {number} of {count} at {time}: {input}")
+        let Self {
+            user,
+            score,
+            time,
+            input,
+            ..
+        } = self;
+        write!(
+            f,
+            "{user}: score {score:.3}, event {number} of {count} at {time}: {input}"
+        )
     }
 }

@@ -31,12 +31,21 @@ impl Calibration {
 
     /// By single events.
     pub(super) fn events(&self) -> Result<Conformal, SequenceError> {
-        Conformal::new(self.histories.iter().flatten().map(|number| f64::from(*number)).collect())
+        Conformal::new(
+            self.histories
+                .iter()
+                .flatten()
+                .map(|number| f64::from(*number))
+                .collect(),
+        )
     }
 
     /// By sequences of up to `length` events.
     pub(super) fn sequences(&self, length: usize) -> Result<Conformal, SequenceError> {
-        let pieces = self.histories.iter().flat_map(|history| history.chunks(length.max(1)));
+        let pieces = self
+            .histories
+            .iter()
+            .flat_map(|history| history.chunks(length.max(1)));
         Conformal::new(pieces.map(statistic).collect())
     }
 }
@@ -54,7 +63,10 @@ pub(super) fn statistic(surprises: &[f32]) -> f64 {
         }
     }
     let count = surprises.len().clamp(1, LARGEST);
-    let sum: f64 = largest[..count].iter().map(|number| f64::from(*number)).sum();
+    let sum: f64 = largest[..count]
+        .iter()
+        .map(|number| f64::from(*number))
+        .sum();
     sum / count as f64
 }
 

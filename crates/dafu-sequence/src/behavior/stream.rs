@@ -70,7 +70,10 @@ impl BehaviorStream {
     /// # Complexity
     ///
     /// O(weights), whatever the length of the history.
-    pub fn score<R: Record + ?Sized>(&mut self, record: &R) -> Result<BehaviorAnswer, SequenceError> {
+    pub fn score<R: Record + ?Sized>(
+        &mut self,
+        record: &R,
+    ) -> Result<BehaviorAnswer, SequenceError> {
         let (user, time) = (record.entity(), record.time());
         let mut context = EncoderState::default();
         let mut late = false;
@@ -91,15 +94,23 @@ impl BehaviorStream {
         }
         let (numeric, codes) = (&mut self.numeric, &mut self.codes);
         if late {
-            self.encoder.encode_late(&mut context, record, numeric, codes)?;
+            self.encoder
+                .encode_late(&mut context, record, numeric, codes)?;
         } else {
-            self.encoder.encode_record(&mut context, record, numeric, codes)?;
+            self.encoder
+                .encode_record(&mut context, record, numeric, codes)?;
         }
         let inputs = EventNumbers { numeric, codes };
         let outputs = self.network.answer(&self.state, &mut self.scratch);
         self.outputs.copy_from_slice(outputs);
-        input_surprise(self.network.config(), inputs, &self.outputs, &mut self.surprises)?;
-        self.network.advance(inputs, &mut self.state, &mut self.scratch)?;
+        input_surprise(
+            self.network.config(),
+            inputs,
+            &self.outputs,
+            &mut self.surprises,
+        )?;
+        self.network
+            .advance(inputs, &mut self.state, &mut self.scratch)?;
         if !late || self.table.params().late == LatePolicy::Apply {
             let (state, held) = self.table.touch(user, time);
             state.copy_from_slice(&self.state);

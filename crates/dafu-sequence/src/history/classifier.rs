@@ -85,7 +85,8 @@ impl HistoryParams {
     /// When parameters are out of range, a record cannot be read, there is nothing to learn from, or training diverges.
     pub fn fit<R: Record>(&self, records: &[R]) -> Result<HistoryClassifier, SequenceError> {
         let backend = crate::native::NativeBackend;
-        self.check()?.fit(records, Periods::default(), (&backend, &()))
+        self.check()?
+            .fit(records, Periods::default(), (&backend, &()))
     }
 }
 
@@ -103,7 +104,9 @@ impl CheckedHistoryParams {
         (backend, monitor): (&B, &dyn TrainingMonitor),
     ) -> Result<HistoryClassifier, SequenceError> {
         let histories = Histories::new(records);
-        let encoder = self.encoder.fit(&histories, periods.validation_from.or(periods.end))?;
+        let encoder = self
+            .encoder
+            .fit(&histories, periods.validation_from.or(periods.end))?;
         let events = histories.encode(&encoder)?;
         let length = self.model.sequence_length;
         let mut train = match self.reading {
@@ -170,7 +173,9 @@ impl HistoryClassifier {
         let mut user = 0;
         let scored = spans.iter().flat_map(|span| {
             let scorable = |event: &usize| events.scorable(*event);
-            (span.scored_from..span.end).filter(scorable).map(|event| (span.start, event))
+            (span.scored_from..span.end)
+                .filter(scorable)
+                .map(|event| (span.start, event))
         });
         for ((start, event), log_odds) in scored.zip(log_odds) {
             while events.entity(user).end <= event {

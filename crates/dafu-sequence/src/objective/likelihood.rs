@@ -87,7 +87,9 @@ pub fn most_likely(config: &NetworkConfig, outputs: &[f32]) -> (Vec<f32>, Vec<u3
         let log_odds = &outputs[from..from + embedding.categories as usize];
         from += log_odds.len();
         let codes = (0..embedding.categories).rev().zip(log_odds.iter().rev());
-        codes.max_by(|left, right| left.1.total_cmp(right.1)).map_or(0, |(code, _)| code)
+        codes
+            .max_by(|left, right| left.1.total_cmp(right.1))
+            .map_or(0, |(code, _)| code)
     });
     let codes = codes.collect();
     (numeric, codes)
