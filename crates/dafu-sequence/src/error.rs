@@ -200,6 +200,12 @@ pub enum SequenceError {
         /// How many there are.
         got: usize,
     },
+    /// A backend failed.
+    #[error("libtorch: {what}")]
+    Backend {
+        /// What it says.
+        what: String,
+    },
     /// A snapshot does not fit.
     #[error("snapshot: {what}")]
     Snapshot {

@@ -16,6 +16,8 @@ mod params;
 pub mod stream;
 mod surprise;
 mod threads;
+#[cfg(feature = "tch")]
+pub mod torch;
 pub mod training;
 
 pub use classifier::SequenceClassifier;

@@ -17,9 +17,9 @@ impl Encoder {
         numeric: &mut Vec<f32>,
         codes: &mut Vec<u32>,
     ) -> Result<(), SequenceError> {
-        let newest = state
-            .previous()
-            .map_or(record.time(), |newest| newest.max(record.time()));
+        let Some(newest) = state.previous().filter(|newest| *newest > record.time()) else {
+            return self.encode_record(state, record, numeric, codes);
+        };
         let mut moved = *state;
         moved.advance(record.time());
         self.encode_record(&mut moved, record, numeric, codes)?;

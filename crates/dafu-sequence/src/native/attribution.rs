@@ -6,7 +6,7 @@ use super::dropout::Dropout;
 use super::network::NativeNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
-use crate::network::{Network, Objective, Task};
+use crate::network::{Network, Objective, Task, check_events};
 
 /// An ordinary event, which answers are explained against: the mean of what a network reads of some events.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +78,7 @@ impl NativeNetwork {
     ///
     /// When events have other inputs than the network, or there is none.
     pub fn baseline(&self, set: SequenceSet<'_>) -> Result<Baseline, SequenceError> {
-        self.check_events(set)?;
+        check_events(self.config(), set)?;
         let net = self.net();
         let config = net.config;
         let mut sums = vec![0.0_f64; config.inputs()];
@@ -128,7 +128,7 @@ impl NativeNetwork {
         sequence: usize,
         baseline: &Baseline,
     ) -> Result<Attribution, SequenceError> {
-        self.check_events(set)?;
+        check_events(self.config(), set)?;
         let config = self.config();
         if !matches!(config.task, Task::Classify { .. }) || baseline.0.len() != config.inputs() {
             return Err(SequenceError::Parameter {

@@ -7,7 +7,9 @@ use super::dropout::Dropout;
 use super::step::StepNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
-use crate::network::{AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Weights};
+use crate::network::{
+    AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Weights, check_events,
+};
 use crate::threads;
 use pulp::Arch;
 use std::sync::{Mutex, PoisonError};
@@ -70,32 +72,6 @@ impl NativeNetwork {
         StepNetwork::new(&self.config, &self.weights)
     }
 
-    /// Whether events have the inputs of the network.
-    pub(super) fn check_events(&self, set: SequenceSet<'_>) -> Result<(), SequenceError> {
-        let events = set.events();
-        let categories = self.config.embeddings.iter().map(|input| input.categories);
-        let expected = (self.config.numeric_inputs, self.config.embeddings.len());
-        let got = (events.numeric_inputs(), events.categories().len());
-        if expected != got {
-            return Err(SequenceError::Width {
-                event: 0,
-                expected,
-                got,
-            });
-        }
-        for (input, (categories, got)) in categories.zip(events.categories()).enumerate() {
-            if *got > categories {
-                return Err(SequenceError::Code {
-                    event: 0,
-                    input,
-                    categories,
-                    got: got - 1,
-                });
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn take_workspace(&self) -> Workspace {
         let mut free = self
             .workspaces
@@ -128,7 +104,7 @@ impl Network for NativeNetwork {
         objective: &dyn Objective,
     ) -> Result<(f64, usize), SequenceError> {
         let set = batch.set;
-        self.check_events(set)?;
+        check_events(&self.config, set)?;
         let spans = batch.sequences.iter().map(|at| set.spans()[*at as usize]);
         let counts = |event: &usize| set.events().scorable(*event) && objective.counts(set, *event);
         let counted = spans
@@ -174,7 +150,7 @@ impl Network for NativeNetwork {
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError> {
         let count = self.config.outputs();
         let events = set.events();
-        self.check_events(set)?;
+        check_events(&self.config, set)?;
         // Where the outputs of each sequence begin.
         let mut starts = Vec::with_capacity(set.spans().len() + 1);
         let mut total = 0;

@@ -106,3 +106,32 @@ pub trait Network: fmt::Debug {
     /// When `out` has another length.
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError>;
 }
+
+/// Whether events have the inputs of a network.
+pub(crate) fn check_events(
+    config: &NetworkConfig,
+    set: SequenceSet<'_>,
+) -> Result<(), SequenceError> {
+    let events = set.events();
+    let expected = (config.numeric_inputs, config.embeddings.len());
+    let got = (events.numeric_inputs(), events.categories().len());
+    if expected != got {
+        return Err(SequenceError::Width {
+            event: 0,
+            expected,
+            got,
+        });
+    }
+    let categories = config.embeddings.iter().map(|input| input.categories);
+    for (input, (categories, got)) in categories.zip(events.categories()).enumerate() {
+        if *got > categories {
+            return Err(SequenceError::Code {
+                event: 0,
+                input,
+                categories,
+                got: got - 1,
+            });
+        }
+    }
+    Ok(())
+}
