@@ -100,6 +100,90 @@ pub enum SequenceError {
         /// The loss.
         loss: f64,
     },
+    /// A parameter of one input of an encoder is outside of its range.
+    #[error("`{name}` of input `{input}` must be {expected}, got {got}")]
+    InputParameter {
+        /// The input.
+        input: String,
+        /// The parameter.
+        name: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// An input of an encoder has no name.
+    #[error("an input has no name: name the field of the records that it is read from")]
+    UnnamedInput,
+    /// Two inputs of an encoder have the same name.
+    #[error("two inputs are named `{name}`: rename or leave out one of them")]
+    InputName {
+        /// The name.
+        name: String,
+    },
+    /// No training event has a value of an input.
+    #[error(
+        "no event before the boundary has a value of input `{input}`: check its name, or make it optional"
+    )]
+    NoValues {
+        /// The input.
+        input: String,
+    },
+    /// The numbers of an input are too far apart.
+    #[error(
+        "the numbers of input `{input}` are too large to be scaled: scale their signed logarithm instead"
+    )]
+    Scale {
+        /// The input.
+        input: String,
+    },
+    /// A number of an event is infinite.
+    #[error(
+        "event of {time}: input `{input}` is {got}: correct it, or give NaN for a missing number"
+    )]
+    Infinite {
+        /// Time of the event.
+        time: Timestamp,
+        /// The input.
+        input: String,
+        /// Its value.
+        got: f64,
+    },
+    /// An event is earlier than the one of its entity that was encoded before it.
+    #[error(
+        "an event of {got} comes after one of {before} of the same entity: encode each entity's events in the order of time"
+    )]
+    LateEvent {
+        /// Time of the event before it.
+        before: Timestamp,
+        /// Time of the event.
+        got: Timestamp,
+    },
+    /// An event has more or fewer fields than an encoder reads.
+    #[error(
+        "an event has {} numbers and {} texts, expected {} and {}: one for each of `number_fields` and `text_fields`",
+        got.0, got.1, expected.0, expected.1
+    )]
+    FieldCount {
+        /// Numbers and texts that are read.
+        expected: (usize, usize),
+        /// Numbers and texts of the event.
+        got: (usize, usize),
+    },
+    /// What is wrong with one of many records.
+    #[error("record {record}: {source}")]
+    Record {
+        /// Index of the record.
+        record: usize,
+        /// What is wrong with it.
+        source: Box<SequenceError>,
+    },
+    /// A saved encoder is broken.
+    #[error("encoder: {what}")]
+    Encoder {
+        /// What is wrong.
+        what: String,
+    },
     /// Weights do not fit the configuration.
     #[error("weights: {what}")]
     Weights {
