@@ -73,6 +73,9 @@ impl Parts {
 ///
 /// Numeric inputs are finite and within the clip, codes below [`categories`](Self::categories): networks of this shape take
 /// every encoded event.
+///
+/// With the feature `serde` it is read from bytes of any origin: one that could not have been fitted is an error. JSON keeps
+/// its bits where `serde_json` has its feature `float_roundtrip`.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(

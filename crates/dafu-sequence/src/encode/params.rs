@@ -174,7 +174,7 @@ pub(super) fn default_dimension(codes: u32) -> usize {
 }
 
 /// A text of the event that names one of many things, such as a device, of which only counts whether this entity had it
-/// before: a [`Novelty`]. So it also works for entities and things that training has not seen.
+/// before: a [`Novelty`](super::Novelty). So it also works for entities and things that training has not seen.
 ///
 /// The same text may be a categorical input too.
 #[derive(Debug, Clone, PartialEq, Eq)]
