@@ -46,7 +46,8 @@ pub struct SequenceParams {
     pub attention: bool,
     /// Events that are read together: the length of windows, and of the pieces that histories are cut into.
     pub sequence_length: usize,
-    /// Numbers that stand for a category; `None` for a number that grows with the fourth root of how many there are.
+    /// Numbers that stand for a category; `None` for what the encoder says of each input, or
+    /// [`Embedding::default_dimension`].
     pub embedding: Option<usize>,
     /// Rounds over the training sequences; with validation sequences at most.
     pub epochs: usize,
@@ -172,27 +173,35 @@ impl SequenceParams {
         self.schedule.check()?;
         self.loss.check()?;
         // The shape is checked with any inputs.
-        self.network(1, &[], Task::NextEvent).check()?;
+        self.network(1, Vec::new(), Task::NextEvent).check()?;
         Ok(CheckedSequenceParams(self.clone()))
     }
 
     /// The shape of a network that reads these events.
     pub(crate) fn network_for(&self, events: &Events, task: Task) -> NetworkConfig {
-        self.network(events.numeric_inputs(), events.categories(), task)
+        let embeddings = events.categories().iter().enumerate();
+        let embeddings = embeddings.map(|(input, categories)| Embedding {
+            categories: *categories,
+            dimension: (self.embedding)
+                .or_else(|| events.dimension(input))
+                .unwrap_or_else(|| Embedding::default_dimension(*categories)),
+        });
+        self.network(events.numeric_inputs(), embeddings.collect(), task)
     }
 
-    fn network(&self, numeric_inputs: usize, categories: &[u32], task: Task) -> NetworkConfig {
-        let embeddings = categories.iter().map(|categories| Embedding {
-            categories: *categories,
-            dimension: self.embedding.unwrap_or_else(|| dimension(*categories)),
-        });
+    fn network(
+        &self,
+        numeric_inputs: usize,
+        embeddings: Vec<Embedding>,
+        task: Task,
+    ) -> NetworkConfig {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a share is rounded to the precision of training"
         )]
         NetworkConfig {
             numeric_inputs,
-            embeddings: embeddings.collect(),
+            embeddings,
             cell: self.cell,
             layers: self.layers,
             hidden_units: self.hidden_units,
@@ -200,15 +209,4 @@ impl SequenceParams {
             task,
         }
     }
-}
-
-/// Numbers that stand for one of so many categories: four times the fourth root, at most 32 and no more than there are
-/// categories.
-fn dimension(categories: u32) -> usize {
-    let root = f64::from(categories).sqrt().sqrt();
-    let wanted = (1..32_usize)
-        .take_while(|size| (*size as f64) < 4.0 * root)
-        .count()
-        + 1;
-    wanted.min(categories as usize)
 }

@@ -18,6 +18,8 @@ pub struct EventNumbers<'a> {
 pub struct Events {
     pub(super) numeric_inputs: usize,
     pub(super) categories: Vec<u32>,
+    /// Numbers that stand for a category of each categorical input, where that was said.
+    pub(super) dimensions: Vec<usize>,
     pub(super) numeric: Vec<f32>,
     pub(super) codes: Vec<u32>,
     /// 1 fraud, 0 legitimate, NaN unknown.
@@ -59,6 +61,11 @@ impl Events {
     /// Categories of each categorical input.
     pub fn categories(&self) -> &[u32] {
         &self.categories
+    }
+
+    /// Numbers that are to stand for a category of a categorical input, where that was said.
+    pub(crate) fn dimension(&self, input: usize) -> Option<usize> {
+        self.dimensions.get(input).copied()
     }
 
     /// How many entities there are.
@@ -141,6 +148,13 @@ pub struct EventsBuilder {
 }
 
 impl EventsBuilder {
+    /// Says how many numbers are to stand for a category of each categorical input.
+    #[must_use]
+    pub fn dimensions(mut self, dimensions: Vec<usize>) -> Self {
+        self.events.dimensions = dimensions;
+        self
+    }
+
     /// Adds an event of the current entity, which carries loss if its label is known to the model that is trained.
     ///
     /// # Errors

@@ -25,7 +25,13 @@ impl<'a> EventsEncoder<'a> {
             state: EncoderState::default(),
             numeric: Vec::new(),
             codes: Vec::new(),
-            builder: Events::builder(encoder.numeric_inputs(), encoder.categories()),
+            builder: Events::builder(encoder.numeric_inputs(), encoder.categories()).dimensions(
+                encoder
+                    .embeddings()
+                    .iter()
+                    .map(|input| input.dimension)
+                    .collect(),
+            ),
         }
     }
 

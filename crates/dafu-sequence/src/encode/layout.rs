@@ -1,7 +1,7 @@
 //! The inputs of an encoder, as a network sees them.
 
 use super::encoder::Parts;
-use super::params::{default_dimension, missing_name, novelty_name};
+use super::params::{missing_name, novelty_name};
 use super::state::Novelty;
 use crate::SequenceError;
 use crate::network::{Cell, Embedding, NetworkConfig, Task};
@@ -115,7 +115,7 @@ impl Layout {
         self.categories.push(categories);
         self.embeddings.push(Embedding {
             categories,
-            dimension: dimension.unwrap_or_else(|| default_dimension(categories)),
+            dimension: dimension.unwrap_or_else(|| Embedding::default_dimension(categories)),
         });
     }
 

@@ -10,8 +10,6 @@ use std::collections::BTreeSet;
 const MAX_INPUTS: usize = MAX_UNITS;
 /// Codes that stand for no category: missing, and unseen.
 pub(super) const RESERVED: u32 = 2;
-/// Most numbers that stand for a category, where no dimension is given.
-const MOST_DIMENSIONS: u128 = 16;
 const MOST_CLIP: f64 = 1e6;
 
 /// What is done with a number before it is scaled.
@@ -162,15 +160,6 @@ impl CategoricalInput {
         .and_then(|()| within("dimension", self.dimension.unwrap_or(1), 1, MAX_UNITS))
         .map_err(|error| of_input(&self.name, error))
     }
-}
-
-/// Numbers that stand for one of so many codes.
-pub(super) fn default_dimension(codes: u32) -> usize {
-    // The smallest d with d >= 4 n^(1/4).
-    let enough = |d: &u128| d.pow(4) >= 256 * u128::from(codes);
-    let least = (1..MOST_DIMENSIONS).find(enough).unwrap_or(MOST_DIMENSIONS);
-    let most = u128::from(codes).saturating_sub(1).max(1);
-    usize::try_from(least.min(most)).unwrap_or(1)
 }
 
 /// A text of the event that names one of many things, such as a device, of which only counts whether this entity had it

@@ -1,23 +1,27 @@
 //! Private parts.
 
-use super::params::default_dimension;
 use super::scale::{Moments, Scale};
 use super::vocabulary::{Counts, Vocabulary};
 use super::{
     CategoricalInput, CheckedEncoderParams, Encoder, EncoderFit, EncoderParams, EncoderState,
     EventsEncoder, Histories, Novelty, Transform,
 };
+use crate::network::Embedding;
 use dafu_core::Transaction;
 use std::sync::Arc;
 
 #[test]
 fn more_categories_get_more_dimensions_up_to_sixteen() {
-    let got = [1, 2, 3, 5, 12, 100, 197, 198, 1 << 20, u32::MAX].map(default_dimension);
+    let got = [1, 2, 3, 5, 12, 100, 197, 198, 1 << 20, u32::MAX].map(Embedding::default_dimension);
     assert_eq!(got, [1, 1, 2, 4, 8, 13, 15, 16, 16, 16]);
     for codes in 2..5_000_u32 {
         let expected = (4.0 * f64::from(codes).powf(0.25) - 1e-9).ceil();
         let expected = expected.min(16.0).min(f64::from(codes) - 1.0);
-        assert_eq!(default_dimension(codes) as f64, expected, "{codes}");
+        assert_eq!(
+            Embedding::default_dimension(codes) as f64,
+            expected,
+            "{codes}"
+        );
     }
 }
 

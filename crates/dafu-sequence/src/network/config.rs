@@ -59,6 +59,21 @@ pub struct Embedding {
     pub dimension: usize,
 }
 
+/// Most numbers that stand for a category, where nothing else is said.
+const MOST_DIMENSIONS: u128 = 16;
+
+impl Embedding {
+    /// Numbers that stand for one of so many categories where nothing else is said: four times the fourth root, rounded up,
+    /// at most 16 and below the number of categories.
+    pub fn default_dimension(categories: u32) -> usize {
+        // The smallest d with d >= 4 n^(1/4).
+        let enough = |d: &u128| d.pow(4) >= 256 * u128::from(categories);
+        let least = (1..MOST_DIMENSIONS).find(enough).unwrap_or(MOST_DIMENSIONS);
+        let most = u128::from(categories).saturating_sub(1).max(1);
+        usize::try_from(least.min(most)).unwrap_or(1)
+    }
+}
+
 /// What a network answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
