@@ -2,9 +2,11 @@
 
 mod bytes;
 mod events;
+mod networks;
 mod tables;
 
 pub use events::{engine_events, engine_restore, feature_set};
+pub use networks::sequence_weights;
 pub use tables::engine_table;
 
 use dafu_core::model::{Envelope, Limits};

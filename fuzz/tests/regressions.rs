@@ -79,3 +79,20 @@ fn model_import_holds() {
 fn forest_import_holds() {
     replay("forest_import", dafu_fuzz::forest_import);
 }
+
+#[test]
+fn sequence_weights_holds() {
+    replay("sequence_weights", dafu_fuzz::sequence_weights);
+}
+
+/// The fuzzer begins with the golden files here, too.
+#[test]
+fn golden_networks_are_decoded() {
+    let mut files = files_in("../crates/dafu-sequence/testdata/golden".into());
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "safetensors")
+    });
+    assert!(!files.is_empty());
+    run_on(&files, dafu_fuzz::sequence_weights);
+}

@@ -212,6 +212,10 @@ pub enum SequenceError {
         /// What is wrong.
         what: String,
     },
+    /// A safetensors file cannot be read, or not be written.
+    #[cfg(feature = "serde")]
+    #[error("safetensors: {0}")]
+    Safetensors(#[source] crate::saved::SafetensorsError),
     /// An output slice has the wrong length.
     #[error("the output has room for {got} numbers, there are {expected}")]
     OutputLength {

@@ -13,6 +13,8 @@ pub mod native;
 pub mod network;
 pub mod objective;
 mod params;
+#[cfg(feature = "serde")]
+pub mod saved;
 pub mod stream;
 mod surprise;
 mod threads;

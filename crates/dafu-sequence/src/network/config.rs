@@ -159,6 +159,8 @@ impl NetworkConfig {
             within("categories", embedding.categories, 1, MAX_CATEGORIES)?;
             within("dimension", embedding.dimension, 1, MAX_UNITS)?;
         }
+        // First by itself: the sum of anything at all would overflow.
+        at_most("numeric_inputs", self.numeric_inputs, MAX_UNITS)?;
         within("inputs", self.inputs(), 1, MAX_UNITS)?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(SequenceError::Parameter {

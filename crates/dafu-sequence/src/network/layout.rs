@@ -53,7 +53,10 @@ struct Writer {
 impl Writer {
     fn tensor(&mut self, name: String, shape: &[usize]) -> Range<usize> {
         let start = self.length;
-        self.length += shape.iter().product::<usize>();
+        // Where numbers of 32 bits are too small, no weights are so many.
+        let product = |numbers: usize, size: &usize| numbers.saturating_mul(*size);
+        let numbers = shape.iter().fold(1, product);
+        self.length = start.saturating_add(numbers);
         self.parameters.push(Parameter {
             name,
             shape: shape.to_vec(),

@@ -28,15 +28,22 @@ impl Weights {
                 what: format!("expected {} numbers, got {}", layout.len(), numbers.len()),
             });
         }
-        for parameter in layout.parameters() {
-            let tensor = &numbers[parameter.range.clone()];
+        let weights = Self { layout, numbers };
+        weights.check()?;
+        Ok(weights)
+    }
+
+    /// Checks that all numbers are finite, as those of training that diverged are not.
+    pub(crate) fn check(&self) -> Result<(), SequenceError> {
+        for parameter in self.layout.parameters() {
+            let tensor = &self.numbers[parameter.range.clone()];
             if let Some(at) = tensor.iter().position(|number| !number.is_finite()) {
                 return Err(SequenceError::Weights {
                     what: format!("number {at} of `{}` is {}", parameter.name, tensor[at]),
                 });
             }
         }
-        Ok(Self { layout, numbers })
+        Ok(())
     }
 
     /// First weights as `PyTorch` draws them: uniform within 1/sqrt(units), or 1/sqrt(inputs) for what is not recurrent,
