@@ -105,6 +105,7 @@ impl Network for NativeNetwork {
     ) -> Result<(f64, usize), SequenceError> {
         let set = batch.set;
         check_events(&self.config, set)?;
+        batch.check()?;
         let spans = batch.sequences.iter().map(|at| set.spans()[*at as usize]);
         let counts = |event: &usize| set.events().scorable(*event) && objective.counts(set, *event);
         let counted = spans

@@ -232,6 +232,7 @@ impl Network for TorchNetwork {
         objective: &dyn Objective,
     ) -> Result<(f64, usize), SequenceError> {
         check_events(&self.config, batch.set)?;
+        batch.check()?;
         let (loss, count, gradient) = self.loss_and_gradient(batch, objective).map_err(failed)?;
         self.gradient = match gradient {
             Some(gradient) => gradient,
