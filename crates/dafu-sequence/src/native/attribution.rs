@@ -169,7 +169,7 @@ impl NativeNetwork {
         let mut contributions = Vec::with_capacity(span.len() * inputs);
         let mut slopes = vec![0.0; config.inputs()];
         for (step, event) in (span.start..span.end).enumerate() {
-            workspace.input_slopes(step, &mut slopes);
+            workspace.input_slopes((step, LANES), &mut slopes);
             let numbers = set.events().numbers(event);
             let mut way = slopes.iter().zip(&baseline.0);
             let mut added = |number: f32| {

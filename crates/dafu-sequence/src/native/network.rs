@@ -4,6 +4,8 @@ use super::LANES;
 use super::adam::Adam;
 use super::chunk::{Chunk, Net, Workspace};
 use super::dropout::Dropout;
+use super::packed::Packed;
+use super::recurrent::add;
 use super::step::StepNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
@@ -34,6 +36,7 @@ impl Backend for NativeBackend {
             arch: Arch::new(),
             config: config.clone(),
             gradient: vec![0.0; weights.numbers().len()],
+            packed: Packed::new(config, weights.layout(), weights.numbers()),
             weights,
             adam: Adam::default(),
             workspaces: Mutex::new(Vec::new()),
@@ -47,6 +50,7 @@ pub struct NativeNetwork {
     arch: Arch,
     config: NetworkConfig,
     weights: Weights,
+    packed: Packed,
     gradient: Vec<f32>,
     adam: Adam,
     /// Workspaces that nobody uses now.
@@ -60,6 +64,7 @@ impl NativeNetwork {
             config: &self.config,
             layout: self.weights.layout(),
             numbers: self.weights.numbers(),
+            packed: &self.packed,
         }
     }
 
@@ -126,12 +131,16 @@ impl Network for NativeNetwork {
             let loss = workspace.gradient(&self.net(), chunk, objective, (scale, dropout));
             (loss, workspace)
         });
-        self.gradient.fill(0.0);
+        if parts.is_empty() {
+            self.gradient.fill(0.0);
+        }
         let mut loss = 0.0;
-        for (part, workspace) in parts {
+        for (at, (part, workspace)) in parts.into_iter().enumerate() {
             loss += part;
-            for (sum, number) in self.gradient.iter_mut().zip(workspace.last_gradient()) {
-                *sum += number;
+            if at == 0 {
+                self.gradient.copy_from_slice(workspace.last_gradient());
+            } else {
+                add(workspace.last_gradient(), &mut self.gradient);
             }
             self.give_back(workspace);
         }
@@ -143,9 +152,11 @@ impl Network for NativeNetwork {
     }
 
     fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError> {
-        Ok(self
-            .adam
-            .update(self.weights.numbers_mut(), &self.gradient, step))
+        let weights = self.weights.numbers_mut();
+        let length = self.adam.update(self.arch, weights, &self.gradient, step);
+        self.packed
+            .write(self.weights.layout(), self.weights.numbers());
+        Ok(length)
     }
 
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError> {
