@@ -1,5 +1,18 @@
 //! The native backend against networks in 64 bits: answers, and gradients by finite differences for every weight.
 
+#![allow(
+    clippy::assigning_clones,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::many_single_char_names,
+    clippy::match_bool,
+    clippy::panic,
+    clippy::range_plus_one,
+    clippy::unwrap_used,
+    reason = "tests: small numbers, symbols of the equations"
+)]
+
 mod reference;
 
 use dafu_core::Timestamp;

@@ -381,7 +381,7 @@ fn configurations_are_checked() {
     // As large as they come, for a small file.
     let (mut header, data) = parts();
     let embedding = Embedding {
-        categories: 60_000,
+        categories: 30_000,
         dimension: 4096,
     };
     let large = NetworkConfig {

@@ -1,4 +1,16 @@
 //! libtorch and plain Rust on the same weights: answers, gradients, steps and whole trainings.
+#![allow(
+    clippy::assigning_clones,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::many_single_char_names,
+    clippy::match_bool,
+    clippy::panic,
+    clippy::range_plus_one,
+    clippy::unwrap_used,
+    reason = "tests: small numbers, symbols of the equations"
+)]
 #![cfg(feature = "tch")]
 
 use dafu_core::Timestamp;

@@ -72,7 +72,7 @@ impl TorchNetwork {
             let dimension = long(embedding.dimension);
             let table = self.tensor(range, &[i64::from(embedding.categories), dimension])?;
             let rows = table.f_index_select(0, codes)?;
-            inputs.push(rows.f_view([steps, lanes.lanes, dimension])?);
+            inputs.push(rows.f_view([steps, lanes.width, dimension])?);
         }
         let inputs = Tensor::f_cat(&inputs, 2)?;
         let states = self.recurrent(&layout.encoder, &inputs, train)?;
