@@ -66,7 +66,8 @@ pub struct AdamStep {
 
 /// A network that is trained and asked.
 ///
-/// All sums of a batch are over its scored events. Answers do not depend on which sequences are computed together.
+/// All sums of a batch are over its scored events. Answers do not depend on which sequences are computed together, but for
+/// rounding.
 pub trait Network: fmt::Debug {
     /// Its shape.
     fn config(&self) -> &NetworkConfig;
@@ -104,7 +105,7 @@ pub trait Network: fmt::Debug {
     ///
     /// # Errors
     ///
-    /// When `out` has another length.
+    /// When events have other inputs than the network, or `out` has another length.
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError>;
 }
 
