@@ -121,30 +121,42 @@ impl AttentionTape {
         // Derivatives by the sums of weighted states and of weights: those of all later slots.
         let mut by_states = Buffer::zeros(block);
         let mut by_sums = [0.0_f32; LANES];
+        // States and pools are taken as distances from each lane's last pool: where states hardly differ, the difference of
+        // two nearly equal sums would be all rounding.
+        let mut centres = Buffer::zeros(block);
+        let mut centred = 0;
         let mut by_projected = Buffer::zeros(block);
         let mut by_weights = Buffer::zeros(units * width);
         let (mut by_bias, mut by_query) = (Buffer::zeros(width), Buffer::zeros(width));
         for (step, lanes) in active.0.iter().enumerate().rev() {
             let slot = step + 1;
             let (d_states, states, stride) = layer.all_d_states(slot);
+            for lane in centred..*lanes {
+                let last = &self.pooled[place(units, slot, lane)..][..units];
+                centres[lane * width..][..units].copy_from_slice(last);
+            }
+            centred = *lanes;
             for lane in 0..*lanes {
                 let from = place(units, slot, lane);
+                let centre = &centres[lane * width..][..units];
                 let inverse = 1.0 / self.sums[slot * LANES + lane];
                 let by_states = &mut by_states[lane * width..][..units];
                 let derivatives = self.d_pooled[from..].iter().zip(&self.pooled[from..]);
                 let mut by_sum = 0.0;
-                for (by_state, (derivative, pooled)) in by_states.iter_mut().zip(derivatives) {
+                let rows = by_states.iter_mut().zip(derivatives).zip(centre);
+                for ((by_state, (derivative, pooled)), centre) in rows {
                     let derivative = derivative * inverse;
                     *by_state += derivative;
-                    by_sum -= derivative * pooled;
+                    by_sum -= derivative * (pooled - centre);
                 }
                 by_sums[lane] += by_sum;
                 let weight = self.weights[step * LANES + lane];
                 let states = &states[lane * stride..][..units];
                 let d_states = &mut d_states[lane * stride..][..units];
                 let mut by_exponent = by_sums[lane];
-                for ((d_state, state), by_state) in d_states.iter_mut().zip(states).zip(by_states) {
-                    by_exponent += state * *by_state;
+                let rows = d_states.iter_mut().zip(states).zip(by_states).zip(centre);
+                for (((d_state, state), by_state), centre) in rows {
+                    by_exponent += (state - centre) * *by_state;
                     *d_state += weight * *by_state;
                 }
                 by_exponent *= weight * self.within[step * LANES + lane];
