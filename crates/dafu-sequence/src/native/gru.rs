@@ -45,12 +45,13 @@ impl WithSimd for GruForward<'_> {
                         lane += 6;
                     }
                 }
-                while lane + 2 <= self.lanes {
-                    self.tile::<S, 2>(simd, (block, part), lane);
-                    lane += 2;
+                while lane + 3 <= self.lanes {
+                    self.tile::<S, 3>(simd, (block, part), lane);
+                    lane += 3;
                 }
-                if lane < self.lanes {
+                while lane < self.lanes {
                     self.tile::<S, 1>(simd, (block, part), lane);
+                    lane += 1;
                 }
             }
         }

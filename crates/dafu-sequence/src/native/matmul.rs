@@ -83,7 +83,7 @@ impl MatMul<'_> {
             let place = column * S::F32_LANES;
             match width {
                 1 => self.rows::<S, 8, 1>(simd, place, inner),
-                2 => self.rows::<S, 4, 2>(simd, place, inner),
+                2 => self.rows::<S, 6, 2>(simd, place, inner),
                 3 => self.rows::<S, 4, 3>(simd, place, inner),
                 4 => self.rows::<S, 4, 4>(simd, place, inner),
                 _ => self.rows::<S, 4, 5>(simd, place, inner),
