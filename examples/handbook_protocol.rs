@@ -71,7 +71,7 @@ const NAMES: [&str; 13] = [
 /// Models that are also mixed.
 const MIXED: [&str; 2] = ["boosted_trees", "lstm"];
 /// Weight of the LSTM in the mix.
-const LSTM_WEIGHT: f64 = 0.3;
+const LSTM_WEIGHT: f64 = 0.4;
 /// Seeds lie this far apart.
 const SEED_STEP: u64 = 1_000_003;
 /// Permutations of each column.

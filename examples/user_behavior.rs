@@ -11,6 +11,10 @@
 //!
 //! The same for whole sequences of events, and for daily sums of the same users' payments.
 //!
+//! What is predicted of an event was chosen on seed 1: the action, and whether device and city are new. Time of day, gap and
+//! amount are left out. Each is of two kinds, within a visit and between visits or with a purchase and without, and one normal
+//! distribution fits neither: honest purchases then surprise more than takeovers.
+//!
 //! Expected output: `examples/expected/user_behavior.txt`.
 
 use dafu::sim::{Scenario, ScenarioRates, SimulatorParams};
@@ -19,7 +23,7 @@ use dafu_examples::args::Args;
 use dafu_examples::bar::TrainingBar;
 use dafu_examples::sequence_figures::{Scored, timeline};
 use dafu_sequence::behavior::{AnomalyParams, BehaviorParams, UserBehaviorAnalyzer};
-use dafu_sequence::encode::Record;
+use dafu_sequence::encode::{CategoricalInput, EncoderParams, NoveltyInput, Record};
 use dafu_sequence::stream::StreamParams;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -31,8 +35,8 @@ const USAGE: &str = "user_behavior [--users N] [--seed N] [--figure DIR]";
 /// Days to learn from, and all days.
 const LEARN: u32 = 35;
 const DAYS: u32 = 56;
-/// Reached by one in a thousand normal events.
-const THRESHOLD: f64 = 0.9;
+/// Reached by one in 296 normal events. Chosen on seeds 1 and 2, as what the model reads and how long it learns.
+const THRESHOLD: f64 = 0.85;
 /// Alerts that are printed.
 const SHOWN: usize = 12;
 const DAY: i64 = 86_400_000_000;
@@ -72,7 +76,9 @@ fn run() -> Done<()> {
             .count()
     );
 
-    let analyzer = fit(&BehaviorParams::default(), &events, boundary)?;
+    let defaults = BehaviorParams::default();
+    let model = defaults.model.clone().batch_size(32).epochs(40);
+    let analyzer = fit(&defaults.encoder(inputs()).model(model), &events, boundary)?;
     let scored = stream(&analyzer, &events, &truth, boundary)?;
     if let Some(folder) = args.value("figure") {
         std::fs::create_dir_all(folder)?;
@@ -83,6 +89,17 @@ fn run() -> Done<()> {
     daily(&params, &truth, boundary)?;
     eprintln!("took {:.2} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// What is predicted of an event.
+fn inputs() -> EncoderParams {
+    EncoderParams::default()
+        .gap(false)
+        .hour(false)
+        .weekday(false)
+        .categorical(CategoricalInput::new("action_type"))
+        .novelty(NoveltyInput::new("device_id").memory(8))
+        .novelty(NoveltyInput::new("location").memory(8))
 }
 
 fn fit<R: Record>(
@@ -234,7 +251,7 @@ fn minute(at: Timestamp) -> String {
     text.chars().skip(5).take(11).collect()
 }
 
-/// The user whose takeover stands out least among the caught ones that have the most events before it.
+/// Of the users that were taken over, the one with the most events.
 fn figure(scored: &[(BehaviorEvent, f64)], truth: &Truth, boundary: Timestamp) -> Done<String> {
     let late = truth
         .takeovers
@@ -290,7 +307,9 @@ fn sequences(
 /// The sums of each user's days.
 fn daily(params: &SimulatorParams, truth: &Truth, boundary: Timestamp) -> Done<()> {
     let days: Vec<DailySummary> = params.simulator()?.daily_summaries().collect();
-    let analyzer = fit(&BehaviorParams::daily(), &days, boundary)?;
+    // Each user has a sum for each day: the gap would tell nothing but the first one apart.
+    let inputs = EncoderParams::daily().gap(false);
+    let analyzer = fit(&BehaviorParams::daily().encoder(inputs), &days, boundary)?;
     let weeks = AnomalyParams::default().sequence_length(7);
     let anomalies = analyzer.detect_behavioral_anomalies(&days, &weeks)?;
     let late = anomalies
