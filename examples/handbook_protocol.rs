@@ -35,7 +35,7 @@ use dafu::metrics::Bootstrap;
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::{
-    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set,
+    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set, shuffle,
     standard_set,
 };
 use dafu_examples::replayed::{Features, Medians, Rows, open, real_data, replay, write_matrix};
@@ -530,21 +530,6 @@ impl Week {
 
 fn date(day: i64) -> Outcome<String> {
     Ok(Timestamp::from_seconds(day * 86_400)?.date())
-}
-
-/// A random order (Fisher and Yates) that is the same on every machine.
-fn shuffle(values: &mut [f64], seed: u64) {
-    let mut state = seed;
-    for last in (1..values.len()).rev() {
-        // SplitMix64 (Steele, Lea, Flood 2014).
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        // Up to 2^64 by less than 2^64: the high half is below the second factor.
-        let other = (u128::from(mixed) * (last as u128 + 1)) >> 64;
-        values.swap(last, usize::try_from(other).unwrap_or(last));
-    }
 }
 
 /// Mean and standard deviation of some metrics; without the latter for a single one.

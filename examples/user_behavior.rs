@@ -251,12 +251,12 @@ fn minute(at: Timestamp) -> String {
     text.chars().skip(5).take(11).collect()
 }
 
-/// Of the users that were taken over, the one with the most events.
+/// Of the users that were taken over after a week or more of the stream, the one with the most events.
 fn figure(scored: &[(BehaviorEvent, f64)], truth: &Truth, boundary: Timestamp) -> Done<String> {
     let late = truth
         .takeovers
         .iter()
-        .filter(|(_, first)| **first >= boundary);
+        .filter(|(_, first)| first.since(boundary) >= 7 * DAY);
     let events = |user: &str| -> Vec<Scored> {
         let own = scored
             .iter()

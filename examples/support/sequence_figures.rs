@@ -81,11 +81,11 @@ pub fn learning_curve(report: &TrainingReport) -> String {
     d.finish()
 }
 
-/// The next of 1, 2 and 5 times a power of ten.
+/// The next of 1, 2.5 and 5 times a power of ten.
 fn ceiling(value: f64) -> f64 {
     let mut step = 1e-6;
     loop {
-        for factor in [1.0, 2.0, 5.0] {
+        for factor in [1.0, 2.5, 5.0] {
             if step * factor >= value {
                 return step * factor;
             }
