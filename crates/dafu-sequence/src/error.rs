@@ -206,6 +206,12 @@ pub enum SequenceError {
         /// What it says.
         what: String,
     },
+    /// A saved model of records is broken.
+    #[error("saved model: {what}")]
+    Model {
+        /// What is wrong.
+        what: String,
+    },
     /// A snapshot does not fit.
     #[error("snapshot: {what}")]
     Snapshot {

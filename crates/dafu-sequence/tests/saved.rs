@@ -381,14 +381,14 @@ fn configurations_are_checked() {
     // As large as they come, for a small file.
     let (mut header, data) = parts();
     let embedding = Embedding {
-        categories: 1 << 20,
+        categories: 30_000,
         dimension: 4096,
     };
     let large = NetworkConfig {
         numeric_inputs: 0,
         embeddings: vec![embedding],
-        layers: 16,
-        hidden_units: 4096,
+        layers: 2,
+        hidden_units: 512,
         task: Task::Reconstruct,
         ..config()
     };

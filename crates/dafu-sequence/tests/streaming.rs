@@ -1,5 +1,18 @@
 //! Events one by one give what whole sequences give.
 
+#![allow(
+    clippy::assigning_clones,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::many_single_char_names,
+    clippy::match_bool,
+    clippy::panic,
+    clippy::range_plus_one,
+    clippy::unwrap_used,
+    reason = "tests: small numbers, symbols of the equations"
+)]
+
 use dafu_core::Timestamp;
 use dafu_core::random::Stream;
 use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
@@ -62,10 +75,11 @@ proptest! {
         };
         let weights = Weights::first(&config, seed).unwrap();
         let events = history(&config, length, seed);
-        let spans = [Span { start: 0, scored_from: 0, end: length }];
+        // So many that they are computed side by side.
+        let spans = [Span { start: 0, scored_from: 0, end: length }; 9];
         let set = SequenceSet::new(&events, &spans).unwrap();
         let count = config.outputs();
-        let mut batch = vec![0.0; length * count];
+        let mut batch = vec![0.0; 9 * length * count];
         NativeBackend.network(&config, &weights).unwrap().outputs(set, &mut batch).unwrap();
 
         let stepper = StepNetwork::new(&config, &weights).unwrap();
@@ -82,6 +96,67 @@ proptest! {
             }
             if before {
                 stepper.advance(events.numbers(event), &mut state, &mut scratch).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_does_not_depend_on_the_sequences_beside_it() {
+    let config = |cell, task| NetworkConfig {
+        numeric_inputs: 4,
+        embeddings: vec![Embedding {
+            categories: 5,
+            dimension: 3,
+        }],
+        cell,
+        layers: 2,
+        hidden_units: 9,
+        dropout: 0.0,
+        task,
+    };
+    for cell in [Cell::Lstm, Cell::Gru] {
+        for task in [
+            Task::Classify { attention: true },
+            Task::NextEvent,
+            Task::Reconstruct,
+        ] {
+            let config = config(cell, task);
+            let weights = Weights::first(&config, 4).unwrap();
+            let network = NativeBackend.network(&config, &weights).unwrap();
+            let events = history(&config, 150, 8);
+            let mut stream = Stream::new(2, 0, 0);
+            let spans: Vec<Span> = (0..100)
+                .map(|_| {
+                    let start = stream.index_below(140);
+                    let end = start + 1 + stream.index_below(150 - start).min(30);
+                    let scored_from = start + stream.index_below(end - start);
+                    Span {
+                        start,
+                        scored_from,
+                        end,
+                    }
+                })
+                .collect();
+            let outputs = |spans: &[Span]| {
+                let set = SequenceSet::new(&events, spans).unwrap();
+                let mut out = vec![0.0; set.scored().count() * config.outputs()];
+                network.outputs(set, &mut out).unwrap();
+                out
+            };
+            let together = outputs(&spans);
+            let alone: Vec<f32> = spans.iter().flat_map(|span| outputs(&[*span])).collect();
+            let apart: Vec<f32> = spans.chunks(10).flat_map(outputs).collect();
+            assert_eq!(together.len(), alone.len());
+            for (together, other) in together
+                .iter()
+                .zip(&alone)
+                .chain(together.iter().zip(&apart))
+            {
+                assert!(
+                    (together - other).abs() < 1e-6,
+                    "{together} {other} {config:?}"
+                );
             }
         }
     }

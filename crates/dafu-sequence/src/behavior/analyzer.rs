@@ -165,6 +165,26 @@ impl UserBehaviorAnalyzer {
         &self.encoder
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_parts(
+        encoder: Encoder,
+        model: NextEventModel,
+        calibration: Calibration,
+    ) -> Result<Self, SequenceError> {
+        // As all scores are made by it, it has to be one.
+        calibration.events()?;
+        Ok(Self {
+            encoder,
+            model,
+            calibration,
+        })
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
     /// The model of the next event.
     pub const fn model(&self) -> &NextEventModel {
         &self.model

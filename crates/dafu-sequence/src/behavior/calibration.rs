@@ -11,7 +11,7 @@ const LARGEST: usize = 3;
 #[derive(Debug, Clone, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-pub(super) struct Calibration {
+pub(crate) struct Calibration {
     histories: Vec<Vec<f32>>,
 }
 

@@ -146,6 +146,26 @@ impl HistoryClassifier {
         &self.classifier
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) const fn from_parts(
+        encoder: Encoder,
+        classifier: SequenceClassifier,
+        params: HistoryParams,
+        baseline: Baseline,
+    ) -> Self {
+        Self {
+            encoder,
+            classifier,
+            params,
+            baseline,
+        }
+    }
+
+    /// An ordinary event, which explanations compare with.
+    pub const fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
     /// The parameters it was fitted with.
     pub const fn params(&self) -> &HistoryParams {
         &self.params

@@ -7,40 +7,18 @@
 //! within [`MOST`] so that sums need no rescaling.
 
 use super::LANES;
-use super::buffer::Buffer;
-use super::chunk::Net;
+use super::buffer::{Buffer, padded};
+use super::math::TanhDots;
 use super::matmul::{Factor, MatMul, Start};
-use super::recurrent::{Active, LayerTape};
+use super::packed::PackedAttention;
+use super::recurrent::{Active, LayerTape, add, add_rows};
 use crate::network::{AttentionLayout, NetworkConfig};
 use pulp::Arch;
 
 /// Largest exponent of a weight.
 pub(crate) const MOST: f32 = 40.0;
 
-/// The pool's weights.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AttentionWeights<'a> {
-    arch: Arch,
-    units: usize,
-    weight: &'a [f32],
-    bias: &'a [f32],
-    query: &'a [f32],
-}
-
-impl<'a> AttentionWeights<'a> {
-    pub(crate) fn new(net: &Net<'a>) -> Option<Self> {
-        let layout = net.layout.attention.as_ref()?;
-        Some(Self {
-            arch: net.arch,
-            units: net.config.hidden_units,
-            weight: &net.numbers[layout.weight.clone()],
-            bias: &net.numbers[layout.bias.clone()],
-            query: &net.numbers[layout.query.clone()],
-        })
-    }
-}
-
-/// The numbers of a chunk. Slots count the states read, as for hidden states.
+/// The numbers of a chunk, a row a lane. Slots count the states read, as for states.
 #[derive(Debug, Default)]
 pub(crate) struct AttentionTape {
     /// `tanh(W h + b)` of each step.
@@ -54,18 +32,22 @@ pub(crate) struct AttentionTape {
     d_pooled: Buffer,
 }
 
+const fn place(units: usize, slot: usize, lane: usize) -> usize {
+    (slot * LANES + lane) * padded(units)
+}
+
 impl AttentionTape {
-    pub(crate) fn pooled(&self, units: usize, slot: usize) -> &[f32] {
-        &self.pooled[slot * units * LANES..(slot + 1) * units * LANES]
+    pub(crate) fn pooled(&self, units: usize, slot: usize, lane: usize) -> &[f32] {
+        &self.pooled[place(units, slot, lane)..][..units]
     }
 
-    pub(crate) fn d_pooled(&mut self, units: usize, slot: usize) -> &mut [f32] {
-        &mut self.d_pooled[slot * units * LANES..(slot + 1) * units * LANES]
+    pub(crate) fn d_pooled(&mut self, units: usize, slot: usize, lane: usize) -> &mut [f32] {
+        &mut self.d_pooled[place(units, slot, lane)..][..units]
     }
 
     pub(crate) fn clear_derivatives(&mut self, config: &NetworkConfig, steps: usize) {
         if config.attention() {
-            let length = (steps + 1) * config.hidden_units * LANES;
+            let length = place(config.hidden_units, steps + 1, 0);
             self.d_pooled.reserve(length);
             self.d_pooled[..length].fill(0.0);
         }
@@ -73,12 +55,13 @@ impl AttentionTape {
 
     pub(crate) fn forward(
         &mut self,
-        weights: &AttentionWeights<'_>,
+        arch: Arch,
+        weights: &PackedAttention,
         layer: &LayerTape,
         active: Active<'_>,
     ) {
-        let (units, steps) = (weights.units, active.steps());
-        let block = units * LANES;
+        let (units, steps) = (weights.projection.inputs, active.steps());
+        let (width, block) = (padded(units), place(units, 1, 0));
         self.projected.reserve(steps * block);
         self.weights.reserve(steps * LANES);
         self.within.reserve(steps * LANES);
@@ -86,120 +69,130 @@ impl AttentionTape {
         self.pooled.reserve((steps + 1) * block);
         self.pooled[..block].fill(0.0);
         self.sums[..LANES].fill(0.0);
-        for step in 0..steps {
-            let columns = active.columns(step);
-            let hidden = layer.hidden(units, step + 1);
-            let projected = &mut self.projected[step * block..(step + 1) * block];
-            weights.arch.dispatch(MatMul {
-                factor: Factor::Rows(weights.weight, units),
-                rows: units,
+        for (step, lanes) in active.0.iter().enumerate() {
+            let slot = step + 1;
+            let (states, stride) = layer.all_states(slot);
+            let projected = &mut self.projected[step * block..slot * block];
+            arch.dispatch(MatMul {
+                factor: Factor::Rows(states, stride),
+                rows: *lanes,
                 inner: units,
-                columns,
-                other: (hidden, LANES),
-                result: (projected, LANES),
-                start: Start::Rows(weights.bias),
+                columns: width,
+                other: (&weights.projection.forward, width),
+                result: (projected, width),
+                start: Start::Row(&weights.projection.bias),
             });
-            let mut exponents = [0.0_f32; LANES];
-            for (row, query) in projected.chunks_mut(LANES).zip(weights.query) {
-                for (number, exponent) in row[..columns].iter_mut().zip(&mut exponents) {
-                    *number = number.tanh();
-                    *exponent += query * *number;
-                }
-            }
-            let (sums_before, sums) = self.sums.split_at_mut((step + 1) * LANES);
+            let exponents = &mut self.weights[step * LANES..][..*lanes];
+            arch.dispatch(TanhDots {
+                rows: projected,
+                other: &weights.query,
+                sums: exponents,
+            });
+            let (sums_before, sums) = self.sums.split_at_mut(slot * LANES);
             let sums_before = &sums_before[step * LANES..];
-            let (before, pooled) = self.pooled.split_at_mut((step + 1) * block);
-            let before = &before[step * block..];
-            let mut shares = [0.0_f32; LANES];
-            for lane in 0..columns {
-                let held = exponents[lane].clamp(-MOST, MOST);
-                let weight = held.exp();
-                self.weights[step * LANES + lane] = weight;
-                let free = exponents[lane].abs() < MOST;
+            let (before, pooled) = self.pooled.split_at_mut(slot * block);
+            let before = before[step * block..].chunks(width);
+            let rows = before.zip(pooled.chunks_mut(width));
+            for (lane, (weight, (before, pooled))) in exponents.iter_mut().zip(rows).enumerate() {
+                let exponent = *weight;
+                *weight = exponent.clamp(-MOST, MOST).exp();
+                let free = exponent.abs() < MOST;
                 self.within[step * LANES + lane] = f32::from(u8::from(free));
-                sums[lane] = sums_before[lane] + weight;
-                shares[lane] = weight / sums[lane];
-            }
-            let rows = hidden.chunks(LANES).zip(before.chunks(LANES));
-            for ((hidden, before), pooled) in rows.zip(pooled.chunks_mut(LANES)) {
-                for lane in 0..columns {
-                    pooled[lane] = before[lane] + shares[lane] * (hidden[lane] - before[lane]);
+                sums[lane] = sums_before[lane] + *weight;
+                let share = *weight / sums[lane];
+                let rows = layer.states(slot, lane).iter().zip(before);
+                for (pooled, (state, before)) in pooled.iter_mut().zip(rows) {
+                    *pooled = before + share * (state - before);
                 }
             }
         }
     }
 
-    /// From derivatives by pools to those by weights and hidden states.
+    /// From derivatives by pools to those by weights and states.
     pub(crate) fn backward(
         &mut self,
-        weights: &AttentionWeights<'_>,
+        (arch, weights): (Arch, &PackedAttention),
         layer: &mut LayerTape,
         active: Active<'_>,
         (layout, all): (&AttentionLayout, &mut [f32]),
     ) {
-        let units = weights.units;
-        let block = units * LANES;
+        let units = weights.projection.inputs;
+        let (width, block) = (padded(units), place(units, 1, 0));
         // Derivatives by the sums of weighted states and of weights: those of all later slots.
-        let mut by_states = vec![0.0_f32; block];
+        let mut by_states = Buffer::zeros(block);
         let mut by_sums = [0.0_f32; LANES];
-        let mut by_projected = vec![0.0_f32; block];
-        for step in (0..active.steps()).rev() {
-            let lanes = active.0[step];
+        // States and pools are taken as distances from each lane's last pool: where states hardly differ, the difference of
+        // two nearly equal sums would be all rounding.
+        let mut centres = Buffer::zeros(block);
+        let mut centred = 0;
+        let mut by_projected = Buffer::zeros(block);
+        let mut by_weights = Buffer::zeros(units * width);
+        let (mut by_bias, mut by_query) = (Buffer::zeros(width), Buffer::zeros(width));
+        for (step, lanes) in active.0.iter().enumerate().rev() {
             let slot = step + 1;
-            for unit in 0..units {
-                for (lane, by_sum) in by_sums[..lanes].iter_mut().enumerate() {
-                    let at = unit * LANES + lane;
-                    let derivative =
-                        self.d_pooled[slot * block + at] / self.sums[slot * LANES + lane];
-                    by_states[at] += derivative;
-                    *by_sum -= derivative * self.pooled[slot * block + at];
+            let (d_states, states, stride) = layer.all_d_states(slot);
+            for lane in centred..*lanes {
+                let last = &self.pooled[place(units, slot, lane)..][..units];
+                centres[lane * width..][..units].copy_from_slice(last);
+            }
+            centred = *lanes;
+            for lane in 0..*lanes {
+                let from = place(units, slot, lane);
+                let centre = &centres[lane * width..][..units];
+                let inverse = 1.0 / self.sums[slot * LANES + lane];
+                let by_states = &mut by_states[lane * width..][..units];
+                let derivatives = self.d_pooled[from..].iter().zip(&self.pooled[from..]);
+                let mut by_sum = 0.0;
+                let rows = by_states.iter_mut().zip(derivatives).zip(centre);
+                for ((by_state, (derivative, pooled)), centre) in rows {
+                    let derivative = derivative * inverse;
+                    *by_state += derivative;
+                    by_sum -= derivative * (pooled - centre);
+                }
+                by_sums[lane] += by_sum;
+                let weight = self.weights[step * LANES + lane];
+                let states = &states[lane * stride..][..units];
+                let d_states = &mut d_states[lane * stride..][..units];
+                let mut by_exponent = by_sums[lane];
+                let rows = d_states.iter_mut().zip(states).zip(by_states).zip(centre);
+                for (((d_state, state), by_state), centre) in rows {
+                    by_exponent += (state - centre) * *by_state;
+                    *d_state += weight * *by_state;
+                }
+                by_exponent *= weight * self.within[step * LANES + lane];
+                let projected = &self.projected[place(units, step, lane)..][..units];
+                let by_projected = &mut by_projected[lane * width..][..units];
+                let rows = projected.iter().zip(&weights.query[..]).zip(by_projected);
+                let sums = by_bias.iter_mut().zip(&mut by_query[..]);
+                for (((number, query), by_projected), (by_bias, by_query)) in rows.zip(sums) {
+                    let sum = by_exponent * query * (1.0 - number * number);
+                    *by_query += by_exponent * number;
+                    *by_bias += sum;
+                    *by_projected = sum;
                 }
             }
-            let hidden = &layer.hidden[slot * block..(slot + 1) * block];
-            let d_hidden = &mut layer.d_hidden[step * block..(step + 1) * block];
-            let mut by_exponent = [0.0_f32; LANES];
-            by_exponent[..lanes].copy_from_slice(&by_sums[..lanes]);
-            for unit in 0..units {
-                for (lane, by_exponent) in by_exponent[..lanes].iter_mut().enumerate() {
-                    let at = unit * LANES + lane;
-                    *by_exponent += hidden[at] * by_states[at];
-                    d_hidden[at] += self.weights[step * LANES + lane] * by_states[at];
-                }
-            }
-            for (lane, by_exponent) in by_exponent[..lanes].iter_mut().enumerate() {
-                let place = step * LANES + lane;
-                *by_exponent *= self.weights[place] * self.within[place];
-            }
-            let projected = &self.projected[step * block..(step + 1) * block];
-            for unit in 0..units {
-                let mut by_query = 0.0;
-                let mut by_bias = 0.0;
-                for (lane, by_exponent) in by_exponent[..lanes].iter().enumerate() {
-                    let number = projected[unit * LANES + lane];
-                    by_query += by_exponent * number;
-                    let sum = by_exponent * weights.query[unit] * (1.0 - number * number);
-                    by_bias += sum;
-                    by_projected[unit * LANES + lane] = sum;
-                }
-                all[layout.query.start + unit] += by_query;
-                all[layout.bias.start + unit] += by_bias;
-                for other in 0..units {
-                    let states = &hidden[other * LANES..][..lanes];
-                    let sums = &by_projected[unit * LANES..][..lanes];
-                    let products = states.iter().zip(sums).map(|(state, sum)| state * sum);
-                    all[layout.weight.start + unit * units + other] += products.sum::<f32>();
-                }
-            }
-            for unit in 0..units {
-                let row = &weights.weight[unit * units..(unit + 1) * units];
-                for (other, weight) in row.iter().enumerate() {
-                    let to = &mut d_hidden[other * LANES..][..lanes];
-                    let sums = &by_projected[unit * LANES..][..lanes];
-                    for (to, sum) in to.iter_mut().zip(sums) {
-                        *to += weight * sum;
-                    }
-                }
-            }
+            arch.dispatch(MatMul {
+                factor: Factor::Columns(&by_projected, width),
+                rows: units,
+                inner: *lanes,
+                columns: width,
+                other: (states, stride),
+                result: (&mut by_weights, width),
+                start: Start::Kept,
+            });
+            arch.dispatch(MatMul {
+                factor: Factor::Rows(&by_projected, width),
+                rows: *lanes,
+                inner: units,
+                columns: width,
+                other: (&weights.projection.back, width),
+                result: (d_states, stride),
+                start: Start::Kept,
+            });
         }
+        add(&by_query, &mut all[layout.query.clone()]);
+        add(&by_bias, &mut all[layout.bias.clone()]);
+        let to = &mut all[layout.weight.clone()];
+        add_rows((&by_weights, width), units, to);
     }
 }

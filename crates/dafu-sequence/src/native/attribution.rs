@@ -6,6 +6,8 @@ use super::dropout::Dropout;
 use super::network::NativeNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
+#[cfg(feature = "serde")]
+use crate::network::NetworkConfig;
 use crate::network::{Network, Objective, Task, check_events};
 
 /// An ordinary event, which answers are explained against: the mean of what a network reads of some events.
@@ -24,6 +26,14 @@ pub struct Attribution {
     pub first_event: usize,
     inputs: usize,
     contributions: Vec<f32>,
+}
+
+impl Baseline {
+    /// Whether it is one of networks of this shape.
+    #[cfg(feature = "serde")]
+    pub(crate) fn fits(&self, config: &NetworkConfig) -> bool {
+        self.0.len() == config.inputs() && self.0.iter().all(|number| number.is_finite())
+    }
 }
 
 impl Attribution {
@@ -169,7 +179,7 @@ impl NativeNetwork {
         let mut contributions = Vec::with_capacity(span.len() * inputs);
         let mut slopes = vec![0.0; config.inputs()];
         for (step, event) in (span.start..span.end).enumerate() {
-            workspace.input_slopes(step, &mut slopes);
+            workspace.input_slopes((step, LANES), &mut slopes);
             let numbers = set.events().numbers(event);
             let mut way = slopes.iter().zip(&baseline.0);
             let mut added = |number: f32| {

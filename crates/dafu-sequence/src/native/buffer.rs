@@ -1,5 +1,10 @@
 //! Numbers that begin on a cache line.
+#![allow(
+    clippy::inline_always,
+    reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
+)]
 
+use pulp::Simd;
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line, and of the widest vector.
@@ -59,4 +64,16 @@ impl DerefMut for Buffer {
 /// Room for rows of so many numbers: whole vectors of the widest kind.
 pub(crate) const fn padded(width: usize) -> usize {
     width.div_ceil(NUMBERS_OF_LINE) * NUMBERS_OF_LINE
+}
+
+/// The vector at a place.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(numbers: &[f32], at: usize) -> S::f32s {
+    S::as_simd_f32s(&numbers[at..at + S::F32_LANES]).0[0]
+}
+
+/// Writes the vector at a place.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(numbers: &mut [f32], at: usize, vector: S::f32s) {
+    S::as_mut_simd_f32s(&mut numbers[at..at + S::F32_LANES]).0[0] = vector;
 }

@@ -1,11 +1,11 @@
 //! A chunk of sequences, forwards and backwards through the whole network.
 
-use super::attention::{AttentionTape, AttentionWeights};
+use super::attention::AttentionTape;
 use super::buffer::{Buffer, padded};
 use super::dropout::Dropout;
 use super::matmul::{Factor, MatMul, Start};
-use super::recurrent::{Active, LayerGradient, LayerTape, LayerWeights, Tape, add_rows};
-use super::transpose::transpose;
+use super::packed::{Packed, PackedLayer};
+use super::recurrent::{Active, LayerGradient, LayerTape, Tape, add, add_rows};
 use super::{LANES, VECTOR};
 use crate::data::{SequenceSet, Span};
 use crate::network::{Layout, NetworkConfig, Objective, RecurrentLayout, Task};
@@ -19,6 +19,8 @@ pub(crate) struct Net<'a> {
     pub(crate) config: &'a NetworkConfig,
     pub(crate) layout: &'a Layout,
     pub(crate) numbers: &'a [f32],
+    /// The same numbers, laid out for products.
+    pub(crate) packed: &'a Packed,
 }
 
 /// At most [`LANES`] sequences by falling length.
@@ -63,9 +65,8 @@ pub(crate) struct Workspace {
     encoder: Vec<LayerTape>,
     decoder: Vec<LayerTape>,
     attention: AttentionTape,
-    /// What answers are computed from at one slot, by lanes and by rows.
+    /// What answers are computed from at one slot, and the answers; a row a lane.
     features: Buffer,
-    feature_rows: Buffer,
     d_features: Buffer,
     outputs: Buffer,
     d_outputs: Buffer,
@@ -84,27 +85,28 @@ struct ChunkGradient {
 
 impl ChunkGradient {
     fn zeros(net: &Net<'_>) -> Self {
-        let layers = |layouts: &[RecurrentLayout]| {
-            let layouts = layouts.iter();
-            let units = net.config.hidden_units;
-            layouts
-                .map(|layout| LayerGradient::zeros(net.config.cell, layout.inputs, units))
+        let layers = |layers: &[PackedLayer]| {
+            let layers = layers.iter();
+            layers
+                .map(|layer| LayerGradient::zeros(layer.cell, layer.shape))
                 .collect()
         };
         Self {
-            encoder: layers(&net.layout.encoder),
-            decoder: layers(&net.layout.decoder),
+            encoder: layers(&net.packed.encoder),
+            decoder: layers(&net.packed.decoder),
             head: Buffer::zeros(net.config.outputs() * padded(net.config.features())),
             all: vec![0.0; net.layout.len()],
         }
     }
 
-    fn clear(&mut self) {
-        for layer in self.encoder.iter_mut().chain(&mut self.decoder) {
-            layer.clear();
-        }
+    /// Zeros where numbers are added; those of recurrent layers are overwritten.
+    fn clear(&mut self, layout: &Layout) {
+        let layers = layout.encoder.iter().chain(&layout.decoder);
+        let ends = layers.map(|layer| layer.bias_hh.end);
+        let first = layout.encoder.iter().map(|layer| layer.weight_ih.start);
+        self.all[..first.min().unwrap_or(0)].fill(0.0);
+        self.all[ends.max().unwrap_or(0)..].fill(0.0);
         self.head.fill(0.0);
-        self.all.fill(0.0);
     }
 }
 
@@ -116,6 +118,7 @@ impl Workspace {
         self.forward(net, chunk, active, None);
         let answers = answers(net.config.task, chunk);
         let count = net.config.outputs();
+        let width = padded(count);
         // By slot they are computed, by sequence they are wanted.
         let mut order: Vec<usize> = (0..answers.len()).collect();
         order.sort_by_key(|at| answers[*at]);
@@ -123,10 +126,10 @@ impl Workspace {
         out.resize(answers.len() * count, 0.0);
         for group in order.chunk_by(|left, right| answers[*left].slot == answers[*right].slot) {
             let slot = answers[group[0]].slot;
-            self.head_forward(net, slot, chunk.sequences.len(), None);
+            self.head_forward(net, slot, active.lanes_after(slot), None);
             for at in group {
-                let place = &mut out[at * count..(at + 1) * count];
-                gather(&self.outputs, answers[*at].lane, place);
+                let outputs = &self.outputs[answers[*at].lane * width..][..count];
+                out[at * count..(at + 1) * count].copy_from_slice(outputs);
             }
         }
     }
@@ -137,50 +140,52 @@ impl Workspace {
         net: &Net<'_>,
         chunk: Chunk<'_>,
         objective: &dyn Objective,
-        (scale, mut dropout): (f32, Dropout),
+        (scale, dropout): (f32, Dropout),
     ) -> f64 {
         let active = chunk.active();
         let active = Active(&active);
-        self.forward(net, chunk, active, Some(&mut dropout));
+        self.forward(net, chunk, active, Some(&dropout));
         self.gradient
             .get_or_insert_with(|| ChunkGradient::zeros(net))
-            .clear();
+            .clear(net.layout);
         let mut answers = answers(net.config.task, chunk);
         answers.retain(|answer| objective.counts(chunk.set, answer.event));
         answers.sort_unstable();
-        self.clear_d_hidden(net, active);
+        for layer in self.encoder.iter_mut().chain(&mut self.decoder) {
+            layer.clear_derivatives(active.steps());
+        }
+        self.attention.clear_derivatives(net.config, active.steps());
         let count = net.config.outputs();
-        let (mut output, mut derivative) = (vec![0.0; count], vec![0.0; count]);
+        let width = padded(count);
         let mut loss = 0.0;
         for group in answers.chunk_by(|left, right| left.slot == right.slot) {
             let slot = group[0].slot;
-            self.head_forward(net, slot, chunk.sequences.len(), Some(&mut dropout));
-            self.d_outputs[..count * LANES].fill(0.0);
+            let lanes = active.lanes_after(slot);
+            self.head_forward(net, slot, lanes, Some(&dropout));
+            self.d_outputs[..lanes * width].fill(0.0);
             for answer in group {
-                gather(&self.outputs, answer.lane, &mut output);
-                derivative.fill(0.0);
-                let set = chunk.set;
-                let of_event = objective.event_loss(set, answer.event, &output, &mut derivative);
-                loss += f64::from(of_event);
-                for (at, derivative) in derivative.iter().enumerate() {
-                    self.d_outputs[at * LANES + answer.lane] = derivative * scale;
+                let place = answer.lane * width..answer.lane * width + count;
+                let derivative = &mut self.d_outputs[place.clone()];
+                let outputs = &self.outputs[place];
+                loss +=
+                    f64::from(objective.event_loss(chunk.set, answer.event, outputs, derivative));
+                for derivative in derivative {
+                    *derivative *= scale;
                 }
             }
-            self.head_backward(net, slot, chunk.sequences.len(), &dropout);
+            self.head_backward(net, slot, lanes, &dropout);
         }
         self.backward(net, chunk, active, &dropout);
         loss
     }
 
     /// The derivatives of the last chunk's loss by the inputs of a step, summed over lanes.
-    pub(crate) fn input_slopes(&self, step: usize, out: &mut [f32]) {
-        let from = step * out.len() * LANES;
-        let rows = self
-            .encoder
-            .first()
-            .map_or(&[][..], |layer| &layer.d_inputs[from..]);
-        for (sum, row) in out.iter_mut().zip(rows.chunks(LANES)) {
-            *sum = row.iter().sum();
+    pub(crate) fn input_slopes(&self, (step, lanes): (usize, usize), out: &mut [f32]) {
+        out.fill(0.0);
+        if let Some(layer) = self.encoder.first() {
+            for lane in 0..lanes {
+                add(layer.d_inputs(step, lane), out);
+            }
         }
     }
 
@@ -194,7 +199,7 @@ impl Workspace {
         net: &Net<'_>,
         chunk: Chunk<'_>,
         active: Active<'_>,
-        mut dropout: Option<&mut Dropout>,
+        dropout: Option<&Dropout>,
     ) {
         let config = net.config;
         let tape = if dropout.is_some() {
@@ -203,45 +208,30 @@ impl Workspace {
             Tape::Dropped
         };
         let steps = active.steps();
-        self.encoder
-            .resize_with(net.layout.encoder.len(), LayerTape::default);
-        self.decoder
-            .resize_with(net.layout.decoder.len(), LayerTape::default);
-        for (stack, layouts) in [
-            (&mut self.encoder, &net.layout.encoder),
-            (&mut self.decoder, &net.layout.decoder),
+        for (stack, packed) in [
+            (&mut self.encoder, &net.packed.encoder),
+            (&mut self.decoder, &net.packed.decoder),
         ] {
-            for (layer, layout) in stack.iter_mut().zip(layouts) {
-                layer.reserve(layout.inputs, config.hidden_units, steps, tape);
+            stack.resize_with(packed.len(), LayerTape::default);
+            for (layer, packed) in stack.iter_mut().zip(packed) {
+                layer.reserve(packed.shape, steps, tape);
             }
         }
-        self.features.reserve(config.features() * LANES);
-        self.feature_rows.reserve(padded(config.features()) * LANES);
-        self.d_features.reserve(config.features() * LANES);
-        self.outputs.reserve(config.outputs() * LANES);
-        self.d_outputs.reserve(config.outputs() * LANES);
+        self.features.reserve(padded(config.features()) * LANES);
+        self.d_features.reserve(padded(config.features()) * LANES);
+        self.outputs.reserve(padded(config.outputs()) * LANES);
+        self.d_outputs.reserve(padded(config.outputs()) * LANES);
         read_inputs(net, chunk, &mut self.encoder[0]);
-        run_stack(
-            net,
-            &net.layout.encoder,
-            &mut self.encoder,
-            (active, tape),
-            &mut dropout,
-        );
+        let passing = (active, tape, dropout);
+        let encoder = (&net.layout.encoder[..], &net.packed.encoder[..]);
+        run_stack(net, encoder, &mut self.encoder, passing);
         if let (Some(first), Some(top)) = (self.decoder.first_mut(), self.encoder.last()) {
-            spread_summary(config.hidden_units, chunk, active, top, first);
-            run_stack(
-                net,
-                &net.layout.decoder,
-                &mut self.decoder,
-                (active, tape),
-                &mut dropout,
-            );
+            spread_summary(chunk, top, first);
+            let decoder = (&net.layout.decoder[..], &net.packed.decoder[..]);
+            run_stack(net, decoder, &mut self.decoder, passing);
         }
-        if let Some(weights) = AttentionWeights::new(net)
-            && let Some(top) = self.encoder.last()
-        {
-            self.attention.forward(&weights, top, active);
+        if let (Some(weights), Some(top)) = (&net.packed.attention, self.encoder.last()) {
+            self.attention.forward(net.arch, weights, top, active);
         }
     }
 
@@ -250,39 +240,35 @@ impl Workspace {
         net: &Net<'_>,
         slot: usize,
         lanes: usize,
-        dropout: Option<&mut Dropout>,
+        dropout: Option<&Dropout>,
     ) {
-        let units = net.config.hidden_units;
-        let count = net.config.features() * LANES;
-        let top = self
-            .decoder
-            .last()
-            .unwrap_or(&self.encoder[self.encoder.len() - 1]);
-        self.features[..units * LANES].copy_from_slice(top.hidden(units, slot));
-        if net.config.attention() {
-            let pooled = self.attention.pooled(units, slot);
-            self.features[units * LANES..count].copy_from_slice(pooled);
+        let (units, features) = (net.config.hidden_units, net.config.features());
+        let width = padded(features);
+        let top = self.decoder.last().or(self.encoder.last());
+        let rows = self.features.chunks_mut(width).take(lanes);
+        for (lane, row) in rows.enumerate() {
+            if let Some(top) = top {
+                row[..units].copy_from_slice(top.states(slot, lane));
+            }
+            if net.config.attention() {
+                let pooled = self.attention.pooled(units, slot, lane);
+                row[units..features].copy_from_slice(pooled);
+            }
         }
         if let Some(dropout) = dropout {
-            dropout.drop_head(slot, &mut self.features[..count]);
+            dropout.head(slot, rows_of(&mut self.features, features).take(lanes));
         }
+        let head = &net.packed.head;
+        let columns = padded(head.outputs);
         net.arch.dispatch(MatMul {
-            factor: Factor::Rows(&net.numbers[net.layout.head_weight.clone()], count / LANES),
-            rows: net.config.outputs(),
-            inner: count / LANES,
-            columns: lanes.div_ceil(VECTOR) * VECTOR,
-            other: (&self.features, LANES),
-            result: (&mut self.outputs, LANES),
-            start: Start::Rows(&net.numbers[net.layout.head_bias.clone()]),
+            factor: Factor::Rows(&self.features, width),
+            rows: lanes,
+            inner: features,
+            columns,
+            other: (&head.forward, columns),
+            result: (&mut self.outputs, columns),
+            start: Start::Row(&head.bias),
         });
-    }
-
-    fn clear_d_hidden(&mut self, net: &Net<'_>, active: Active<'_>) {
-        let length = active.steps() * net.config.hidden_units * LANES;
-        for layer in self.encoder.iter_mut().chain(&mut self.decoder) {
-            layer.d_hidden[..length].fill(0.0);
-        }
-        self.attention.clear_derivatives(net.config, active.steps());
     }
 
     /// From derivatives by outputs at a slot to those by the head's weights, states and pools.
@@ -292,44 +278,43 @@ impl Workspace {
         let Some(gradient) = &mut self.gradient else {
             return;
         };
-        let from = (&self.features[..], LANES);
-        transpose(from, (features, lanes), (&mut self.feature_rows, width));
         net.arch.dispatch(MatMul {
-            factor: Factor::Rows(&self.d_outputs, LANES),
+            factor: Factor::Columns(&self.d_outputs, padded(outputs)),
             rows: outputs,
             inner: lanes,
             columns: width,
-            other: (&self.feature_rows, width),
+            other: (&self.features, width),
             result: (&mut gradient.head, width),
             start: Start::Kept,
         });
         let bias = &mut gradient.all[net.layout.head_bias.clone()];
-        for (bias, derivatives) in bias.iter_mut().zip(self.d_outputs.chunks(LANES)) {
-            *bias += derivatives[..lanes].iter().sum::<f32>();
+        for derivatives in self.d_outputs.chunks(padded(outputs)).take(lanes) {
+            add(derivatives, bias);
         }
         // States before the first event do not depend on anything.
-        let Some(step) = slot.checked_sub(1) else {
+        if slot == 0 {
             return;
-        };
-        let columns = lanes.div_ceil(VECTOR) * VECTOR;
+        }
         net.arch.dispatch(MatMul {
-            factor: Factor::Columns(&net.numbers[net.layout.head_weight.clone()], features),
-            rows: features,
+            factor: Factor::Rows(&self.d_outputs, padded(outputs)),
+            rows: lanes,
             inner: outputs,
-            columns,
-            other: (&self.d_outputs, LANES),
-            result: (&mut self.d_features, LANES),
+            columns: width,
+            other: (&net.packed.head.back, width),
+            result: (&mut self.d_features, width),
             start: Start::Zero,
         });
-        dropout.scale_head(slot, &mut self.d_features[..features * LANES]);
-        let top = self.decoder.last_mut().or(self.encoder.last_mut());
-        if let Some(top) = top {
-            let to = &mut top.d_hidden[step * units * LANES..(step + 1) * units * LANES];
-            add_columns(&self.d_features[..units * LANES], columns, to);
-        }
-        if net.config.attention() {
-            let by_pool = &self.d_features[units * LANES..features * LANES];
-            add_columns(by_pool, columns, self.attention.d_pooled(units, slot));
+        dropout.head(slot, rows_of(&mut self.d_features, features).take(lanes));
+        let mut top = self.decoder.last_mut().or(self.encoder.last_mut());
+        let rows = self.d_features.chunks(width).take(lanes);
+        for (lane, derivatives) in rows.enumerate() {
+            if let Some(top) = &mut top {
+                add(derivatives, top.d_states(slot, lane));
+            }
+            if net.config.attention() {
+                let to = self.attention.d_pooled(units, slot, lane);
+                add(&derivatives[units..], to);
+            }
         }
     }
 
@@ -338,24 +323,21 @@ impl Workspace {
             return;
         };
         let layout = net.layout;
-        if let Some(weights) = AttentionWeights::new(net)
+        if let Some(weights) = &net.packed.attention
             && let (Some(top), Some(attention)) = (self.encoder.last_mut(), &layout.attention)
         {
+            let to = (attention, &mut gradient.all[..]);
             self.attention
-                .backward(&weights, top, active, (attention, &mut gradient.all));
+                .backward((net.arch, weights), top, active, to);
         }
         if let Some(top) = self.encoder.last_mut()
             && !self.decoder.is_empty()
         {
             let stack = (&mut self.decoder[..], &mut gradient.decoder[..]);
-            run_stack_back(
-                net,
-                &layout.decoder,
-                stack,
-                active,
-                (dropout, 0..net.config.hidden_units),
-            );
-            gather_summary(net.config.hidden_units, chunk, &self.decoder[0], top);
+            let decoder = (&layout.decoder[..], &net.packed.decoder[..]);
+            let wanted = 0..net.config.hidden_units;
+            run_stack_back(net, decoder, stack, (active, dropout, wanted));
+            gather_summary(chunk, &self.decoder[0], top);
         }
         // What an event's numbers are cannot be learned.
         let numeric = if chunk.path.is_some() {
@@ -365,19 +347,20 @@ impl Workspace {
         };
         let embedded = numeric..net.config.inputs();
         let stack = (&mut self.encoder[..], &mut gradient.encoder[..]);
-        run_stack_back(net, &layout.encoder, stack, active, (dropout, embedded));
+        let encoder = (&layout.encoder[..], &net.packed.encoder[..]);
+        run_stack_back(net, encoder, stack, (active, dropout, embedded));
         add_embeddings(net, chunk, &self.encoder[0], &mut gradient.all);
         for (layers, layouts) in [
             (&gradient.encoder, &layout.encoder),
             (&gradient.decoder, &layout.decoder),
         ] {
             for (layer, layout) in layers.iter().zip(layouts) {
-                layer.add_to(layout, &mut gradient.all);
+                layer.write_to(layout, &mut gradient.all);
             }
         }
         let features = net.config.features();
         add_rows(
-            &gradient.head,
+            (&gradient.head, padded(features)),
             features,
             &mut gradient.all[layout.head_weight.clone()],
         );
@@ -402,33 +385,20 @@ fn answers(task: Task, chunk: Chunk<'_>) -> Vec<Answer> {
     answers
 }
 
-/// The numbers of a lane.
-fn gather(matrix: &[f32], lane: usize, out: &mut [f32]) {
-    for (place, row) in out.iter_mut().zip(matrix.chunks(LANES)) {
-        *place = row[lane];
-    }
-}
-
-fn add_columns(from: &[f32], columns: usize, to: &mut [f32]) {
-    for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
-        for (number, to) in from[..columns].iter().zip(to) {
-            *to += number;
-        }
-    }
+/// The numbers of each lane, without what pads them.
+fn rows_of(matrix: &mut [f32], length: usize) -> impl Iterator<Item = &mut [f32]> {
+    let rows = matrix.chunks_mut(padded(length));
+    rows.map(move |row| &mut row[..length])
 }
 
 /// The inputs of a chunk's events: numbers, then a row of each embedding.
 fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, layer: &mut LayerTape) {
-    let inputs = net.config.inputs();
-    let width = padded(inputs);
     let numeric = net.config.numeric_inputs;
-    let mut lanes_at = vec![0; chunk.spans().next().map_or(0, Span::len)];
     for (lane, span) in chunk.spans().enumerate() {
         for (step, event) in (span.start..span.end).enumerate() {
-            lanes_at[step] = lane + 1;
-            let row = &mut layer.input_rows[(step * LANES + lane) * width..][..width];
+            let row = layer.inputs(step, lane);
             let numbers = chunk.set.events().numbers(event);
-            row[..numeric].copy_from_slice(numbers.numeric);
+            copy(numbers.numeric, &mut row[..numeric]);
             let mut from = numeric;
             let tables = net.layout.embeddings.iter().zip(&net.config.embeddings);
             for ((table, embedding), code) in tables.zip(numbers.codes) {
@@ -445,10 +415,17 @@ fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, layer: &mut LayerTape) {
             }
         }
     }
-    for (step, lanes) in lanes_at.into_iter().enumerate() {
-        let from = &layer.input_rows[step * LANES * width..(step + 1) * LANES * width];
-        let to = &mut layer.inputs[step * inputs * LANES..(step + 1) * inputs * LANES];
-        transpose((from, width), (lanes, inputs), (to, LANES));
+}
+
+/// A copy of few numbers, without the call of a function.
+fn copy(from: &[f32], to: &mut [f32]) {
+    let (vectors, rest) = from.as_chunks::<VECTOR>();
+    let (to_vectors, to_rest) = to.as_chunks_mut::<VECTOR>();
+    for (vector, to) in vectors.iter().zip(to_vectors) {
+        *to = *vector;
+    }
+    for (number, to) in rest.iter().zip(to_rest) {
+        *to = *number;
     }
 }
 
@@ -457,18 +434,16 @@ fn add_embeddings(net: &Net<'_>, chunk: Chunk<'_>, layer: &LayerTape, all: &mut 
     if net.config.embeddings.is_empty() {
         return;
     }
-    let inputs = net.config.inputs();
     for (lane, span) in chunk.spans().enumerate() {
         for (step, event) in (span.start..span.end).enumerate() {
             let codes = chunk.set.events().numbers(event).codes;
-            let mut from = step * inputs + net.config.numeric_inputs;
+            let mut derivatives = &layer.d_inputs(step, lane)[net.config.numeric_inputs..];
             let tables = net.layout.embeddings.iter().zip(&net.config.embeddings);
             for ((table, embedding), code) in tables.zip(codes) {
                 let at = table.start + *code as usize * embedding.dimension;
-                for to in &mut all[at..at + embedding.dimension] {
-                    *to += layer.d_inputs[from * LANES + lane];
-                    from += 1;
-                }
+                let (of_table, rest) = derivatives.split_at(embedding.dimension);
+                add(of_table, &mut all[at..at + embedding.dimension]);
+                derivatives = rest;
             }
         }
     }
@@ -476,83 +451,65 @@ fn add_embeddings(net: &Net<'_>, chunk: Chunk<'_>, layer: &LayerTape, all: &mut 
 
 fn run_stack(
     net: &Net<'_>,
-    layouts: &[RecurrentLayout],
+    (layouts, packed): (&[RecurrentLayout], &[PackedLayer]),
     stack: &mut [LayerTape],
-    (active, tape): (Active<'_>, Tape),
-    dropout: &mut Option<&mut Dropout>,
+    (active, tape, dropout): (Active<'_>, Tape, Option<&Dropout>),
 ) {
-    let units = net.config.hidden_units;
-    for (at, layout) in layouts.iter().enumerate() {
+    for (at, (layout, weights)) in layouts.iter().zip(packed).enumerate() {
         if at > 0 {
-            let (below, layer) = stack.split_at_mut(at);
-            let length = active.steps() * units * LANES;
-            let states = &below[at - 1].hidden[units * LANES..][..length];
-            layer[0].inputs[..length].copy_from_slice(states);
-            if let Some(dropout) = dropout {
-                dropout.drop_inputs(layout.weight_ih.start, &mut layer[0].inputs[..length]);
+            let (below, layers) = stack.split_at_mut(at);
+            let (below, layer) = (&below[at - 1], &mut layers[0]);
+            for (step, lanes) in active.0.iter().enumerate() {
+                for lane in 0..*lanes {
+                    copy(below.states(step + 1, lane), layer.inputs(step, lane));
+                }
             }
-            layer[0].turn_inputs(units, active, tape);
+            if let Some(dropout) = dropout {
+                dropout.inputs(layout.weight_ih.start, layer.each_inputs(active));
+            }
         }
-        let weights = LayerWeights::new(net.config.cell, layout, net.numbers);
-        stack[at].forward(net.arch, &weights, active, tape);
+        stack[at].forward(net.arch, weights, active, tape);
     }
 }
 
 fn run_stack_back(
     net: &Net<'_>,
-    layouts: &[RecurrentLayout],
+    (layouts, packed): (&[RecurrentLayout], &[PackedLayer]),
     (stack, gradients): (&mut [LayerTape], &mut [LayerGradient]),
-    active: Active<'_>,
-    (dropout, wanted): (&Dropout, Range<usize>),
+    (active, dropout, wanted): (Active<'_>, &Dropout, Range<usize>),
 ) {
     let units = net.config.hidden_units;
-    for (at, layout) in layouts.iter().enumerate().rev() {
-        let weights = LayerWeights::new(net.config.cell, layout, net.numbers);
+    for (at, (layout, weights)) in layouts.iter().zip(packed).enumerate().rev() {
         let of_inputs = if at == 0 { wanted.clone() } else { 0..units };
-        stack[at].backward(net.arch, &weights, active, of_inputs, &mut gradients[at]);
+        let gradient = &mut gradients[at];
+        stack[at].backward(net.arch, weights, (active, of_inputs), gradient);
         if at > 0 {
-            let (below, layer) = stack.split_at_mut(at);
-            let block = units * LANES;
-            let derivatives = &mut layer[0].d_inputs[..active.steps() * block];
-            dropout.scale_inputs(layout.weight_ih.start, derivatives);
-            for step in 0..active.steps() {
-                let place = step * block..(step + 1) * block;
-                let to = &mut below[at - 1].d_hidden[place.clone()];
-                add_columns(&derivatives[place], active.columns(step), to);
+            let (below, layers) = stack.split_at_mut(at);
+            let (below, layer) = (&mut below[at - 1], &mut layers[0]);
+            dropout.inputs(layout.weight_ih.start, layer.each_d_inputs(active));
+            for (step, lanes) in active.0.iter().enumerate() {
+                for lane in 0..*lanes {
+                    add(layer.d_inputs(step, lane), below.d_states(step + 1, lane));
+                }
             }
         }
     }
 }
 
 /// Gives the encoder's last state of each lane to the decoder at every step.
-fn spread_summary(
-    units: usize,
-    chunk: Chunk<'_>,
-    active: Active<'_>,
-    top: &LayerTape,
-    decoder: &mut LayerTape,
-) {
-    let width = padded(units);
+fn spread_summary(chunk: Chunk<'_>, top: &LayerTape, decoder: &mut LayerTape) {
     for (lane, span) in chunk.spans().enumerate() {
-        let last = top.hidden(units, span.len());
-        for unit in 0..units {
-            let number = last[unit * LANES + lane];
-            for step in 0..span.len() {
-                decoder.inputs[(step * units + unit) * LANES + lane] = number;
-                decoder.input_rows[(step * LANES + lane) * width + unit] = number;
-            }
+        for step in 0..span.len() {
+            copy(top.states(span.len(), lane), decoder.inputs(step, lane));
         }
     }
-    debug_assert!(active.steps() <= decoder.inputs.len() / (units * LANES));
 }
 
 /// Adds what the decoder's steps give back to the encoder's last state of each lane.
-fn gather_summary(units: usize, chunk: Chunk<'_>, decoder: &LayerTape, top: &mut LayerTape) {
+fn gather_summary(chunk: Chunk<'_>, decoder: &LayerTape, top: &mut LayerTape) {
     for (lane, span) in chunk.spans().enumerate() {
-        for unit in 0..units {
-            let at = |step: usize| (step * units + unit) * LANES + lane;
-            let sum: f32 = (0..span.len()).map(|step| decoder.d_inputs[at(step)]).sum();
-            top.d_hidden[at(span.len() - 1)] += sum;
+        for step in 0..span.len() {
+            add(decoder.d_inputs(step, lane), top.d_states(span.len(), lane));
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Source: Srivastava et al., "Dropout", JMLR 15, 2014, section 4; scaled in training, as everywhere today.
 
-use super::LANES;
 use dafu_core::random::Stream;
 
 const PURPOSE: u64 = 0x5e9_0002;
@@ -21,8 +20,8 @@ impl Dropout {
         Self { share, seed, chunk }
     }
 
-    /// Multiplies by 0 or by 1 / (1 - share); the same for the same `place`.
-    fn apply(&self, place: u64, numbers: &mut [f32]) {
+    /// Multiplies by 0 or by 1 / (1 - share); the same for the same `place` and lengths of rows.
+    fn apply<'a>(&self, place: u64, rows: impl Iterator<Item = &'a mut [f32]>) {
         if self.share <= 0.0 {
             return;
         }
@@ -30,29 +29,24 @@ impl Dropout {
         let scale = 1.0 / (1.0 - self.share);
         // Sixteen bits a unit: four units a draw.
         let dropped = f64::from(self.share) * 65_536.0;
-        for numbers in numbers.chunks_mut(4) {
-            let bits = stream.bits();
-            for (at, number) in numbers.iter_mut().enumerate() {
-                let drawn = (bits >> (16 * at)) & 0xffff;
-                *number *= if (drawn as f64) < dropped { 0.0 } else { scale };
+        for row in rows {
+            for numbers in row.chunks_mut(4) {
+                let bits = stream.bits();
+                for (at, number) in numbers.iter_mut().enumerate() {
+                    let drawn = (bits >> (16 * at)) & 0xffff;
+                    *number *= if (drawn as f64) < dropped { 0.0 } else { scale };
+                }
             }
         }
     }
 
-    pub(crate) fn drop_head(&self, slot: usize, features: &mut [f32]) {
-        self.apply(slot as u64, features);
+    /// What answers at a slot are computed from, or the derivatives by that.
+    pub(crate) fn head<'a>(&self, slot: usize, rows: impl Iterator<Item = &'a mut [f32]>) {
+        self.apply(slot as u64, rows);
     }
 
-    pub(crate) fn scale_head(&self, slot: usize, derivatives: &mut [f32]) {
-        self.apply(slot as u64, derivatives);
-    }
-
-    pub(crate) fn drop_inputs(&self, layer: usize, inputs: &mut [f32]) {
-        debug_assert!(inputs.len().is_multiple_of(LANES));
-        self.apply((layer as u64) << 32, inputs);
-    }
-
-    pub(crate) fn scale_inputs(&self, layer: usize, derivatives: &mut [f32]) {
-        self.apply((layer as u64) << 32, derivatives);
+    /// What a layer reads, or the derivatives by that.
+    pub(crate) fn inputs<'a>(&self, layer: usize, rows: impl Iterator<Item = &'a mut [f32]>) {
+        self.apply((layer as u64) << 32, rows);
     }
 }

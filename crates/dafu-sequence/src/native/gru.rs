@@ -1,67 +1,140 @@
 //! What a GRU does to its gates, and the derivative of that.
 //!
-//! Rows of gates: reset, update, candidate from the inputs, candidate from the state.
+//! Blocks of gates: reset, update, candidate from the inputs, candidate from the state.
 #![allow(
     clippy::inline_always,
     reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
 )]
 
+use super::VECTOR;
+use super::buffer::{load, store};
 use super::math::{by_sigmoid, by_tanh, sigmoids, tanh};
+use super::matmul::add_panel;
+use super::packed::{PackedLayer, Shape};
 use pulp::{Simd, WithSimd};
 
-/// From sums to gates, in place, and on to the state. The fourth block of rows stays a sum.
+/// Gates that read inputs, or states.
+const READING: usize = 3;
+
+/// One step of some lanes: from inputs and states to gates, which never leave the registers unless they are taped, and
+/// on to the states after it.
 pub(crate) struct GruForward<'a> {
-    pub(crate) units: usize,
-    /// Numbers from one row to the next.
-    pub(crate) stride: usize,
-    pub(crate) columns: usize,
-    pub(crate) gates: &'a mut [f32],
-    pub(crate) hidden_before: &'a [f32],
-    pub(crate) hidden: &'a mut [f32],
+    pub(crate) weights: &'a PackedLayer,
+    pub(crate) lanes: usize,
+    /// A row a lane: states before the step, and inputs.
+    pub(crate) before: &'a [f32],
+    /// Whether these states are zeros.
+    pub(crate) first: bool,
+    /// The same with the states after the step.
+    pub(crate) after: &'a mut [f32],
+    /// Gates for the way back, a row a lane; of the fourth block, the sum.
+    pub(crate) tape: Option<&'a mut [f32]>,
 }
 
 impl WithSimd for GruForward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let block = self.units * self.stride;
-        let (reset, rest) = self.gates.split_at_mut(block);
-        let (update, rest) = rest.split_at_mut(block);
-        let (candidate, recurrent) = rest.split_at_mut(block);
-        for unit in 0..self.units {
-            let row = unit * self.stride..unit * self.stride + self.columns;
-            let reset = S::as_mut_simd_f32s(&mut reset[row.clone()]).0;
-            let update = S::as_mut_simd_f32s(&mut update[row.clone()]).0;
-            let candidate = S::as_mut_simd_f32s(&mut candidate[row.clone()]).0;
-            let recurrent = S::as_simd_f32s(&recurrent[row.clone()]).0;
-            let before = S::as_simd_f32s(&self.hidden_before[row.clone()]).0;
-            let hidden = S::as_mut_simd_f32s(&mut self.hidden[row]).0;
-            for at in 0..hidden.len() {
-                let [r, z] = sigmoids(simd, [reset[at], update[at]]);
-                let sum = simd.mul_add_e_f32s(r, recurrent[at], candidate[at]);
-                let n = tanh(simd, sum);
-                [reset[at], update[at], candidate[at]] = [r, z, n];
-                // (1 - z) n + z h
-                hidden[at] = simd.mul_add_e_f32s(z, simd.sub_f32s(before[at], n), n);
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for block in 0..self.weights.shape.state_width() / VECTOR {
+            for part in 0..VECTOR / S::F32_LANES {
+                let mut lane = 0;
+                if S::REGISTER_COUNT >= 32 {
+                    while lane + 6 <= self.lanes {
+                        self.tile::<S, 6>(simd, (block, part), lane);
+                        lane += 6;
+                    }
+                }
+                while lane + 2 <= self.lanes {
+                    self.tile::<S, 2>(simd, (block, part), lane);
+                    lane += 2;
+                }
+                if lane < self.lanes {
+                    self.tile::<S, 1>(simd, (block, part), lane);
+                }
             }
         }
     }
 }
 
-/// From gates to the derivatives of their sums, in place.
+impl GruForward<'_> {
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize>(
+        &mut self,
+        simd: S,
+        (block, part): (usize, usize),
+        lane: usize,
+    ) {
+        let shape = self.weights.shape;
+        let (width, states) = (shape.width(), shape.state_width());
+        let (panel, bias) = self.weights.block(block);
+        let parts = VECTOR / S::F32_LANES;
+        let bias = S::as_simd_f32s(bias).0;
+        let mut sums = [[simd.splat_f32s(0.0); READING]; ROWS];
+        for sums in &mut sums {
+            for (gate, sum) in sums.iter_mut().enumerate() {
+                *sum = bias[gate * parts + part];
+            }
+        }
+        let (by_state, by_inputs) = panel.split_at(states * READING * VECTOR);
+        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+        for sums in &mut sums {
+            sums[2] = bias[READING * parts + part];
+        }
+        // States that are zeros are left out.
+        if !self.first {
+            for (at, row) in rows.iter_mut().enumerate() {
+                *row = &self.before[(lane + at) * width..][..states];
+            }
+            add_panel(simd, rows, (by_state, part), &mut sums);
+        }
+        // The candidate's sum over the state is put aside for that over the inputs.
+        let mut recurrent = [simd.splat_f32s(0.0); ROWS];
+        for (recurrent, sums) in recurrent.iter_mut().zip(&mut sums) {
+            *recurrent = sums[2];
+            sums[2] = bias[2 * parts + part];
+        }
+        for (at, row) in rows.iter_mut().enumerate() {
+            let place = (lane + at) * width;
+            *row = &self.before[place + states..place + shape.read()];
+        }
+        add_panel(simd, rows, (by_inputs, part), &mut sums);
+        let unit = block * VECTOR + part * S::F32_LANES;
+        // Each step for all rows, so that there is something to do while one waits for its numbers.
+        for (sums, recurrent) in sums.iter_mut().zip(recurrent) {
+            let [r, z] = sigmoids(simd, [sums[0], sums[1]]);
+            *sums = [r, z, simd.mul_add_e_f32s(r, recurrent, sums[2])];
+        }
+        for (at, [r, z, candidate]) in sums.into_iter().enumerate() {
+            let place = (lane + at) * width + unit;
+            let n = tanh(simd, candidate);
+            // (1 - z) n + z h
+            let before = load::<S>(self.before, place);
+            let hidden = simd.mul_add_e_f32s(z, simd.sub_f32s(before, n), n);
+            store::<S>(self.after, place, hidden);
+            if let Some(tape) = &mut self.tape {
+                let from = (lane + at) * shape.gate_width() + unit;
+                for (gate, number) in [r, z, n, recurrent[at]].into_iter().enumerate() {
+                    store::<S>(tape, from + gate * states, number);
+                }
+            }
+        }
+    }
+}
+
+/// From gates to the derivatives of their sums, in place. A row a lane.
 pub(crate) struct GruBackward<'a> {
-    pub(crate) units: usize,
-    /// Numbers from one row to the next.
-    pub(crate) stride: usize,
-    pub(crate) columns: usize,
+    pub(crate) shape: Shape,
+    pub(crate) lanes: usize,
     pub(crate) gates: &'a mut [f32],
-    pub(crate) hidden_before: &'a [f32],
-    /// Derivative by the state.
-    pub(crate) d_hidden: &'a [f32],
-    /// Derivative by the state before; what passes the update gate is added.
+    /// States before the step, and inputs.
+    pub(crate) before: &'a [f32],
+    /// Derivatives by states and inputs after the step, of which those by states are read.
+    pub(crate) d_after: &'a [f32],
+    /// The same before the step: what passes the update gate, added to what is there if that came from above.
+    pub(crate) from_above: bool,
     pub(crate) d_before: &'a mut [f32],
-    /// Sums over lanes, a vector of 16 numbers for each row of gates.
+    /// Sums over lanes of the derivatives of each gate.
     pub(crate) d_bias: &'a mut [f32],
 }
 
@@ -70,45 +143,54 @@ impl WithSimd for GruBackward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let block = self.units * self.stride;
-        let (reset, rest) = self.gates.split_at_mut(block);
-        let (update, rest) = rest.split_at_mut(block);
-        let (candidate, recurrent) = rest.split_at_mut(block);
+        let (states, width) = (self.shape.state_width(), self.shape.width());
+        let gates = self.gates.chunks_mut(self.shape.gate_width());
+        let before = self.before.chunks(width);
+        let d_after = self.d_after.chunks(width);
+        let d_before = self.d_before.chunks_mut(width);
+        let rows = gates.zip(before).zip(d_before.zip(d_after));
+        let (bias_reset, bias) = self.d_bias.split_at_mut(states);
+        let (bias_update, bias) = bias.split_at_mut(states);
+        let (bias_candidate, bias_recurrent) = bias.split_at_mut(states);
+        let bias_reset = S::as_mut_simd_f32s(bias_reset).0;
+        let bias_update = S::as_mut_simd_f32s(bias_update).0;
+        let bias_candidate = S::as_mut_simd_f32s(bias_candidate).0;
+        let bias_recurrent = S::as_mut_simd_f32s(bias_recurrent).0;
         let one = simd.splat_f32s(1.0);
-        for unit in 0..self.units {
-            let row = unit * self.stride..unit * self.stride + self.columns;
-            let reset = S::as_mut_simd_f32s(&mut reset[row.clone()]).0;
-            let update = S::as_mut_simd_f32s(&mut update[row.clone()]).0;
-            let candidate = S::as_mut_simd_f32s(&mut candidate[row.clone()]).0;
-            let recurrent = S::as_mut_simd_f32s(&mut recurrent[row.clone()]).0;
-            let before = S::as_simd_f32s(&self.hidden_before[row.clone()]).0;
-            let d_hidden = S::as_simd_f32s(&self.d_hidden[row.clone()]).0;
-            let d_before = S::as_mut_simd_f32s(&mut self.d_before[row]).0;
-            let mut bias = [simd.splat_f32s(0.0); 4];
-            for at in 0..d_hidden.len() {
-                let [r, z, n] = [reset[at], update[at], candidate[at]];
-                let dh = d_hidden[at];
-                let by_candidate =
-                    simd.mul_f32s(simd.mul_f32s(dh, simd.sub_f32s(one, z)), by_tanh(simd, n));
-                let by_update = simd.mul_f32s(dh, simd.sub_f32s(before[at], n));
+        for ((gates, before), (d_before, d_after)) in rows.take(self.lanes) {
+            let (reset, rest) = gates.split_at_mut(states);
+            let (update, rest) = rest.split_at_mut(states);
+            let (candidate, rest) = rest.split_at_mut(states);
+            let (recurrent, _) = rest.split_at_mut(states);
+            let reset = S::as_mut_simd_f32s(reset).0;
+            let update = S::as_mut_simd_f32s(update).0;
+            let candidate = S::as_mut_simd_f32s(candidate).0;
+            let recurrent = S::as_mut_simd_f32s(recurrent).0;
+            let before = S::as_simd_f32s(before).0;
+            let d_hidden = S::as_simd_f32s(d_after).0;
+            let d_before = S::as_mut_simd_f32s(d_before).0;
+            for at in 0..states / S::F32_LANES {
+                let (r, z, n, dh) = (reset[at], update[at], candidate[at], d_hidden[at]);
+                let passed = simd.mul_f32s(dh, simd.sub_f32s(one, z));
+                let by_candidate = simd.mul_f32s(passed, by_tanh(simd, n));
                 let by_reset = simd.mul_f32s(by_candidate, recurrent[at]);
-                let by_gate = [
-                    simd.mul_f32s(by_reset, by_sigmoid(simd, r)),
-                    simd.mul_f32s(by_update, by_sigmoid(simd, z)),
-                    by_candidate,
-                    simd.mul_f32s(by_candidate, r),
-                ];
-                d_before[at] = simd.mul_add_e_f32s(dh, z, d_before[at]);
-                [reset[at], update[at], candidate[at], recurrent[at]] = by_gate;
-                for (sum, derivative) in bias.iter_mut().zip(by_gate) {
-                    *sum = simd.add_f32s(*sum, derivative);
-                }
-            }
-            for (gate, sum) in bias.into_iter().enumerate() {
-                let from = (gate * self.units + unit) * 16;
-                let place = &mut self.d_bias[from..from + S::F32_LANES];
-                let place = &mut S::as_mut_simd_f32s(place).0[0];
-                *place = simd.add_f32s(*place, sum);
+                let by_reset = simd.mul_f32s(by_reset, by_sigmoid(simd, r));
+                let by_update = simd.mul_f32s(dh, simd.sub_f32s(before[at], n));
+                let by_update = simd.mul_f32s(by_update, by_sigmoid(simd, z));
+                let by_recurrent = simd.mul_f32s(by_candidate, r);
+                d_before[at] = if self.from_above {
+                    simd.mul_add_e_f32s(dh, z, d_before[at])
+                } else {
+                    simd.mul_f32s(dh, z)
+                };
+                reset[at] = by_reset;
+                update[at] = by_update;
+                candidate[at] = by_candidate;
+                recurrent[at] = by_recurrent;
+                bias_reset[at] = simd.add_f32s(bias_reset[at], by_reset);
+                bias_update[at] = simd.add_f32s(bias_update[at], by_update);
+                bias_candidate[at] = simd.add_f32s(bias_candidate[at], by_candidate);
+                bias_recurrent[at] = simd.add_f32s(bias_recurrent[at], by_recurrent);
             }
         }
     }

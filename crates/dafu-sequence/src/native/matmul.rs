@@ -1,24 +1,26 @@
 //! Products of small matrices.
 //!
-//! The products of a recurrent net have one factor whose rows are the lanes of a chunk, or units padded to whole
-//! vectors, and one whose numbers are read one by one: nothing has to be packed, and a tile of the result stays in
-//! registers. Both ways of reading the first factor are here, by rows and by columns, so that no matrix is ever turned.
+//! The products of a recurrent net have one factor whose rows are whole vectors of 16 numbers, and one whose numbers are
+//! read one by one, by rows or by columns: nothing is turned on the way, and a tile of the result stays in registers.
 #![allow(
     clippy::inline_always,
     reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
 )]
 
+use super::VECTOR;
 use pulp::{Simd, WithSimd};
+use std::ops::Range;
 
-/// Rows of a tile: with four vectors of columns, enough sums to keep two multipliers busy.
-const TILE_ROWS: usize = 4;
+/// Numbers of the inner dimension that go through all tiles before the next ones: so much of the second factor stays in
+/// the first cache.
+const INNER: usize = 128;
 
 /// How the first factor lies in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Factor<'a> {
-    /// Row after row, each of so many numbers.
+    /// Row after row, each so many numbers after the one before.
     Rows(&'a [f32], usize),
-    /// Column after column, each of so many numbers: a matrix by rows, read as its transpose.
+    /// Column after column, each so many numbers after the one before: a matrix by rows, read as its transpose.
     Columns(&'a [f32], usize),
 }
 
@@ -29,13 +31,14 @@ pub(crate) enum Start<'a> {
     Zero,
     /// What is there.
     Kept,
-    /// In each row one number everywhere.
-    Rows(&'a [f32]),
+    /// The same row everywhere.
+    Row(&'a [f32]),
 }
 
 /// `result (rows x columns) = start + factor (rows x inner) * other (inner x columns)`.
 ///
-/// Columns are whole vectors of 16 numbers. Sums over `inner` run in order, whatever the instructions.
+/// Columns are whole vectors of 16 numbers. Sums begin with the start and run over `inner` in order, whatever the
+/// instructions.
 pub(crate) struct MatMul<'a> {
     pub(crate) factor: Factor<'a>,
     pub(crate) rows: usize,
@@ -53,36 +56,61 @@ impl WithSimd for MatMul<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let mut row = 0;
-        while row + TILE_ROWS <= self.rows {
-            self.row_block::<S, TILE_ROWS>(simd, row);
-            row += TILE_ROWS;
-        }
-        while row < self.rows {
-            self.row_block::<S, 1>(simd, row);
-            row += 1;
+        let mut from = 0;
+        loop {
+            let inner = from..self.inner.min(from + INNER);
+            from = inner.end;
+            self.columns(simd, &inner);
+            if from == self.inner {
+                break;
+            }
+            self.start = Start::Kept;
         }
     }
 }
 
 impl MatMul<'_> {
     #[inline(always)]
-    fn row_block<S: Simd, const ROWS: usize>(&mut self, simd: S, row: usize) {
-        let width = S::F32_LANES;
+    fn columns<S: Simd>(&mut self, simd: S, inner: &Range<usize>) {
+        let vectors = self.columns / S::F32_LANES;
+        // Sums of a tile, what they are added to and a number each: as many as there are registers.
+        let most = if S::REGISTER_COUNT >= 32 { 5 } else { 2 };
         let mut column = 0;
-        // Widths are powers of two up to 16: branches on them are decided when this is compiled.
-        while column < self.columns {
-            let left = self.columns - column;
-            if left >= 4 * width && S::REGISTER_COUNT >= 32 {
-                self.tile::<S, ROWS, 4>(simd, row, column);
-                column += 4 * width;
-            } else if left >= 2 * width {
-                self.tile::<S, ROWS, 2>(simd, row, column);
-                column += 2 * width;
-            } else {
-                self.tile::<S, ROWS, 1>(simd, row, column);
-                column += width;
+        while column < vectors {
+            // The vectors that are left, in even parts.
+            let left = vectors - column;
+            let width = left.div_ceil(left.div_ceil(most));
+            let place = column * S::F32_LANES;
+            match width {
+                1 => self.rows::<S, 8, 1>(simd, place, inner),
+                2 => self.rows::<S, 4, 2>(simd, place, inner),
+                3 => self.rows::<S, 4, 3>(simd, place, inner),
+                4 => self.rows::<S, 4, 4>(simd, place, inner),
+                _ => self.rows::<S, 4, 5>(simd, place, inner),
             }
+            column += width;
+        }
+    }
+
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
+        &mut self,
+        simd: S,
+        column: usize,
+        inner: &Range<usize>,
+    ) {
+        // Decided when this is compiled: there are not so many vectors in few registers.
+        if VECTORS > 2 && S::REGISTER_COUNT < 32 {
+            return;
+        }
+        let mut row = 0;
+        while row + ROWS <= self.rows {
+            self.tile::<S, ROWS, VECTORS>(simd, (row, column), inner);
+            row += ROWS;
+        }
+        while row < self.rows {
+            self.tile::<S, 1, VECTORS>(simd, (row, column), inner);
+            row += 1;
         }
     }
 
@@ -90,58 +118,89 @@ impl MatMul<'_> {
     fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         &mut self,
         simd: S,
-        row: usize,
-        column: usize,
+        (row, column): (usize, usize),
+        inner: &Range<usize>,
     ) {
         let columns = column..column + VECTORS * S::F32_LANES;
-        let (other, stride) = self.other;
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        match self.factor {
-            Factor::Rows(numbers, length) => {
-                let rows: [&[f32]; ROWS] =
-                    std::array::from_fn(|at| &numbers[(row + at) * length..][..self.inner]);
-                for (step, other) in other.chunks_exact(stride).take(self.inner).enumerate() {
-                    let vectors = load::<S, VECTORS>(&other[columns.clone()]);
-                    for at in 0..ROWS {
-                        let number = simd.splat_f32s(rows[at][step]);
-                        for (sum, vector) in sums[at].iter_mut().zip(vectors) {
-                            *sum = simd.mul_add_e_f32s(number, vector, *sum);
-                        }
+        for (at, sums) in sums.iter_mut().enumerate() {
+            let start = match self.start {
+                Start::Zero => continue,
+                Start::Kept => {
+                    let from = (row + at) * self.result.1;
+                    &self.result.0[from + columns.start..from + columns.end]
+                }
+                Start::Row(numbers) => &numbers[columns.clone()],
+            };
+            let start = S::as_simd_f32s(start).0;
+            for (sum, number) in sums.iter_mut().zip(start) {
+                *sum = *number;
+            }
+        }
+        let (other, stride) = self.other;
+        if inner.is_empty() {
+            // Only what is there from the start.
+        } else if let Factor::Rows(numbers, length) = self.factor {
+            let others = other[inner.start * stride..].chunks(stride);
+            let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+            for (at, line) in rows.iter_mut().enumerate() {
+                let from = (row + at) * length;
+                *line = &numbers[from + inner.start..from + inner.end];
+            }
+            for (step, other) in others.take(inner.len()).enumerate() {
+                let other = S::as_simd_f32s(&other[columns.clone()]).0;
+                for (row, sums) in rows.iter().zip(&mut sums) {
+                    let number = simd.splat_f32s(row[step]);
+                    for (sum, vector) in sums.iter_mut().zip(other) {
+                        *sum = simd.mul_add_e_f32s(number, *vector, *sum);
                     }
                 }
             }
-            Factor::Columns(numbers, length) => {
-                let lines = numbers.chunks(length).zip(other.chunks_exact(stride));
-                for (line, other) in lines.take(self.inner) {
-                    let vectors = load::<S, VECTORS>(&other[columns.clone()]);
-                    let line = &line[row..row + ROWS];
-                    for at in 0..ROWS {
-                        let number = simd.splat_f32s(line[at]);
-                        for (sum, vector) in sums[at].iter_mut().zip(vectors) {
-                            *sum = simd.mul_add_e_f32s(number, vector, *sum);
-                        }
+        } else if let Factor::Columns(numbers, length) = self.factor {
+            let others = other[inner.start * stride..].chunks(stride);
+            let lines = numbers[inner.start * length..].chunks(length);
+            for (line, other) in lines.zip(others).take(inner.len()) {
+                let other = S::as_simd_f32s(&other[columns.clone()]).0;
+                for (number, sums) in line[row..row + ROWS].iter().zip(&mut sums) {
+                    let number = simd.splat_f32s(*number);
+                    for (sum, vector) in sums.iter_mut().zip(other) {
+                        *sum = simd.mul_add_e_f32s(number, *vector, *sum);
                     }
                 }
             }
         }
-        let (result, stride) = (&mut *self.result.0, self.result.1);
         for (at, sums) in sums.iter().enumerate() {
-            let from = (row + at) * stride;
-            let line = &mut result[from + columns.start..from + columns.end];
+            let from = (row + at) * self.result.1;
+            let line = &mut self.result.0[from + columns.start..from + columns.end];
             let line = S::as_mut_simd_f32s(line).0;
             for (place, sum) in line.iter_mut().zip(sums) {
-                *place = match self.start {
-                    Start::Zero => *sum,
-                    Start::Kept => simd.add_f32s(*place, *sum),
-                    Start::Rows(numbers) => simd.add_f32s(simd.splat_f32s(numbers[row + at]), *sum),
-                };
+                *place = *sum;
             }
         }
     }
 }
 
+/// Adds the products of some rows and a panel to the sums of each row's gates: of the panel, a row for each number of the
+/// rows, in which each gate has 16 numbers; of these, one vector's `part`.
 #[inline(always)]
-fn load<S: Simd, const VECTORS: usize>(numbers: &[f32]) -> [S::f32s; VECTORS] {
-    let vectors = S::as_simd_f32s(numbers).0;
-    std::array::from_fn(|at| vectors[at])
+pub(crate) fn add_panel<S: Simd, const ROWS: usize, const GATES: usize>(
+    simd: S,
+    rows: [&[f32]; ROWS],
+    (panel, part): (&[f32], usize),
+    sums: &mut [[S::f32s; GATES]; ROWS],
+) {
+    let parts = VECTOR / S::F32_LANES;
+    for (step, line) in panel.chunks_exact(GATES * VECTOR).enumerate() {
+        let line = S::as_simd_f32s(line).0;
+        let mut vectors = [simd.splat_f32s(0.0); GATES];
+        for (gate, vector) in vectors.iter_mut().enumerate() {
+            *vector = line[gate * parts + part];
+        }
+        for (row, sums) in rows.iter().zip(sums.iter_mut()) {
+            let number = simd.splat_f32s(row[step]);
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = simd.mul_add_e_f32s(number, vector, *sum);
+            }
+        }
+    }
 }

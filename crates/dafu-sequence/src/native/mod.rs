@@ -11,6 +11,7 @@ mod lstm;
 mod math;
 mod matmul;
 mod network;
+mod packed;
 mod recurrent;
 mod step;
 mod transpose;

@@ -4,15 +4,20 @@ use super::LANES;
 use super::adam::Adam;
 use super::chunk::{Chunk, Net, Workspace};
 use super::dropout::Dropout;
+use super::packed::Packed;
+use super::recurrent::add;
 use super::step::StepNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
 use crate::network::{
-    AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Weights, check_events,
+    AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Task, Weights, check_events,
 };
 use crate::threads;
 use pulp::Arch;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Sequences that are faster one after the other than side by side.
+const FEW: usize = 8;
 
 /// Plain Rust: the widest vector instructions that the machine has, chosen when a network is made.
 ///
@@ -34,8 +39,10 @@ impl Backend for NativeBackend {
             arch: Arch::new(),
             config: config.clone(),
             gradient: vec![0.0; weights.numbers().len()],
+            packed: Packed::new(config, weights.layout(), weights.numbers()),
             weights,
             adam: Adam::default(),
+            stepper: OnceLock::new(),
             workspaces: Mutex::new(Vec::new()),
         })
     }
@@ -47,8 +54,11 @@ pub struct NativeNetwork {
     arch: Arch,
     config: NetworkConfig,
     weights: Weights,
+    packed: Packed,
     gradient: Vec<f32>,
     adam: Adam,
+    /// For few sequences, made when first needed.
+    stepper: OnceLock<Option<StepNetwork>>,
     /// Workspaces that nobody uses now.
     workspaces: Mutex<Vec<Workspace>>,
 }
@@ -60,6 +70,7 @@ impl NativeNetwork {
             config: &self.config,
             layout: self.weights.layout(),
             numbers: self.weights.numbers(),
+            packed: &self.packed,
         }
     }
 
@@ -105,6 +116,7 @@ impl Network for NativeNetwork {
     ) -> Result<(f64, usize), SequenceError> {
         let set = batch.set;
         check_events(&self.config, set)?;
+        batch.check()?;
         let spans = batch.sequences.iter().map(|at| set.spans()[*at as usize]);
         let counts = |event: &usize| set.events().scorable(*event) && objective.counts(set, *event);
         let counted = spans
@@ -125,12 +137,16 @@ impl Network for NativeNetwork {
             let loss = workspace.gradient(&self.net(), chunk, objective, (scale, dropout));
             (loss, workspace)
         });
-        self.gradient.fill(0.0);
+        if parts.is_empty() {
+            self.gradient.fill(0.0);
+        }
         let mut loss = 0.0;
-        for (part, workspace) in parts {
+        for (at, (part, workspace)) in parts.into_iter().enumerate() {
             loss += part;
-            for (sum, number) in self.gradient.iter_mut().zip(workspace.last_gradient()) {
-                *sum += number;
+            if at == 0 {
+                self.gradient.copy_from_slice(workspace.last_gradient());
+            } else {
+                add(workspace.last_gradient(), &mut self.gradient);
             }
             self.give_back(workspace);
         }
@@ -142,9 +158,12 @@ impl Network for NativeNetwork {
     }
 
     fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError> {
-        Ok(self
-            .adam
-            .update(self.weights.numbers_mut(), &self.gradient, step))
+        let weights = self.weights.numbers_mut();
+        let length = self.adam.update(self.arch, weights, &self.gradient, step);
+        self.stepper = OnceLock::new();
+        self.packed
+            .write(self.weights.layout(), self.weights.numbers());
+        Ok(length)
     }
 
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError> {
@@ -165,6 +184,11 @@ impl Network for NativeNetwork {
                 expected: total,
                 got: out.len(),
             });
+        }
+        if set.spans().len() <= FEW
+            && let Some(stepper) = self.stepper.get_or_init(|| self.step_network().ok())
+        {
+            return step_by_step(stepper, set, out);
         }
         let order = by_falling_length(set);
         let chunks: Vec<&[u32]> = order.chunks(LANES).collect();
@@ -191,6 +215,38 @@ impl Network for NativeNetwork {
         }
         Ok(())
     }
+}
+
+/// The outputs of a few sequences, event by event: lanes would be empty for the most part.
+fn step_by_step(
+    stepper: &StepNetwork,
+    set: SequenceSet<'_>,
+    out: &mut [f32],
+) -> Result<(), SequenceError> {
+    let events = set.events();
+    let before = stepper.config().task == Task::NextEvent;
+    let (mut state, mut scratch) = (vec![0.0; stepper.state_len()], stepper.scratch());
+    let mut places = out.chunks_mut(stepper.config().outputs());
+    for span in set.spans() {
+        state.fill(0.0);
+        for event in span.start..span.end {
+            let wanted = event >= span.scored_from && events.scorable(event);
+            if before
+                && wanted
+                && let Some(place) = places.next()
+            {
+                place.copy_from_slice(stepper.answer(&state, &mut scratch));
+            }
+            stepper.advance(events.numbers(event), &mut state, &mut scratch)?;
+            if !before
+                && wanted
+                && let Some(place) = places.next()
+            {
+                place.copy_from_slice(stepper.answer(&state, &mut scratch));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The sequences of a set, longest first.

@@ -1,21 +1,18 @@
 //! A recurrent layer over a chunk: forwards, and backwards through time.
 //!
-//! Matrices of a step have a row a unit and a column a lane (one sequence of the chunk). Sequences lie by falling
-//! length: at each step the first lanes are active, and only their columns, in whole vectors, are computed. What stands
-//! in the columns after them is finite and never read into anything that is.
+//! A row of numbers belongs to a lane, one sequence of the chunk: the states after the events before an event, then the
+//! inputs of it. Lanes lie by falling length: at each step the first ones are active, and only they are computed. What stands
+//! in the rows after them is never read.
 
 use super::buffer::{Buffer, padded};
 use super::gru::{GruBackward, GruForward};
 use super::lstm::{LstmBackward, LstmForward};
 use super::matmul::{Factor, MatMul, Start};
-use super::transpose::transpose;
+use super::packed::{GATES, PackedLayer, Shape, state_gate};
 use super::{LANES, VECTOR};
 use crate::network::{Cell, RecurrentLayout};
 use pulp::Arch;
 use std::ops::Range;
-
-/// Blocks of rows of gates: those of an LSTM, or three of a GRU and the state's part of its candidate.
-const GATES: usize = 4;
 
 /// Whether what the way back needs is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,381 +30,360 @@ impl Active<'_> {
         self.0.len()
     }
 
-    /// Columns to compute at a step, in whole vectors.
-    pub(crate) fn columns(self, step: usize) -> usize {
-        self.0[step].div_ceil(VECTOR) * VECTOR
-    }
-}
-
-/// One layer's weights.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LayerWeights<'a> {
-    pub(crate) cell: Cell,
-    pub(crate) inputs: usize,
-    pub(crate) units: usize,
-    pub(crate) weight_ih: &'a [f32],
-    pub(crate) weight_hh: &'a [f32],
-    pub(crate) bias_ih: &'a [f32],
-    pub(crate) bias_hh: &'a [f32],
-}
-
-impl<'a> LayerWeights<'a> {
-    pub(crate) fn new(cell: Cell, layout: &RecurrentLayout, numbers: &'a [f32]) -> Self {
-        Self {
-            cell,
-            inputs: layout.inputs,
-            units: layout.bias_hh.len() / cell.gates(),
-            weight_ih: &numbers[layout.weight_ih.clone()],
-            weight_hh: &numbers[layout.weight_hh.clone()],
-            bias_ih: &numbers[layout.bias_ih.clone()],
-            bias_hh: &numbers[layout.bias_hh.clone()],
-        }
-    }
-
-    /// What is added to each row of gates: both biases, but for the part of a GRU's candidate that the reset gate scales.
-    pub(crate) fn biases(&self) -> Vec<f32> {
-        let both = self.bias_ih.iter().zip(self.bias_hh);
-        let mut biases: Vec<f32> = both.map(|(input, hidden)| input + hidden).collect();
-        if self.cell == Cell::Gru {
-            let candidate = 2 * self.units;
-            biases[candidate..].copy_from_slice(&self.bias_ih[candidate..]);
-            biases.extend_from_slice(&self.bias_hh[candidate..]);
-        }
-        biases
+    /// Lanes that have a state after so many steps.
+    pub(crate) fn lanes_after(self, steps: usize) -> usize {
+        self.0[steps.saturating_sub(1)]
     }
 }
 
 /// The numbers of a layer over a chunk.
 #[derive(Debug, Default)]
 pub(crate) struct LayerTape {
-    /// Inputs of each step: rows of lanes.
-    pub(crate) inputs: Buffer,
-    /// The same, a row a lane.
-    pub(crate) input_rows: Buffer,
+    shape: Shape,
+    /// For each step the rows of the lanes: states before the step, and inputs; states after the last one at the end.
+    rows: Buffer,
+    /// Rows of gates of each step.
     gates: Buffer,
+    /// States of the cells, before the first step (zeros) and after each.
     cell: Buffer,
-    tanh_cell: Buffer,
-    /// States before the first step (zeros), and after each.
-    pub(crate) hidden: Buffer,
-    hidden_rows: Buffer,
-    /// Derivative by the states after each step: what comes from above, then all of it.
-    pub(crate) d_hidden: Buffer,
+    /// Derivatives by `rows`: by states what comes from above, then all of it.
+    d_rows: Buffer,
+    /// Whether anything came from above after so many steps; where not, `d_rows` holds what an earlier chunk left there.
+    from_above: Vec<bool>,
     d_cell: Buffer,
-    /// Derivative by the inputs of each step.
-    pub(crate) d_inputs: Buffer,
 }
 
 impl LayerTape {
     /// Makes room for so many steps.
-    pub(crate) fn reserve(&mut self, inputs: usize, units: usize, steps: usize, tape: Tape) {
-        let block = units * LANES;
-        self.inputs.reserve(steps * inputs * LANES);
-        self.hidden.reserve((steps + 1) * block);
-        let kept = tape == Tape::Kept;
-        let slots = if kept { steps } else { 1 };
-        self.gates.reserve(slots * GATES * block);
-        self.tanh_cell.reserve(slots * block);
-        self.cell.reserve((slots + 1) * block);
-        self.input_rows.reserve(steps * LANES * padded(inputs));
-        if kept {
-            self.hidden_rows
-                .reserve((steps + 1) * LANES * padded(units));
-            self.d_hidden.reserve(steps * block);
-            self.d_cell.reserve(block);
-            self.d_inputs.reserve(steps * inputs * LANES);
+    pub(crate) fn reserve(&mut self, shape: Shape, steps: usize, tape: Tape) {
+        self.shape = shape;
+        let rows = (steps + 1) * LANES * shape.width();
+        let states = LANES * shape.state_width();
+        self.rows.reserve(rows);
+        self.cell.reserve(states);
+        if tape == Tape::Kept {
+            self.gates.reserve(steps * LANES * shape.gate_width());
+            self.cell.reserve((steps + 1) * states);
+            self.d_rows.reserve(rows);
+            self.d_cell.reserve(states);
         }
     }
 
-    /// Hidden states after so many steps, rows of lanes.
-    pub(crate) fn hidden(&self, units: usize, steps: usize) -> &[f32] {
-        &self.hidden[steps * units * LANES..(steps + 1) * units * LANES]
+    /// Where the row of a lane begins.
+    const fn place(&self, step: usize, lane: usize) -> usize {
+        (step * LANES + lane) * self.shape.width()
     }
 
-    /// Inputs by rows from inputs by lanes, where the way back needs them.
-    pub(crate) fn turn_inputs(&mut self, inputs: usize, active: Active<'_>, tape: Tape) {
-        if tape == Tape::Dropped {
-            return;
-        }
-        let width = padded(inputs);
-        for step in 0..active.steps() {
-            let from = &self.inputs[step * inputs * LANES..(step + 1) * inputs * LANES];
-            let to = &mut self.input_rows[step * LANES * width..(step + 1) * LANES * width];
-            transpose((from, LANES), (inputs, active.0[step]), (to, width));
+    const fn input_place(&self, step: usize, lane: usize) -> usize {
+        self.place(step, lane) + self.shape.state_width()
+    }
+
+    /// What a lane reads at a step.
+    pub(crate) fn inputs(&mut self, step: usize, lane: usize) -> &mut [f32] {
+        let place = self.input_place(step, lane);
+        &mut self.rows[place..place + self.shape.inputs]
+    }
+
+    /// The states of a lane after so many steps.
+    pub(crate) fn states(&self, steps: usize, lane: usize) -> &[f32] {
+        &self.rows[self.place(steps, lane)..][..self.shape.units]
+    }
+
+    /// The states of all lanes after so many steps, padded, and numbers from one lane to the next.
+    pub(crate) fn all_states(&self, steps: usize) -> (&[f32], usize) {
+        (&self.rows[self.place(steps, 0)..], self.shape.width())
+    }
+
+    /// The derivatives by what a lane reads at a step.
+    pub(crate) fn d_inputs(&self, step: usize, lane: usize) -> &[f32] {
+        &self.d_rows[self.input_place(step, lane)..][..self.shape.inputs]
+    }
+
+    /// The derivatives by the states of a lane after so many steps.
+    pub(crate) fn d_states(&mut self, steps: usize, lane: usize) -> &mut [f32] {
+        self.begin_derivatives(steps);
+        let place = self.place(steps, lane);
+        &mut self.d_rows[place..place + self.shape.units]
+    }
+
+    /// The derivatives by the states of all lanes after so many steps, padded, beside the states.
+    pub(crate) fn all_d_states(&mut self, steps: usize) -> (&mut [f32], &[f32], usize) {
+        self.begin_derivatives(steps);
+        let place = self.place(steps, 0);
+        let (d_states, states) = (&mut self.d_rows[place..], &self.rows[place..]);
+        (d_states, states, self.shape.width())
+    }
+
+    /// What active lanes read, step after step.
+    pub(crate) fn each_inputs(&mut self, active: Active<'_>) -> impl Iterator<Item = &mut [f32]> {
+        each_inputs(&mut self.rows, self.shape, active)
+    }
+
+    /// The derivatives by that.
+    pub(crate) fn each_d_inputs(&mut self, active: Active<'_>) -> impl Iterator<Item = &mut [f32]> {
+        each_inputs(&mut self.d_rows, self.shape, active)
+    }
+
+    /// Forgets the derivatives of the last chunk.
+    pub(crate) fn clear_derivatives(&mut self, steps: usize) {
+        self.from_above.clear();
+        self.from_above.resize(steps + 1, false);
+    }
+
+    /// Zeros as derivatives by the states after so many steps, before the first number is added.
+    fn begin_derivatives(&mut self, steps: usize) {
+        if !self.from_above[steps] {
+            self.from_above[steps] = true;
+            let place = self.place(steps, 0)..self.place(steps + 1, 0);
+            self.d_rows[place].fill(0.0);
         }
     }
 
-    /// From inputs to hidden states.
+    /// From inputs to states.
     pub(crate) fn forward(
         &mut self,
         arch: Arch,
-        weights: &LayerWeights<'_>,
+        weights: &PackedLayer,
         active: Active<'_>,
         tape: Tape,
     ) {
-        let (units, inputs) = (weights.units, weights.inputs);
-        let block = units * LANES;
-        let biases = weights.biases();
-        self.cell[..block].fill(0.0);
-        self.hidden[..block].fill(0.0);
-        for step in 0..active.steps() {
-            let columns = active.columns(step);
-            let slot = if tape == Tape::Kept { step } else { 0 };
-            let gates = &mut self.gates[slot * GATES * block..(slot + 1) * GATES * block];
-            let (before, after) = self.hidden.split_at_mut((step + 1) * block);
+        let shape = self.shape;
+        let (block, states) = (LANES * shape.width(), LANES * shape.state_width());
+        let gates = LANES * shape.gate_width();
+        let kept = tape == Tape::Kept;
+        self.cell[..states].fill(0.0);
+        for (step, lanes) in active.0.iter().enumerate() {
+            let first = step == 0;
+            let (before, after) = self.rows.split_at_mut((step + 1) * block);
             let (before, after) = (&before[step * block..], &mut after[..block]);
-            let mut product = |factor, rows: Range<usize>, other: &[f32], inner, start| {
-                arch.dispatch(MatMul {
-                    factor,
-                    rows: rows.len(),
-                    inner,
-                    columns,
-                    other: (other, LANES),
-                    result: (&mut gates[rows.start * LANES..rows.end * LANES], LANES),
-                    start,
-                });
-            };
-            let by_inputs = Factor::Rows(weights.weight_ih, inputs);
-            let rows = weights.cell.gates() * units;
-            let from = &self.inputs[step * inputs * LANES..(step + 1) * inputs * LANES];
-            product(by_inputs, 0..rows, from, inputs, Start::Rows(&biases));
-            // Before the first step there is nothing.
-            let inner = if step == 0 { 0 } else { units };
+            let gates = kept.then(|| &mut self.gates[step * gates..(step + 1) * gates]);
             match weights.cell {
                 Cell::Lstm => {
-                    let factor = Factor::Rows(weights.weight_hh, units);
-                    product(factor, 0..rows, before, inner, Start::Kept);
-                    // With a tape the state after each step has a place of its own, else there are two in turn.
-                    let (old, new) = match tape {
-                        Tape::Kept => (step, step + 1),
-                        Tape::Dropped => (step % 2, 1 - step % 2),
+                    // Without a tape there is one state, which changes in place.
+                    let cells = if kept {
+                        (step * states, (step + 1) * states)
+                    } else {
+                        (0, 0)
                     };
-                    let (cell_before, cell) = two_blocks(&mut self.cell, block, old, new);
                     arch.dispatch(LstmForward {
-                        units,
-                        stride: LANES,
-                        columns,
-                        gates,
-                        cell_before,
-                        cell,
-                        tanh_cell: &mut self.tanh_cell[slot * block..(slot + 1) * block],
-                        hidden: after,
+                        weights,
+                        lanes: *lanes,
+                        before,
+                        first,
+                        after,
+                        cells,
+                        cell: &mut self.cell,
+                        tape: gates,
                     });
                 }
-                Cell::Gru => {
-                    let factor = Factor::Rows(weights.weight_hh, units);
-                    product(factor, 0..2 * units, before, inner, Start::Kept);
-                    let factor = Factor::Rows(&weights.weight_hh[2 * units * units..], units);
-                    let start = Start::Rows(&biases[rows..]);
-                    product(factor, rows..rows + units, before, inner, start);
-                    arch.dispatch(GruForward {
-                        units,
-                        stride: LANES,
-                        columns,
-                        gates,
-                        hidden_before: before,
-                        hidden: after,
-                    });
-                }
+                Cell::Gru => arch.dispatch(GruForward {
+                    weights,
+                    lanes: *lanes,
+                    before,
+                    first,
+                    after,
+                    tape: gates,
+                }),
             }
         }
     }
 
-    /// From derivatives by hidden states to those by weights and by the inputs `wanted`.
+    /// From derivatives by states to those by weights and by the inputs `wanted`.
     pub(crate) fn backward(
         &mut self,
         arch: Arch,
-        weights: &LayerWeights<'_>,
-        active: Active<'_>,
-        wanted: Range<usize>,
+        weights: &PackedLayer,
+        (active, wanted): (Active<'_>, Range<usize>),
         gradient: &mut LayerGradient,
     ) {
-        let (units, inputs) = (weights.units, weights.inputs);
-        let block = units * LANES;
-        let width = padded(units);
-        let rows = weights.cell.gates() * units;
-        for step in 1..active.steps() {
-            let from = &self.hidden[step * block..(step + 1) * block];
-            let to = &mut self.hidden_rows[step * LANES * width..(step + 1) * LANES * width];
-            transpose((from, LANES), (units, active.0[step]), (to, width));
+        let shape = self.shape;
+        let (width, units) = (shape.width(), shape.state_width());
+        let (block, states) = (LANES * width, LANES * units);
+        let gate_width = shape.gate_width();
+        let parts = parts_of_weights(weights.cell, shape);
+        self.begin_derivatives(active.steps());
+        gradient.bias.fill(0.0);
+        if active.steps() == 1 {
+            // Weights of states get nothing.
+            gradient.weights.fill(0.0);
         }
-        self.d_cell[..block].fill(0.0);
-        for step in (0..active.steps()).rev() {
-            let (columns, lanes) = (active.columns(step), active.0[step]);
-            let gates = &mut self.gates[step * GATES * block..(step + 1) * GATES * block];
-            let (d_before, d_hidden) = self.d_hidden.split_at_mut(step * block);
-            let d_hidden = &d_hidden[..block];
+        self.d_cell[..states].fill(0.0);
+        for (step, lanes) in active.0.iter().enumerate().rev() {
+            let lanes = *lanes;
+            let gates = &mut self.gates[step * LANES * gate_width..][..LANES * gate_width];
+            let before = &self.rows[step * block..(step + 1) * block];
+            let (d_before, d_after) = self.d_rows.split_at_mut((step + 1) * block);
+            let d_before = &mut d_before[step * block..];
+            let from_above = self.from_above[step];
+            if !from_above && step > 0 {
+                // Those whose last state this is.
+                d_before[lanes * width..active.0[step - 1] * width].fill(0.0);
+            }
             match weights.cell {
                 Cell::Lstm => arch.dispatch(LstmBackward {
-                    units,
-                    stride: LANES,
-                    columns,
+                    shape,
+                    lanes,
                     gates,
-                    cell_before: &self.cell[step * block..(step + 1) * block],
-                    tanh_cell: &self.tanh_cell[step * block..(step + 1) * block],
-                    d_hidden,
-                    d_cell: &mut self.d_cell[..block],
+                    cell_before: &self.cell[step * states..(step + 1) * states],
+                    cell_after: &self.cell[(step + 1) * states..(step + 2) * states],
+                    d_after,
+                    d_cell: &mut self.d_cell[..states],
                     d_bias: &mut gradient.bias,
                 }),
                 Cell::Gru => arch.dispatch(GruBackward {
-                    units,
-                    stride: LANES,
-                    columns,
+                    shape,
+                    lanes,
                     gates,
-                    hidden_before: &self.hidden[step * block..(step + 1) * block],
-                    d_hidden,
-                    // What the state before the first step would get is of no use.
-                    d_before: match step {
-                        0 => &mut self.d_cell[..block],
-                        _ => &mut d_before[(step - 1) * block..],
-                    },
+                    before,
+                    d_after,
+                    from_above,
+                    d_before,
                     d_bias: &mut gradient.bias,
                 }),
             }
             let gates = &*gates;
-            if step > 0 {
-                let before = &mut self.d_hidden[(step - 1) * block..step * block];
-                let state = &self.hidden_rows[step * LANES * width..(step + 1) * LANES * width];
-                for (of_weights, of_gates) in recurrent_rows(weights.cell, units) {
-                    let by_gates = &gates[of_gates.start * LANES..of_gates.end * LANES];
-                    let matrix = of_weights.start * units..of_weights.end * units;
-                    arch.dispatch(MatMul {
-                        factor: Factor::Columns(&weights.weight_hh[matrix], units),
-                        rows: units,
-                        inner: of_weights.len(),
-                        columns,
-                        other: (by_gates, LANES),
-                        result: (before, LANES),
-                        start: Start::Kept,
-                    });
-                    let matrix = of_weights.start * width..of_weights.end * width;
-                    arch.dispatch(MatMul {
-                        factor: Factor::Rows(by_gates, LANES),
-                        rows: of_weights.len(),
-                        inner: lanes,
-                        columns: width,
-                        other: (state, width),
-                        result: (&mut gradient.weight_hh[matrix], width),
-                        start: Start::Kept,
-                    });
+            for (rows, columns) in &parts {
+                let mut columns = columns.clone();
+                if step == 0 {
+                    // There were no states.
+                    columns.start = columns.start.max(units);
                 }
-            }
-            let width = padded(inputs);
-            arch.dispatch(MatMul {
-                factor: Factor::Rows(gates, LANES),
-                rows,
-                inner: lanes,
-                columns: width,
-                other: (&self.input_rows[step * LANES * width..], width),
-                result: (&mut gradient.weight_ih, width),
-                start: Start::Kept,
-            });
-            if !wanted.is_empty() {
-                let from = (step * inputs + wanted.start) * LANES;
+                if columns.is_empty() {
+                    continue;
+                }
                 arch.dispatch(MatMul {
-                    factor: Factor::Columns(&weights.weight_ih[wanted.start..], inputs),
-                    rows: wanted.len(),
-                    inner: rows,
-                    columns,
-                    other: (gates, LANES),
-                    result: (&mut self.d_inputs[from..from + wanted.len() * LANES], LANES),
-                    start: Start::Zero,
+                    factor: Factor::Columns(&gates[rows.start..], gate_width),
+                    rows: rows.len(),
+                    inner: lanes,
+                    columns: columns.len(),
+                    other: (&before[columns.start..], width),
+                    result: (
+                        &mut gradient.weights[rows.start * width + columns.start..],
+                        width,
+                    ),
+                    start: if step + 1 == active.steps() {
+                        Start::Zero
+                    } else {
+                        Start::Kept
+                    },
                 });
+            }
+            let mut product = |rows: Range<usize>, columns: Range<usize>, start| {
+                arch.dispatch(MatMul {
+                    factor: Factor::Rows(&gates[rows.start..], gate_width),
+                    rows: lanes,
+                    inner: rows.len(),
+                    columns: columns.len(),
+                    other: (&weights.back[rows.start * width + columns.start..], width),
+                    result: (&mut d_before[columns.start..], width),
+                    start,
+                });
+            };
+            if !wanted.is_empty() {
+                let from = wanted.start / VECTOR * VECTOR;
+                let columns = units + from..units + padded(wanted.end);
+                product(0..weights.cell.gates() * units, columns, Start::Zero);
+            }
+            if step > 0 {
+                let columns = 0..units;
+                match weights.cell {
+                    Cell::Lstm if from_above => product(0..4 * units, columns, Start::Kept),
+                    Cell::Lstm => product(0..4 * units, columns, Start::Zero),
+                    Cell::Gru => {
+                        product(0..2 * units, columns.clone(), Start::Kept);
+                        product(3 * units..4 * units, columns, Start::Kept);
+                    }
+                }
             }
         }
     }
 }
 
-/// Rows of the recurrent weights, and the rows of gates that they belong to.
-fn recurrent_rows(cell: Cell, units: usize) -> Vec<(Range<usize>, Range<usize>)> {
+fn each_inputs<'a>(
+    rows: &'a mut [f32],
+    shape: Shape,
+    active: Active<'_>,
+) -> impl Iterator<Item = &'a mut [f32]> {
+    let steps = rows.chunks_mut(LANES * shape.width()).zip(active.0);
+    steps.flat_map(move |(rows, lanes)| {
+        let rows = rows.chunks_mut(shape.width()).take(*lanes);
+        rows.map(move |row| &mut row[shape.state_width()..shape.read()])
+    })
+}
+
+/// Rows of gates, and which columns of inputs and states they read.
+fn parts_of_weights(cell: Cell, shape: Shape) -> Vec<(Range<usize>, Range<usize>)> {
+    let (units, width) = (shape.state_width(), shape.width());
     match cell {
-        Cell::Lstm => vec![(0..4 * units, 0..4 * units)],
+        Cell::Lstm => vec![(0..4 * units, 0..width)],
         Cell::Gru => vec![
-            (0..2 * units, 0..2 * units),
-            (2 * units..3 * units, 3 * units..4 * units),
+            (0..2 * units, 0..width),
+            (2 * units..3 * units, units..width),
+            (3 * units..4 * units, 0..units),
         ],
     }
 }
 
-/// Two different blocks of a buffer.
-fn two_blocks(buffer: &mut [f32], block: usize, old: usize, new: usize) -> (&[f32], &mut [f32]) {
-    let (low, high) = buffer.split_at_mut(old.max(new) * block);
-    if old < new {
-        (&low[old * block..][..block], &mut high[..block])
-    } else {
-        (&high[..block], &mut low[new * block..][..block])
-    }
-}
-
-/// The derivatives of a chunk's loss by one layer's weights; rows padded to whole vectors.
+/// The derivatives of a chunk's loss by one layer's weights, in the order of [`PackedLayer::back`].
 #[derive(Debug)]
 pub(crate) struct LayerGradient {
     cell: Cell,
-    inputs: usize,
-    units: usize,
-    weight_ih: Buffer,
-    weight_hh: Buffer,
-    /// A vector for each row of gates.
+    shape: Shape,
+    weights: Buffer,
     bias: Buffer,
 }
 
 impl LayerGradient {
-    pub(crate) fn zeros(cell: Cell, inputs: usize, units: usize) -> Self {
-        let rows = cell.gates() * units;
+    pub(crate) fn zeros(cell: Cell, shape: Shape) -> Self {
+        let rows = GATES * shape.state_width();
         Self {
             cell,
-            inputs,
-            units,
-            weight_ih: Buffer::zeros(rows * padded(inputs)),
-            weight_hh: Buffer::zeros(rows * padded(units)),
-            bias: Buffer::zeros(GATES * units * VECTOR),
+            shape,
+            weights: Buffer::zeros(rows * shape.width()),
+            bias: Buffer::zeros(rows),
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.weight_ih.fill(0.0);
-        self.weight_hh.fill(0.0);
-        self.bias.fill(0.0);
-    }
-
-    /// Adds it to the gradient of all weights.
-    pub(crate) fn add_to(&self, layout: &RecurrentLayout, all: &mut [f32]) {
-        add_rows(
-            &self.weight_ih,
-            self.inputs,
-            &mut all[layout.weight_ih.clone()],
-        );
-        add_rows(
-            &self.weight_hh,
-            self.units,
-            &mut all[layout.weight_hh.clone()],
-        );
-        let sums: Vec<f32> = self
-            .bias
-            .chunks(VECTOR)
-            .map(|sums| sums.iter().sum())
-            .collect();
-        let add = |to: &mut [f32], sums: &[f32]| {
-            for (to, sum) in to.iter_mut().zip(sums) {
-                *to += sum;
-            }
-        };
-        add(&mut all[layout.bias_ih.clone()], &sums);
-        let to = &mut all[layout.bias_hh.clone()];
-        match self.cell {
-            Cell::Lstm => add(to, &sums),
-            Cell::Gru => {
-                add(&mut to[..2 * self.units], &sums);
-                add(&mut to[2 * self.units..], &sums[3 * self.units..]);
-            }
+    /// Writes it to its place in the gradient of all weights.
+    pub(crate) fn write_to(&self, layout: &RecurrentLayout, all: &mut [f32]) {
+        let Shape { inputs, units } = self.shape;
+        let (states, width) = (self.shape.state_width(), self.shape.width());
+        for gate in 0..self.cell.gates() {
+            let of_inputs = gate * states;
+            let of_state = of_inputs + state_gate(self.cell, gate) * states;
+            let from = of_inputs * width + states;
+            let to = layout.weight_ih.start + gate * units * inputs;
+            let to = &mut all[to..to + units * inputs];
+            copy_rows((&self.weights[from..], width), inputs, to);
+            let from = of_state * width;
+            let to = layout.weight_hh.start + gate * units * units;
+            let to = &mut all[to..to + units * units];
+            copy_rows((&self.weights[from..], width), units, to);
+            let to = layout.bias_ih.start + gate * units;
+            all[to..to + units].copy_from_slice(&self.bias[of_inputs..][..units]);
+            let to = layout.bias_hh.start + gate * units;
+            all[to..to + units].copy_from_slice(&self.bias[of_state..][..units]);
         }
     }
 }
 
-/// Adds padded rows to rows of `width` numbers.
-pub(crate) fn add_rows(rows: &[f32], width: usize, to: &mut [f32]) {
-    for (row, to) in rows.chunks(padded(width)).zip(to.chunks_mut(width)) {
-        for (number, to) in row.iter().zip(to) {
-            *to += number;
-        }
+/// Adds numbers to as many as there are.
+pub(crate) fn add(numbers: &[f32], to: &mut [f32]) {
+    for (number, to) in numbers.iter().zip(to) {
+        *to += number;
+    }
+}
+
+/// Copies rows, each so many numbers after the one before, to rows of `width` numbers.
+fn copy_rows((rows, stride): (&[f32], usize), width: usize, to: &mut [f32]) {
+    for (row, to) in rows.chunks(stride).zip(to.chunks_mut(width)) {
+        to.copy_from_slice(&row[..width]);
+    }
+}
+
+/// Adds rows, each so many numbers after the one before, to rows of `width` numbers.
+pub(crate) fn add_rows((rows, stride): (&[f32], usize), width: usize, to: &mut [f32]) {
+    for (row, to) in rows.chunks(stride).zip(to.chunks_mut(width)) {
+        add(row, to);
     }
 }

@@ -8,15 +8,12 @@ use super::attention::MOST;
 use super::buffer::{Buffer, padded};
 use super::gru::GruForward;
 use super::lstm::LstmForward;
-use super::math::tanh;
-use super::recurrent::LayerWeights;
+use super::math::TanhDots;
+use super::packed::{LayerWeights, PackedLayer};
 use crate::SequenceError;
 use crate::data::{EventNumbers, check_inputs};
 use crate::network::{Cell, NetworkConfig, Task, Weights};
 use pulp::{Arch, Simd, WithSimd};
-
-/// Blocks of columns of gates.
-const GATES: usize = 4;
 
 /// A network laid out for one event after another: a state of a few hundred numbers for each user takes the place of the
 /// events before.
@@ -27,17 +24,9 @@ pub struct StepNetwork {
     arch: Arch,
     config: NetworkConfig,
     tables: Vec<Vec<f32>>,
-    layers: Vec<StepLayer>,
+    layers: Vec<PackedLayer>,
     attention: Option<StepAttention>,
     head: StepHead,
-}
-
-#[derive(Debug, Clone)]
-struct StepLayer {
-    inputs: usize,
-    /// Rows: inputs, then units; columns: blocks of gates of `width` numbers.
-    weights: Buffer,
-    bias: Buffer,
 }
 
 #[derive(Debug, Clone)]
@@ -57,12 +46,11 @@ struct StepHead {
 /// Room for the numbers of a step; one for each thread.
 #[derive(Debug, Clone)]
 pub struct StepScratch {
-    /// Inputs of a layer, then its state.
-    inputs: Buffer,
-    gates: Buffer,
-    cell: Buffer,
-    tanh_cell: Buffer,
+    /// The state of a layer, then its inputs.
+    before: Buffer,
     hidden: Buffer,
+    projected: Buffer,
+    exponent: [f32; 1],
     features: Buffer,
     outputs: Buffer,
 }
@@ -87,7 +75,11 @@ impl StepNetwork {
         let (layout, numbers) = (weights.layout(), weights.numbers());
         let layers = layout.encoder.iter();
         let layers = layers
-            .map(|layer| StepLayer::new(&LayerWeights::new(config.cell, layer, numbers)))
+            .map(|layout| {
+                let mut layer = PackedLayer::zeros(config.cell, layout.inputs, config.hidden_units);
+                layer.write(&LayerWeights::new(layout, numbers));
+                layer
+            })
             .collect();
         let units = config.hidden_units;
         let attention = layout.attention.as_ref().map(|attention| StepAttention {
@@ -139,13 +131,12 @@ impl StepNetwork {
     /// Room for the numbers of a step.
     pub fn scratch(&self) -> StepScratch {
         let width = padded(self.config.hidden_units);
-        let inputs = self.config.inputs().max(width);
+        let inputs = padded(self.config.inputs()).max(width);
         StepScratch {
-            inputs: Buffer::zeros(inputs + width),
-            gates: Buffer::zeros(GATES * width),
-            cell: Buffer::zeros(width),
-            tanh_cell: Buffer::zeros(width),
+            before: Buffer::zeros(inputs + width),
             hidden: Buffer::zeros(width),
+            projected: Buffer::zeros(width),
+            exponent: [0.0],
             features: Buffer::zeros(2 * width),
             outputs: Buffer::zeros(padded(self.config.outputs())),
         }
@@ -172,12 +163,13 @@ impl StepNetwork {
     ) -> Result<(), SequenceError> {
         let categories = self.config.embeddings.iter().map(|input| input.categories);
         check_inputs(0, inputs, self.config.numeric_inputs, categories)?;
-        scratch.inputs[..inputs.numeric.len()].copy_from_slice(inputs.numeric);
-        let mut from = inputs.numeric.len();
+        let first = padded(self.config.hidden_units);
+        let mut from = first + inputs.numeric.len();
+        scratch.before[first..from].copy_from_slice(inputs.numeric);
         let tables = self.tables.iter().zip(&self.config.embeddings);
         for ((table, embedding), code) in tables.zip(inputs.codes) {
             let row = *code as usize * embedding.dimension;
-            scratch.inputs[from..from + embedding.dimension]
+            scratch.before[from..from + embedding.dimension]
                 .copy_from_slice(&table[row..row + embedding.dimension]);
             from += embedding.dimension;
         }
@@ -192,7 +184,8 @@ impl StepNetwork {
         state: &mut [f32],
         scratch: &mut StepScratch,
     ) {
-        scratch.inputs[..inputs.len()].copy_from_slice(inputs);
+        let first = padded(self.config.hidden_units);
+        scratch.before[first..first + inputs.len()].copy_from_slice(inputs);
         self.advance_read(state, scratch);
     }
 
@@ -203,93 +196,61 @@ impl StepNetwork {
             state.split_at_mut(self.layers.len() * self.config.cell.states() * width);
         let states = states.chunks_exact_mut(self.config.cell.states() * width);
         for (layer, state) in self.layers.iter().zip(states) {
-            self.advance_layer(layer, state, scratch);
-            scratch.inputs[..width].copy_from_slice(&scratch.hidden);
+            let (hidden, cell) = state.split_at_mut(width);
+            self.advance_layer(layer, (hidden, cell), scratch);
+            scratch.hidden.copy_from_slice(hidden);
+            scratch.before[width..2 * width].copy_from_slice(hidden);
         }
         if let Some(attention) = &self.attention {
             self.advance_pool(attention, pool, scratch);
         }
     }
 
-    fn advance_layer(&self, layer: &StepLayer, state: &mut [f32], scratch: &mut StepScratch) {
-        let units = self.config.hidden_units;
-        let width = padded(units);
-        let (hidden, cell) = state.split_at_mut(width);
-        scratch.inputs[layer.inputs..layer.inputs + units].copy_from_slice(&hidden[..units]);
-        let inputs = &scratch.inputs[..layer.inputs + units];
-        let gates = &mut scratch.gates;
+    fn advance_layer(
+        &self,
+        layer: &PackedLayer,
+        (hidden, cell): (&mut [f32], &mut [f32]),
+        scratch: &mut StepScratch,
+    ) {
+        scratch.before[..hidden.len()].copy_from_slice(hidden);
         match self.config.cell {
-            Cell::Lstm => {
-                self.arch.dispatch(VecMat {
-                    vector: inputs,
-                    matrix: (&layer.weights, GATES * width),
-                    bias: &layer.bias,
-                    result: gates,
-                });
-                scratch.cell.copy_from_slice(cell);
-                self.arch.dispatch(LstmForward {
-                    units: 1,
-                    stride: width,
-                    columns: width,
-                    gates,
-                    cell_before: &scratch.cell,
-                    cell,
-                    tanh_cell: &mut scratch.tanh_cell,
-                    hidden: &mut scratch.hidden,
-                });
-            }
-            Cell::Gru => {
-                let stride = (GATES - 1) * width;
-                let (both, candidate) = gates.split_at_mut(2 * width);
-                let (of_inputs, of_state) = candidate.split_at_mut(width);
-                let (first, second) = inputs.split_at(layer.inputs);
-                let (bias, bias_state) = layer.bias.split_at(stride);
-                self.arch.dispatch(VecMat {
-                    vector: inputs,
-                    matrix: (&layer.weights, stride),
-                    bias: &bias[..2 * width],
-                    result: both,
-                });
-                self.arch.dispatch(VecMat {
-                    vector: first,
-                    matrix: (&layer.weights[2 * width..], stride),
-                    bias: &bias[2 * width..],
-                    result: of_inputs,
-                });
-                self.arch.dispatch(VecMat {
-                    vector: second,
-                    matrix: (&layer.weights[layer.inputs * stride + 2 * width..], stride),
-                    bias: bias_state,
-                    result: of_state,
-                });
-                self.arch.dispatch(GruForward {
-                    units: 1,
-                    stride: width,
-                    columns: width,
-                    gates,
-                    hidden_before: hidden,
-                    hidden: &mut scratch.hidden,
-                });
-            }
+            Cell::Lstm => self.arch.dispatch(LstmForward {
+                weights: layer,
+                lanes: 1,
+                before: &scratch.before,
+                first: false,
+                after: hidden,
+                cells: (0, 0),
+                cell,
+                tape: None,
+            }),
+            Cell::Gru => self.arch.dispatch(GruForward {
+                weights: layer,
+                lanes: 1,
+                before: &scratch.before,
+                first: false,
+                after: hidden,
+                tape: None,
+            }),
         }
-        hidden.copy_from_slice(&scratch.hidden);
     }
 
     fn advance_pool(&self, attention: &StepAttention, pool: &mut [f32], scratch: &mut StepScratch) {
         let units = self.config.hidden_units;
         let width = padded(units);
-        let projected = &mut scratch.gates[..width];
+        let projected = &mut scratch.projected[..];
         self.arch.dispatch(VecMat {
             vector: &scratch.hidden[..units],
             matrix: (&attention.weights, width),
             bias: &attention.bias,
             result: projected,
         });
-        let exponent = self.arch.dispatch(TanhDot {
-            numbers: projected,
+        self.arch.dispatch(TanhDots {
+            rows: projected,
             other: &attention.query,
+            sums: &mut scratch.exponent,
         });
-        let weight = exponent.clamp(-MOST, MOST).exp();
+        let weight = scratch.exponent[0].clamp(-MOST, MOST).exp();
         let (sum, pooled) = pool.split_at_mut(padded(1));
         sum[0] += weight;
         let share = weight / sum[0];
@@ -345,35 +306,6 @@ impl StepNetwork {
             });
         }
         &scratch.outputs[..outputs]
-    }
-}
-
-impl StepLayer {
-    fn new(weights: &LayerWeights<'_>) -> Self {
-        let (units, inputs) = (weights.units, weights.inputs);
-        let width = padded(units);
-        let blocks = weights.cell.gates();
-        let mut turned = Buffer::zeros((inputs + units) * blocks * width);
-        for (first, matrix, columns) in [
-            (0, weights.weight_ih, inputs),
-            (inputs, weights.weight_hh, units),
-        ] {
-            for (row, numbers) in matrix.chunks(columns).enumerate() {
-                let place = row / units * width + row % units;
-                for (column, number) in numbers.iter().enumerate() {
-                    turned[(first + column) * blocks * width + place] = *number;
-                }
-            }
-        }
-        let mut bias = Buffer::zeros(GATES * width);
-        for (block, numbers) in weights.biases().chunks(units).enumerate() {
-            bias[block * width..][..units].copy_from_slice(numbers);
-        }
-        Self {
-            inputs,
-            weights: turned,
-            bias,
-        }
     }
 }
 
@@ -470,29 +402,6 @@ impl WithSimd for Dot<'_> {
         let (left, right) = (S::as_simd_f32s(self.left).0, S::as_simd_f32s(self.right).0);
         for (left, right) in left.iter().zip(right) {
             sum = simd.mul_add_e_f32s(*left, *right, sum);
-        }
-        simd.reduce_sum_f32s(sum)
-    }
-}
-
-/// Sum of products of tangents and other numbers; lengths are whole vectors.
-struct TanhDot<'a> {
-    numbers: &'a [f32],
-    other: &'a [f32],
-}
-
-impl WithSimd for TanhDot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let mut sum = simd.splat_f32s(0.0);
-        let (left, right) = (
-            S::as_simd_f32s(self.numbers).0,
-            S::as_simd_f32s(self.other).0,
-        );
-        for (left, right) in left.iter().zip(right) {
-            sum = simd.mul_add_e_f32s(tanh(simd, *left), *right, sum);
         }
         simd.reduce_sum_f32s(sum)
     }

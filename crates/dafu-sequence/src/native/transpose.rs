@@ -13,14 +13,16 @@ pub(crate) fn transpose(
         let height = BLOCK.min(rows - row);
         for column in (0..columns).step_by(BLOCK) {
             let width = BLOCK.min(columns - column);
-            for at in column..column + width {
-                let line = &mut to[at * to_stride + row..][..height];
-                for (place, number) in line
-                    .iter_mut()
-                    .zip(from[row * from_stride + at..].iter().step_by(from_stride))
-                {
-                    *place = *number;
+            let mut block = [[0.0_f32; BLOCK]; BLOCK];
+            let lines = from[row * from_stride + column..].chunks(from_stride);
+            for (at, line) in lines.take(height).enumerate() {
+                for (column, number) in block.iter_mut().zip(&line[..width]) {
+                    column[at] = *number;
                 }
+            }
+            let lines = to[column * to_stride + row..].chunks_mut(to_stride);
+            for (line, column) in lines.zip(&block[..width]) {
+                line[..height].copy_from_slice(&column[..height]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{NetworkConfig, Weights};
 use crate::SequenceError;
-use crate::data::SequenceSet;
+use crate::data::{SequenceSet, Span};
 use std::fmt;
 
 /// Makes networks.
@@ -66,7 +66,8 @@ pub struct AdamStep {
 
 /// A network that is trained and asked.
 ///
-/// All sums of a batch are over its scored events. Answers do not depend on which sequences are computed together.
+/// All sums of a batch are over its scored events. Answers do not depend on which sequences are computed together, but for
+/// rounding.
 pub trait Network: fmt::Debug {
     /// Its shape.
     fn config(&self) -> &NetworkConfig;
@@ -79,7 +80,8 @@ pub trait Network: fmt::Debug {
     ///
     /// # Errors
     ///
-    /// Of the backend.
+    /// When events have other inputs than the network, sequences are not by falling length or not there, and those of the
+    /// backend.
     fn gradient(
         &mut self,
         batch: Batch<'_>,
@@ -103,8 +105,29 @@ pub trait Network: fmt::Debug {
     ///
     /// # Errors
     ///
-    /// When `out` has another length.
+    /// When events have other inputs than the network, or `out` has another length.
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError>;
+}
+
+impl Batch<'_> {
+    /// Whether its sequences are there, and lie by falling length.
+    pub(crate) fn check(&self) -> Result<(), SequenceError> {
+        let lengths = self.sequences.iter();
+        let lengths = lengths.map(|at| self.set.spans().get(*at as usize).map(Span::len));
+        let fails = |(longer, shorter): (&Option<usize>, &Option<usize>)| {
+            shorter.is_none() || longer < shorter
+        };
+        let lengths: Vec<Option<usize>> = lengths.collect();
+        let first = lengths.first().is_some_and(Option::is_none);
+        if first || lengths.iter().zip(lengths.iter().skip(1)).any(fails) {
+            return Err(SequenceError::Parameter {
+                name: "sequences",
+                expected: "indices of sequences of the set, longest first".to_owned(),
+                got: format!("{} of another order", self.sequences.len()),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Whether events have the inputs of a network.

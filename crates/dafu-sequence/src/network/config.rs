@@ -1,5 +1,6 @@
 //! The shape of a network.
 
+use super::Layout;
 use crate::SequenceError;
 use crate::check::{at_most, within};
 
@@ -11,6 +12,10 @@ pub const MAX_LAYERS: usize = 16;
 pub const MAX_CATEGORIES: u32 = 1 << 20;
 /// Most categorical inputs.
 const MAX_EMBEDDINGS: usize = 256;
+/// Most numbers that are answered for an event.
+const MAX_OUTPUTS: usize = 1 << 16;
+/// Most weights of a network: a gigabyte of them.
+const MAX_WEIGHTS: usize = 1 << 28;
 
 /// The recurrent unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -169,6 +174,7 @@ impl NetworkConfig {
                 got: self.dropout.to_string(),
             });
         }
-        Ok(())
+        at_most("outputs", self.outputs(), MAX_OUTPUTS)?;
+        at_most("weights", Layout::new(self).len(), MAX_WEIGHTS)
     }
 }

@@ -11,6 +11,10 @@
 //! | `dafu.version` | version of that text, 1 |
 //! | others | [`SavedNetwork::metadata`] |
 //!
+//! Models of records are kept the same way, with what they read of a record and how they score among those texts:
+//! [`HistoryClassifier::to_safetensors`](crate::history::HistoryClassifier::to_safetensors),
+//! [`UserBehaviorAnalyzer::to_safetensors`](crate::behavior::UserBehaviorAnalyzer::to_safetensors).
+//!
 //! [`SavedNetwork::from_safetensors`] needs nothing but the file, [`Weights::from_safetensors`] takes files that hold a
 //! `state_dict` alone, for a configuration that is at hand. Files are not trusted: damaged, incomplete or foreign ones are
 //! errors that say what is wrong, memory stays within a small multiple of the file, and [`Limits::max_bytes`] bounds that.
@@ -51,6 +55,7 @@
 
 mod error;
 mod header;
+mod model;
 mod network;
 
 pub use error::SafetensorsError;

@@ -75,11 +75,11 @@ proptest! {
     fn a_restored_stream_goes_on_as_the_one_before(
         events in prop::collection::vec((0_u32..8, 0_i64..300, -2.0_f32..2.0), 2..80),
         capacity in 1_usize..10,
-        cut in 0.0..1.0,
+        cut in any::<prop::sample::Index>(),
     ) {
         let params = StreamParams::default().capacity(capacity).time_to_live(Some(50));
         let mut scorer = scorer(&params);
-        let cut = (events.len() as f64 * cut) as usize;
+        let cut = cut.index(events.len());
         for (user, seconds, number) in &events[..cut] {
             scorer.score(user, at(*seconds), inputs(number)).unwrap();
         }

@@ -1,7 +1,7 @@
 //! Sequences side by side: the inputs of each step, and where answers stand.
 
 use super::long;
-use crate::data::SequenceSet;
+use crate::data::{SequenceSet, Span};
 use crate::network::{NetworkConfig, Task};
 use tch::{Device, TchError, Tensor};
 
@@ -9,7 +9,7 @@ use tch::{Device, TchError, Tensor};
 #[derive(Debug)]
 pub(super) struct Lanes {
     pub(super) steps: i64,
-    pub(super) lanes: i64,
+    pub(super) width: i64,
     /// `steps x lanes x numeric inputs`.
     pub(super) numeric: Tensor,
     /// For each categorical input `steps * lanes` codes.
@@ -35,7 +35,7 @@ impl Lanes {
             .map(|at| set.spans()[*at as usize])
             .collect();
         let lanes = spans.len();
-        let steps = spans.iter().map(|span| span.len()).max().unwrap_or(0);
+        let steps = spans.iter().map(Span::len).max().unwrap_or(0);
         let width = config.numeric_inputs;
         let mut numeric = vec![0.0_f32; steps * lanes * width];
         let mut codes = vec![vec![0_i64; steps * lanes]; config.embeddings.len()];
@@ -66,7 +66,7 @@ impl Lanes {
             .map(|codes| Tensor::f_from_slice(codes)?.f_to_device(device));
         Ok(Self {
             steps: long(steps),
-            lanes: long(lanes),
+            width: long(lanes),
             numeric: Tensor::f_from_slice(&numeric)?
                 .f_view(shape)?
                 .f_to_device(device)?,

@@ -75,6 +75,7 @@ impl Backend for TorchBackend {
 }
 
 /// An error of libtorch.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: tch::TchError) -> SequenceError {
     SequenceError::Backend {
         what: error.to_string(),

@@ -72,7 +72,7 @@ impl TorchNetwork {
             let dimension = long(embedding.dimension);
             let table = self.tensor(range, &[i64::from(embedding.categories), dimension])?;
             let rows = table.f_index_select(0, codes)?;
-            inputs.push(rows.f_view([steps, lanes.lanes, dimension])?);
+            inputs.push(rows.f_view([steps, lanes.width, dimension])?);
         }
         let inputs = Tensor::f_cat(&inputs, 2)?;
         let states = self.recurrent(&layout.encoder, &inputs, train)?;
@@ -232,6 +232,7 @@ impl Network for TorchNetwork {
         objective: &dyn Objective,
     ) -> Result<(f64, usize), SequenceError> {
         check_events(&self.config, batch.set)?;
+        batch.check()?;
         let (loss, count, gradient) = self.loss_and_gradient(batch, objective).map_err(failed)?;
         self.gradient = match gradient {
             Some(gradient) => gradient,

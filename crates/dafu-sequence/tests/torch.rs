@@ -1,0 +1,230 @@
+//! libtorch and plain Rust on the same weights: answers, gradients, steps and whole trainings.
+#![allow(
+    clippy::assigning_clones,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::many_single_char_names,
+    clippy::match_bool,
+    clippy::panic,
+    clippy::range_plus_one,
+    clippy::unwrap_used,
+    reason = "tests: small numbers, symbols of the equations"
+)]
+#![cfg(feature = "tch")]
+
+use dafu_core::Timestamp;
+use dafu_core::random::Stream;
+use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
+use dafu_sequence::native::NativeBackend;
+use dafu_sequence::network::{
+    AdamStep, Backend, Batch, Cell, Embedding, Network, NetworkConfig, Objective, Task, Weights,
+};
+use dafu_sequence::objective::{ClassLoss, ClassObjective, InputLikelihood};
+use dafu_sequence::torch::TorchBackend;
+use dafu_sequence::training::Training;
+use dafu_sequence::{SequenceError, SequenceParams};
+
+const TASKS: [Task; 4] = [
+    Task::Classify { attention: false },
+    Task::Classify { attention: true },
+    Task::NextEvent,
+    Task::Reconstruct,
+];
+
+fn config(cell: Cell, layers: usize, task: Task) -> NetworkConfig {
+    NetworkConfig {
+        numeric_inputs: 3,
+        embeddings: vec![
+            Embedding {
+                categories: 4,
+                dimension: 2,
+            },
+            Embedding {
+                categories: 3,
+                dimension: 3,
+            },
+        ],
+        cell,
+        layers,
+        hidden_units: 11,
+        dropout: 0.0,
+        task,
+    }
+}
+
+/// Entities of 1 to 9 events; some events are context only, some have no label.
+fn events(entities: u64) -> Events {
+    let mut builder = Events::builder(3, &[4, 3]);
+    let mut stream = Stream::new(11, 0, 0);
+    for entity in 0..entities {
+        let mut before = 0.0;
+        for event in 0..1 + (entity * 7) % 9 {
+            let numeric = [(); 3].map(|()| stream.normal() as f32);
+            let codes = [stream.below(4) as u32, stream.below(3) as u32];
+            let inputs = EventNumbers {
+                numeric: &numeric,
+                codes: &codes,
+            };
+            let time = Timestamp::from_seconds(event as i64).unwrap();
+            let fraud = numeric[0] + before > 1.0;
+            before = numeric[1];
+            match stream.below(6) {
+                0 => builder.push_context(time, inputs).unwrap(),
+                1 => builder.push(time, inputs, None).unwrap(),
+                _ => builder.push(time, inputs, Some(fraud)).unwrap(),
+            }
+        }
+        builder.end_entity();
+    }
+    builder.build()
+}
+
+fn spans(events: &Events) -> Vec<Span> {
+    let mut spans = events.segments(5, 2);
+    spans.extend(events.windows(4));
+    spans
+}
+
+fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
+    assert_eq!(left.len(), right.len());
+    let pairs = left.iter().zip(right);
+    pairs.fold(0.0, |most, (left, right)| most.max((left - right).abs()))
+}
+
+/// Where the machine has a GPU, also there.
+fn backends() -> Vec<TorchBackend> {
+    let gpu = TorchBackend::cuda(0).ok();
+    std::iter::once(TorchBackend::cpu()).chain(gpu).collect()
+}
+
+#[test]
+fn answers_gradients_and_steps_are_those_of_plain_rust() {
+    let events = events(30);
+    let spans = spans(&events);
+    let set = SequenceSet::new(&events, &spans).unwrap();
+    let mut order: Vec<u32> = (0..spans.len() as u32).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(spans[*at as usize].len()));
+    let batch = Batch {
+        set,
+        sequences: &order,
+        noise: (0, 0),
+    };
+    for backend in backends() {
+        for cell in [Cell::Lstm, Cell::Gru] {
+            for (layers, task) in [1, 2]
+                .into_iter()
+                .flat_map(|layers| TASKS.map(|task| (layers, task)))
+            {
+                let config = config(cell, layers, task);
+                let weights = Weights::first(&config, 5).unwrap();
+                let mut native = NativeBackend.network(&config, &weights).unwrap();
+                let mut torch = backend.network(&config, &weights).unwrap();
+                let count = set.scored().count() * config.outputs();
+                let outputs = |network: &dyn Fn(&mut [f32])| {
+                    let mut out = vec![0.0; count];
+                    network(&mut out);
+                    out
+                };
+                let expected = outputs(&|out| native.outputs(set, out).unwrap());
+                let got = outputs(&|out| torch.outputs(set, out).unwrap());
+                assert!(largest_difference(&got, &expected) < 1e-5, "{config:?}");
+
+                let class = ClassObjective {
+                    loss: ClassLoss::CrossEntropy { pos_weight: 2.0 },
+                };
+                let inputs = InputLikelihood::new(&config);
+                let objective: &dyn Objective = match task {
+                    Task::Classify { .. } => &class,
+                    _ => &inputs,
+                };
+                for step in 1..4 {
+                    let expected = native.gradient(batch, objective).unwrap();
+                    let got = torch.gradient(batch, objective).unwrap();
+                    assert_eq!(got.1, expected.1);
+                    assert!(
+                        (got.0 - expected.0).abs() < 1e-5 * expected.0.abs(),
+                        "{config:?}"
+                    );
+                    let (got, expected) = (torch.kept_gradient(), native.kept_gradient());
+                    let largest = expected
+                        .iter()
+                        .fold(0.0_f32, |most, slope| most.max(slope.abs()));
+                    assert!(
+                        largest_difference(&got, &expected) < 1e-4 * largest,
+                        "{config:?}"
+                    );
+                    let adam = AdamStep {
+                        step,
+                        learning_rate: 1e-2,
+                        weight_decay: 1e-2,
+                        clip_norm: 0.1,
+                    };
+                    let (got, expected) =
+                        (torch.update(adam).unwrap(), native.update(adam).unwrap());
+                    assert!((got - expected).abs() < 1e-4 * expected);
+                }
+                let (got, expected) = (torch.weights(), native.weights());
+                assert!(
+                    largest_difference(got.numbers(), expected.numbers()) < 1e-4,
+                    "{config:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_trained_on_libtorch_is_one_like_any_other() {
+    let events = events(400);
+    let spans = events.windows(6);
+    let set = SequenceSet::new(&events, &spans).unwrap();
+    let training = Training::new(set).validation(set);
+    for backend in backends() {
+        for dropout in [0.0, 0.2] {
+            let params = SequenceParams::default()
+                .hidden_units(16)
+                .batch_size(64)
+                .epochs(15);
+            let params = params.learning_rate(0.02).dropout(dropout).check().unwrap();
+            let torch = params.fit_classifier(&backend, &training).unwrap();
+            let native = params.fit_classifier(&NativeBackend, &training).unwrap();
+            let precision = |model: &dafu_sequence::SequenceClassifier| {
+                let report = model.report();
+                report.epochs[report.best_epoch - 1].validation.unwrap()
+            };
+            let (torch, native) = (precision(&torch), precision(&native));
+            assert!(
+                torch > 0.9 && (torch - native).abs() < 0.05,
+                "{torch} {native}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_on_a_cpu() {
+    let events = events(60);
+    let spans = events.windows(6);
+    let set = SequenceSet::new(&events, &spans).unwrap();
+    let params = SequenceParams::default()
+        .hidden_units(8)
+        .epochs(3)
+        .seed(3)
+        .check()
+        .unwrap();
+    let fit = || {
+        let model = params
+            .fit_classifier(&TorchBackend::cpu(), &Training::new(set))
+            .unwrap();
+        model.weights().numbers().to_vec()
+    };
+    assert_eq!(fit(), fit());
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_an_error() {
+    let error = TorchBackend::cuda(1000).unwrap_err();
+    assert!(matches!(error, SequenceError::Backend { .. }));
+    assert!(error.to_string().contains("GPU 1000 is not there"));
+}
