@@ -9,16 +9,20 @@
 //! A model learns from seven days, waits seven days until their labels are known, and judges the seven days after
 //! that; customers whose fraud is known by then are left out. Features see all earlier transactions, and labels only
 //! once they are seven days old. Three sets of features, each with and without those that read labels; the forest itself
-//! reads none, all other models learn from those of the training days. They have the defaults of this library.
+//! reads none, all other models learn from those of the training days. They have the defaults of this library, except for
+//! the LSTM over the last five payments of a customer, whose parameters were chosen on earlier weeks than the four that are
+//! judged, as was its weight beside the boosted trees (with `--train-start 2018-06-20 --weeks 3`).
 //!
 //! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--train-days N`, `--delay-days N`,
 //! `--test-days N` (default 7 each), `--learn-from DATE` (models learn from all days since then; the same customers are
 //! left out), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
 //! 10, the means of which are printed), `--importance N` (default 10 columns a model; 0 for none), `--matrix DIR`
-//! (writes the rows that the models get), `--models NAME,NAME` and `--sets NAME,NAME` (default all).
+//! (writes the rows that the models get), `--models NAME,NAME` and `--sets NAME,NAME` (default all; with `boosted_trees`
+//! and `lstm` also both together), `--lstm-weight W,W` (the weight of the LSTM beside the trees).
 //!
 //! Expected output: `examples/expected/handbook_protocol.txt` without data; with data, one line a model at the end:
-//! `protocol model=NAME auc=0.000 ap=0.000 cp100=0.000 train_rows=N test_rows=N frauds=N`.
+//! `protocol model=NAME auc=0.000 ap=0.000 cp100=0.000 train_rows=N test_rows=N frauds=N`; and by how much the LSTM changes
+//! the boosted trees' average precision: `paired model=NAME change=+0.000 from=+0.000 to=+0.000 weeks=N seeds=N`.
 
 use dafu::Timestamp;
 use dafu::ensemble::combine::{BlendFolds, BlendParams, Combination, VoteKind, VoteWeights};
@@ -27,13 +31,15 @@ use dafu::ensemble::{
     RandomForestParams, Samples,
 };
 use dafu::iforest::IsolationForestParams;
+use dafu::metrics::Bootstrap;
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::{
-    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set,
+    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set, shuffle,
     standard_set,
 };
 use dafu_examples::replayed::{Features, Medians, Rows, open, real_data, replay, write_matrix};
+use dafu_examples::sequence::{CONTEXT_DAYS, Customers, Lstm, Seeds, mixed, paired_change};
 use dafu_examples::usage::usage;
 use ndarray::{Array1, Array2, ArrayView2};
 use std::error::Error;
@@ -46,8 +52,8 @@ use std::time::Instant;
 const USAGE: &str =
     "handbook_protocol [--input FILE] [--train-start DATE] [--train-days N] [--delay-days N]
                   [--test-days N] [--learn-from DATE] [--weeks N] [--seeds N] [--importance N] [--matrix DIR]
-                  [--models NAME,NAME] [--sets NAME,NAME]";
-const NAMES: [&str; 12] = [
+                  [--models NAME,NAME] [--sets NAME,NAME] [--lstm-weight W,W]";
+const NAMES: [&str; 13] = [
     "models",
     "sets",
     "learn-from",
@@ -60,7 +66,12 @@ const NAMES: [&str; 12] = [
     "seeds",
     "importance",
     "matrix",
+    "lstm-weight",
 ];
+/// Models that are also mixed.
+const MIXED: [&str; 2] = ["boosted_trees", "lstm"];
+/// Weight of the LSTM in the mix.
+const LSTM_WEIGHT: f64 = 0.4;
 /// Seeds lie this far apart.
 const SEED_STEP: u64 = 1_000_003;
 /// Permutations of each column.
@@ -68,13 +79,15 @@ const REPEATS: u64 = 3;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Scores of rows, higher for those that are more suspicious.
-type Scorer = Box<dyn Fn(ArrayView2<'_, f64>) -> Outcome<Vec<f64>>>;
+type Scorer<'a> = Box<dyn Fn(ArrayView2<'_, f64>) -> Outcome<Vec<f64>> + 'a>;
 
 /// What a model may learn from.
 struct Training<'a> {
     rows: ArrayView2<'a, f64>,
     /// For supervised models.
     frauds: &'a [bool],
+    /// For models that read what customers did before.
+    customers: Customers<'a>,
     seed: u64,
 }
 
@@ -84,11 +97,11 @@ struct Model {
     fills: bool,
     /// Whether its results depend on the seed.
     seeded: bool,
-    fit: fn(&Training<'_>) -> Outcome<Scorer>,
+    fit: for<'a> fn(&Training<'a>) -> Outcome<Scorer<'a>>,
 }
 
 /// One line a model.
-const MODELS: [Model; 7] = [
+const MODELS: [Model; 8] = [
     Model {
         name: "forest",
         fills: true,
@@ -134,6 +147,15 @@ const MODELS: [Model; 7] = [
             learn(training, &params.seed(training.seed))
         },
     },
+    Model {
+        name: "lstm",
+        fills: false,
+        seeded: true,
+        fit: |training| {
+            let lstm = Lstm::fit(training.customers, training.rows, training.seed)?;
+            Ok(Box::new(move |rows| lstm.log_odds(rows)))
+        },
+    },
     // A vote in which all count the same: nothing about it is chosen.
     Model {
         name: "blend",
@@ -155,7 +177,7 @@ const MODELS: [Model; 7] = [
     },
 ];
 
-fn learn(training: &Training<'_>, learner: &dyn Learner) -> Outcome<Scorer> {
+fn learn<'a>(training: &Training<'_>, learner: &dyn Learner) -> Outcome<Scorer<'a>> {
     let model = learner.learn(&Samples::new(training.rows, training.frauds)?)?;
     Ok(Box::new(move |rows| {
         let mut scores = vec![0.0; rows.nrows()];
@@ -164,7 +186,7 @@ fn learn(training: &Training<'_>, learner: &dyn Learner) -> Outcome<Scorer> {
     }))
 }
 
-fn fit_forest(training: &Training<'_>) -> Outcome<Scorer> {
+fn fit_forest<'a>(training: &Training<'_>) -> Outcome<Scorer<'a>> {
     let params = IsolationForestParams::default().trees(100).sample_size(256);
     let forest = params.seed(training.seed).fit(training.rows)?;
     Ok(Box::new(move |rows| {
@@ -208,7 +230,18 @@ fn run() -> Outcome<()> {
         ("rich", rich_set(split.delay)?),
         ("standard", standard_set(split.delay)?),
     ];
-    let days = split.earlier(weeks - 1).learn_days().start..split.test_days().end;
+    let wanted = |model: &&Model| match args.value("models") {
+        None => true,
+        Some(names) => names.split(',').any(|name| name == model.name),
+    };
+    let models: Vec<&Model> = MODELS.iter().filter(wanted).collect();
+    let weights = args.list("lstm-weight")?.unwrap_or(vec![LSTM_WEIGHT]);
+    let context = match models.iter().any(|model| model.name == "lstm") {
+        true => CONTEXT_DAYS,
+        false => 0,
+    };
+    let first = split.earlier(weeks - 1).learn_days().start - context;
+    let days = first..split.test_days().end;
     let bars = Bars::default();
     let mut rows = replay(&open(&input)?, &sets, &days, &bars)?;
     bars.finish();
@@ -227,37 +260,56 @@ fn run() -> Outcome<()> {
     if let Some(folder) = args.value("matrix") {
         week.write(Path::new(folder), &rows)?;
     }
+    let mut judging = vec![&week];
     let mut earlier = Vec::new();
     for back in 1..weeks {
         earlier.push(Week::new(&rows, split.earlier(back))?);
     }
+    judging.extend(&earlier);
     let most = args.parsed("importance", 10)?;
-    let mut results = Vec::new();
+    let (mut results, mut changes) = (Vec::new(), Vec::new());
     for features in &rows.sets {
-        let wanted = |model: &&Model| match args.value("models") {
-            None => true,
-            Some(names) => names.split(',').any(|name| name == model.name),
-        };
-        for model in MODELS.iter().filter(wanted) {
+        let mut mixable = Vec::new();
+        for model in &models {
             let timed = Instant::now();
-            let mut judged = vec![week.judge(features, model, seeds)?];
-            for week in &earlier {
-                judged.push(week.judge(features, model, seeds)?);
+            let mut scores = Vec::new();
+            for week in &judging {
+                scores.push(week.scores(&rows, features, model, seeds)?);
             }
             let name = format!("{}_{}", model.name, features.name);
             let importance = match most {
                 0 => String::new(),
-                most => week.importance(features, model, most)?,
+                most => week.importance(&rows, features, model, most)?,
             };
             eprintln!("{name:<32}{:>8.2} s", timed.elapsed().as_secs_f64());
-            results.push(Judged {
-                name,
-                judged,
-                importance,
-            });
+            results.push(Judged::new(name, &judging, &scores, importance)?);
+            if MIXED.contains(&model.name) {
+                mixable.push(scores);
+            }
+        }
+        let [trees, lstm] = &mixable[..] else {
+            continue;
+        };
+        for weight in &weights {
+            let share = match &weights[..] {
+                [_] => String::new(),
+                _ => format!("_{weight}"),
+            };
+            let name = format!("{}{share}_{}", MIXED.join("_"), features.name);
+            let scores = mixed(trees, lstm, *weight);
+            let frauds: Vec<&[bool]> = judging.iter().map(|week| &*week.frauds).collect();
+            let change = paired_change(&frauds, (trees, &scores), &Bootstrap::default())?;
+            changes.push((name.clone(), change));
+            results.push(Judged::new(name, &judging, &scores, String::new())?);
         }
     }
     print_results(&results, &week);
+    for (name, change) in changes {
+        println!(
+            "paired model={name} change={:+.4} from={:+.4} to={:+.4} weeks={weeks} seeds={seeds}",
+            change.value, change.lower, change.upper
+        );
+    }
     let cost = usage().map_or(String::new(), |cost| format!(", {cost}"));
     eprintln!("took {:.2} s{cost}", started.elapsed().as_secs_f64());
     Ok(())
@@ -270,6 +322,24 @@ struct Judged {
     judged: Vec<Vec<Metrics>>,
     /// Lines on its columns.
     importance: String,
+}
+
+impl Judged {
+    fn new(name: String, weeks: &[&Week], scores: &[Seeds], importance: String) -> Outcome<Self> {
+        let judge = |(week, seeds): (&&Week, &Seeds)| {
+            let metrics = seeds.iter().map(|scores| week.metrics(scores));
+            metrics.collect::<Outcome<Vec<Metrics>>>()
+        };
+        Ok(Self {
+            name,
+            judged: weeks
+                .iter()
+                .zip(scores)
+                .map(judge)
+                .collect::<Outcome<_>>()?,
+            importance,
+        })
+    }
 }
 
 /// One training and test week.
@@ -318,27 +388,50 @@ impl Week {
         metrics(&self.days, &self.customers, &self.frauds, scores)
     }
 
-    fn judge(&self, features: &Features, model: &Model, seeds: u64) -> Outcome<Vec<Metrics>> {
+    fn customers<'a>(&'a self, rows: &'a Rows, features: &'a Features) -> Customers<'a> {
+        Customers {
+            rows,
+            features,
+            train: &self.train,
+            test: &self.test,
+        }
+    }
+
+    fn scores(
+        &self,
+        rows: &Rows,
+        features: &Features,
+        model: &Model,
+        seeds: u64,
+    ) -> Outcome<Seeds> {
         let (train, test) = self.matrices(features, model.fills)?;
         let seeds = if model.seeded { seeds } else { 1 };
-        let judge = |seed| {
+        let score = |seed| {
             let training = Training {
                 rows: train.view(),
                 frauds: &self.train_frauds,
+                customers: self.customers(rows, features),
                 seed: seed * SEED_STEP,
             };
-            self.metrics(&(model.fit)(&training)?(test.view())?)
+            (model.fit)(&training)?(test.view())
         };
-        (0..seeds).map(judge).collect()
+        (0..seeds).map(score).collect()
     }
 
     /// How much average precision and ROC AUC drop when the values of a column are shuffled among the test rows: lines
     /// for the columns that matter most, of the first seed.
-    fn importance(&self, features: &Features, model: &Model, most: usize) -> Outcome<String> {
+    fn importance(
+        &self,
+        rows: &Rows,
+        features: &Features,
+        model: &Model,
+        most: usize,
+    ) -> Outcome<String> {
         let (train, mut test) = self.matrices(features, model.fills)?;
         let training = Training {
             rows: train.view(),
             frauds: &self.train_frauds,
+            customers: self.customers(rows, features),
             seed: 0,
         };
         let scorer = (model.fit)(&training)?;
@@ -437,21 +530,6 @@ impl Week {
 
 fn date(day: i64) -> Outcome<String> {
     Ok(Timestamp::from_seconds(day * 86_400)?.date())
-}
-
-/// A random order (Fisher and Yates) that is the same on every machine.
-fn shuffle(values: &mut [f64], seed: u64) {
-    let mut state = seed;
-    for last in (1..values.len()).rev() {
-        // SplitMix64 (Steele, Lea, Flood 2014).
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        // Up to 2^64 by less than 2^64: the high half is below the second factor.
-        let other = (u128::from(mixed) * (last as u128 + 1)) >> 64;
-        values.swap(last, usize::try_from(other).unwrap_or(last));
-    }
 }
 
 /// Mean and standard deviation of some metrics; without the latter for a single one.

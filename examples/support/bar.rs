@@ -1,6 +1,7 @@
 //! Progress bars on stderr.
 
 use dafu::Progress;
+use dafu_sequence::training::{EpochReport, TrainingMonitor};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::RefCell;
 use std::time::Instant;
@@ -64,5 +65,52 @@ impl Progress for Bars {
             current.done = done;
             current.bar.set_position(done);
         }
+    }
+}
+
+/// A bar over the rounds of a training with its losses, and a line on stderr after each.
+#[derive(Debug)]
+pub struct TrainingBar {
+    bar: ProgressBar,
+    epochs: usize,
+    started: Instant,
+}
+
+impl TrainingBar {
+    /// For a training of at most so many rounds.
+    pub fn new(epochs: usize) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{msg:<44}{wide_bar} {eta} left") {
+            bar.set_style(style);
+        }
+        bar.set_message("first round");
+        Self {
+            bar,
+            epochs,
+            started: Instant::now(),
+        }
+    }
+
+    /// Ends the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+        eprintln!("trained in {:.2} s", self.started.elapsed().as_secs_f64());
+    }
+}
+
+impl TrainingMonitor for TrainingBar {
+    fn batch(&self, epoch: usize, done: usize, total: usize) {
+        self.bar.set_length((self.epochs * total) as u64);
+        self.bar.set_position(((epoch - 1) * total + done) as u64);
+    }
+
+    fn epoch(&self, report: &EpochReport) {
+        let validation = report.validation.unwrap_or(f64::NAN);
+        let line = format!(
+            "round {:>2}: loss {:.4}, validation {validation:.4}",
+            report.epoch, report.loss
+        );
+        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.set_message(line);
     }
 }

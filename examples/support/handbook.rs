@@ -226,6 +226,21 @@ fn merchant_rate(days: u16, ago: Span) -> Window {
     window.within(Span::days(days)).delay(ago)
 }
 
+/// A random order (Fisher and Yates) that is the same on every machine.
+pub fn shuffle(values: &mut [f64], seed: u64) {
+    let mut state = seed;
+    for last in (1..values.len()).rev() {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        // Up to 2^64 by less than 2^64: the high half is below the second factor.
+        let other = (u128::from(mixed) * (last as u128 + 1)) >> 64;
+        values.swap(last, usize::try_from(other).unwrap_or(last));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Rows, Split};

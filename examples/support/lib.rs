@@ -1,5 +1,5 @@
 //! Shared by the examples: arguments, progress bars, drawings, replayed files, tables of probabilities, the export of scored
-//! rows, the Handbook protocol, and simulated payments with features.
+//! rows, the Handbook protocol with its LSTM, and simulated payments with features.
 
 pub mod args;
 pub mod bar;
@@ -11,6 +11,8 @@ pub mod payments;
 pub mod probabilities;
 pub mod replayed;
 pub mod scored;
+pub mod sequence;
+pub mod sequence_figures;
 pub mod usage;
 
 /// The README's code blocks run as tests of this crate.

@@ -38,6 +38,21 @@ pub struct Features {
 }
 
 impl Features {
+    /// Columns with the values of all rows, row after row.
+    pub fn new(name: &str, columns: Vec<String>, values: Vec<f64>) -> Self {
+        Self {
+            name: name.to_owned(),
+            columns,
+            values,
+        }
+    }
+
+    /// The values of a row.
+    pub fn row(&self, row: usize) -> &[f64] {
+        let width = self.columns.len();
+        &self.values[row * width..(row + 1) * width]
+    }
+
     /// The rows of these numbers as a matrix.
     ///
     /// # Errors
@@ -47,7 +62,7 @@ impl Features {
         let width = self.columns.len();
         let mut values = Vec::with_capacity(rows.len() * width);
         for row in rows {
-            values.extend_from_slice(&self.values[row * width..(row + 1) * width]);
+            values.extend_from_slice(self.row(*row));
         }
         Ok(Array2::from_shape_vec((rows.len(), width), values)?)
     }

@@ -191,7 +191,8 @@ impl UserBehaviorAnalyzer {
     }
 
     /// Sequences of users that are unusual, by falling score. Each user's history is read as a whole and judged in pieces
-    /// of `sequence_length` events, each once.
+    /// of `sequence_length` events, each once. Pieces that begin a history are compared with such ones of held-out users,
+    /// all others with others.
     ///
     /// # Errors
     ///
@@ -242,6 +243,7 @@ impl UserBehaviorAnalyzer {
                         .map(|at| predictions.surprises().event(at))
                         .collect();
                     let number = statistic(&surprises);
+                    let conformal = conformal.of(from == first);
                     let score = conformal.score(number);
                     if score < params.threshold {
                         continue;

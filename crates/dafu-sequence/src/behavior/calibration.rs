@@ -41,12 +41,46 @@ impl Calibration {
     }
 
     /// By sequences of up to `length` events.
-    pub(super) fn sequences(&self, length: usize) -> Result<Conformal, SequenceError> {
-        let pieces = self
-            .histories
-            .iter()
-            .flat_map(|history| history.chunks(length.max(1)));
-        Conformal::new(pieces.map(statistic).collect())
+    pub(super) fn sequences(&self, length: usize) -> Result<ByPlace, SequenceError> {
+        let (mut first, mut later) = (Vec::new(), Vec::new());
+        for history in &self.histories {
+            let mut pieces = history.chunks(length.max(1)).map(statistic);
+            first.extend(pieces.next());
+            later.extend(pieces);
+        }
+        // Where no user that was held out has a second sequence, beginnings are all there is to compare with.
+        Ok(ByPlace {
+            later: Conformal::new(if later.is_empty() {
+                first.clone()
+            } else {
+                later
+            })?,
+            first: Conformal::new(first)?,
+        })
+    }
+}
+
+/// Scores of sequences. Those that begin a history surprise more, as nothing is known of the user yet: they are compared
+/// with such ones only, and all others with others.
+///
+/// Source: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", 2005, chapter 4 (Mondrian
+/// confidence machines).
+#[derive(Debug, Clone)]
+pub(super) struct ByPlace {
+    first: Conformal,
+    later: Conformal,
+}
+
+impl ByPlace {
+    /// For a sequence that begins a history, or another one.
+    pub(super) const fn of(&self, begins: bool) -> &Conformal {
+        if begins { &self.first } else { &self.later }
+    }
+
+    /// Whether scores reach a threshold, those of sequences that begin a history or others.
+    pub(super) fn check_threshold(&self, threshold: f64) -> Result<(), SequenceError> {
+        let first = self.first.check_threshold(threshold);
+        self.later.check_threshold(threshold).or(first)
     }
 }
 
@@ -72,7 +106,18 @@ pub(super) fn statistic(surprises: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::statistic;
+    use super::{Calibration, statistic};
+
+    #[test]
+    fn beginnings_are_compared_with_beginnings() {
+        let history = |user: u8| vec![100.0 + f32::from(user), f32::from(user)];
+        let histories = (0..99).map(history).collect();
+        let places = Calibration { histories }.sequences(1).unwrap();
+        assert!((places.of(true).p_value(150.0) - 0.5).abs() < 1e-12);
+        assert!((places.of(false).p_value(50.0) - 0.5).abs() < 1e-12);
+        assert!((places.of(false).p_value(150.0) - 0.01).abs() < 1e-12);
+        assert!(places.check_threshold(0.7).is_ok() && places.check_threshold(0.8).is_err());
+    }
 
     #[test]
     fn the_statistic_is_the_mean_of_the_three_largest() {
