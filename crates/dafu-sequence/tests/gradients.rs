@@ -13,77 +13,16 @@
     reason = "tests: small numbers, symbols of the equations"
 )]
 
+mod networks;
 mod reference;
 
-use dafu_core::Timestamp;
-use dafu_core::random::Stream;
-use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
+use dafu_sequence::data::{Events, SequenceSet};
 use dafu_sequence::native::NativeBackend;
 use dafu_sequence::network::{
-    Backend, Batch, Cell, Embedding, Network, NetworkConfig, Objective, Task, Weights,
+    Backend, Batch, Cell, Network, NetworkConfig, Objective, Task, Weights,
 };
 use dafu_sequence::objective::{ClassLoss, ClassObjective, InputLikelihood};
-
-fn config(cell: Cell, layers: usize, hidden_units: usize, task: Task) -> NetworkConfig {
-    NetworkConfig {
-        numeric_inputs: 3,
-        embeddings: vec![
-            Embedding {
-                categories: 4,
-                dimension: 2,
-            },
-            Embedding {
-                categories: 3,
-                dimension: 3,
-            },
-        ],
-        cell,
-        layers,
-        hidden_units,
-        dropout: 0.0,
-        task,
-    }
-}
-
-/// Entities of 1 to 9 events; some events are context only, some have no label.
-fn events(config: &NetworkConfig, entities: u64) -> Events {
-    let categories: Vec<u32> = config
-        .embeddings
-        .iter()
-        .map(|input| input.categories)
-        .collect();
-    let mut builder = Events::builder(config.numeric_inputs, &categories);
-    let mut stream = Stream::new(11, 0, 0);
-    for entity in 0..entities {
-        for event in 0..1 + (entity * 7) % 9 {
-            let numeric: Vec<f32> = (0..config.numeric_inputs)
-                .map(|_| stream.normal() as f32)
-                .collect();
-            let codes: Vec<u32> = categories
-                .iter()
-                .map(|of| stream.below(u64::from(*of)) as u32)
-                .collect();
-            let inputs = EventNumbers {
-                numeric: &numeric,
-                codes: &codes,
-            };
-            let time = Timestamp::from_micros(event as i64).unwrap();
-            match stream.below(6) {
-                0 => builder.push_context(time, inputs).unwrap(),
-                1 => builder.push(time, inputs, None).unwrap(),
-                other => builder.push(time, inputs, Some(other % 2 == 0)).unwrap(),
-            }
-        }
-        builder.end_entity();
-    }
-    builder.build()
-}
-
-fn spans(events: &Events) -> Vec<Span> {
-    let mut spans = events.segments(5, 2);
-    spans.extend(events.windows(4));
-    spans
-}
+use networks::{config, events, spans};
 
 /// Mean loss of the scored events that count, in 64 bits but for the loss itself.
 fn mean_loss(
@@ -142,7 +81,7 @@ fn class_loss(loss: ClassLoss, log_odds: f64, fraud: bool) -> f64 {
 
 /// Every `stride`th weight is checked.
 fn check(config: &NetworkConfig, loss: ClassLoss, (entities, stride): (u64, usize)) {
-    let events = events(config, entities);
+    let events = events(entities);
     let spans = spans(&events);
     let set = SequenceSet::new(&events, &spans).unwrap();
     let weights = Weights::first(config, 5).unwrap();

@@ -6,7 +6,7 @@ use crate::data::EventNumbers;
 use crate::encode::{Encoder, EncoderState, Record};
 use crate::native::{StepNetwork, StepScratch};
 use crate::objective::{input_surprise, most_likely};
-use crate::stream::{LatePolicy, StateTable, StreamParams, StreamSnapshot, TableCounts};
+use crate::stream::{StateTable, StreamParams, StreamSnapshot, TableCounts};
 use crate::{Conformal, SequenceError};
 
 /// What is said about one event.
@@ -75,23 +75,7 @@ impl BehaviorStream {
         record: &R,
     ) -> Result<BehaviorAnswer, SequenceError> {
         let (user, time) = (record.entity(), record.time());
-        let mut context = EncoderState::default();
-        let mut late = false;
-        match self.table.get(user, time) {
-            Some((state, held, last_seen)) => {
-                late = time < last_seen;
-                if late && self.table.params().late == LatePolicy::Error {
-                    return Err(SequenceError::EventOrder {
-                        event: 0,
-                        before: last_seen,
-                        got: time,
-                    });
-                }
-                self.state.copy_from_slice(state);
-                context = *held;
-            }
-            None => self.state.fill(0.0),
-        }
+        let (mut context, late) = self.table.read(user, time, &mut self.state)?;
         let (numeric, codes) = (&mut self.numeric, &mut self.codes);
         if late {
             self.encoder
@@ -111,7 +95,7 @@ impl BehaviorStream {
         )?;
         self.network
             .advance(inputs, &mut self.state, &mut self.scratch)?;
-        if !late || self.table.params().late == LatePolicy::Apply {
+        if self.table.remembers(late) {
             let (state, held) = self.table.touch(user, time);
             state.copy_from_slice(&self.state);
             *held = context;

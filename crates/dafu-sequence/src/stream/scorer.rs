@@ -1,6 +1,6 @@
 //! Scores of events as they come.
 
-use super::params::{LatePolicy, StreamParams};
+use super::params::StreamParams;
 use super::table::{StateTable, TableCounts};
 use crate::SequenceError;
 use crate::data::EventNumbers;
@@ -101,7 +101,7 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
         let answer = self.peek(user, time, inputs)?;
-        if !answer.late || self.table.params().late == LatePolicy::Apply {
+        if self.table.remembers(answer.late) {
             let (state, ()) = self.table.touch(user, time);
             state.copy_from_slice(&self.state);
         }
@@ -141,21 +141,7 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let mut late = false;
-        match self.table.get(user, time) {
-            Some((state, (), last_seen)) => {
-                late = time < last_seen;
-                if late && self.table.params().late == LatePolicy::Error {
-                    return Err(SequenceError::EventOrder {
-                        event: 0,
-                        before: last_seen,
-                        got: time,
-                    });
-                }
-                self.state.copy_from_slice(state);
-            }
-            None => self.state.fill(0.0),
-        }
+        let ((), late) = self.table.read(user, time, &mut self.state)?;
         let value = if self.network.config().task == Task::NextEvent {
             let outputs = self.network.answer(&self.state, &mut self.scratch);
             input_surprise(self.network.config(), inputs, outputs, &mut self.surprises)?;

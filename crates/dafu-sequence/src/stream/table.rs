@@ -1,6 +1,6 @@
 //! States by user: bounded in number and in time.
 
-use super::params::{CheckedStreamParams, StreamParams};
+use super::params::{CheckedStreamParams, LatePolicy, StreamParams};
 use crate::SequenceError;
 use dafu_core::Timestamp;
 use std::borrow::Borrow;
@@ -125,6 +125,39 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
             return None;
         }
         Some((self.state(slot), &held.note, held.last_seen))
+    }
+
+    /// Copies the state of a key as of a time, zeros where there is none; its note, and whether the time is earlier than the
+    /// key was last seen.
+    pub(crate) fn read<Q>(
+        &self,
+        key: &Q,
+        time: Timestamp,
+        state: &mut [f32],
+    ) -> Result<(N, bool), SequenceError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let Some((held, note, last_seen)) = self.get(key, time) else {
+            state.fill(0.0);
+            return Ok((N::default(), false));
+        };
+        let late = time < last_seen;
+        if late && self.params.late == LatePolicy::Error {
+            return Err(SequenceError::EventOrder {
+                event: 0,
+                before: last_seen,
+                got: time,
+            });
+        }
+        state.copy_from_slice(held);
+        Ok((note.clone(), late))
+    }
+
+    /// Whether an event moves the state.
+    pub(crate) fn remembers(&self, late: bool) -> bool {
+        !late || self.params.late == LatePolicy::Apply
     }
 
     /// The state of a key to be moved on, made anew where there is none, and its note; the key counts as seen at `time`.
