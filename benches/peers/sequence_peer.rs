@@ -8,12 +8,12 @@
 //!   epoch with the sequences in order of the file; its mean loss.
 //! - `sequence_peer train CELL FOLDER`: CPU seconds of an epoch in random order, one thread.
 //! - `sequence_peer infer CELL FOLDER`: CPU seconds of scoring 256 sequences together and one alone, one thread.
+//! - `sequence_peer steps CELL FOLDER`: writes the log odds of the first 256 sequences, event by event, to `scores.f32`.
+//! - `sequence_peer step CELL FOLDER`: CPU seconds of one event of one user, answer included.
+//! - `sequence_peer users CELL FOLDER`: seconds by the clock of single calls that look up the state of one of 100,000 users,
+//!   score an event and keep the state: the median, and the 99th of a hundred.
 //! - `sequence_peer threads CELL FOLDER`: seconds by the clock of an epoch with one thread and with two, and of two
 //!   epochs beside each other with one thread each; the best of ten turns.
-//!
-//! PLACE FOR STREAMS. When `dafu_sequence::stream` exists, two more: `step CELL FOLDER`, CPU seconds of one event of one
-//! user, head included (key `step`), and `users CELL FOLDER`, the median of single calls that look up the state of one of
-//! 100,000 users first (key `p50`). `stream` in `sequence.py` measures the other side and says where to read them.
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
 use dafu_benches::cpu_seconds;
@@ -25,6 +25,7 @@ use dafu_sequence::network::{
     AdamStep, Backend, Batch, Cell, Network, NetworkConfig, Task, Weights,
 };
 use dafu_sequence::objective::ClassObjective;
+use dafu_sequence::stream::{StreamParams, StreamScorer};
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
@@ -41,7 +42,9 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [part, cell, folder] = arguments[..] else {
-        return Err("usage: sequence_peer check|train|infer|threads CELL FOLDER".into());
+        return Err(
+            "usage: sequence_peer check|train|infer|steps|step|users|threads CELL FOLDER".into(),
+        );
     };
     let cell = match cell {
         "lstm" => Cell::Lstm,
@@ -56,6 +59,9 @@ fn main() -> Outcome<()> {
         "check" => check(network, set, &folder.join("scores.f32")),
         "train" => train(network, set),
         "infer" => infer(&network, set),
+        "steps" => steps(&network, set, &folder.join("scores.f32")),
+        "step" => step(&network, set),
+        "users" => users(&network, set),
         "threads" => threads(cell, folder, set),
         _ => Err("no such part".into()),
     }
@@ -67,6 +73,11 @@ fn read_values(file: &Path) -> Outcome<Vec<f32>> {
     Ok(values
         .map(|bytes| bytes.try_into().map(f32::from_le_bytes))
         .collect::<Result<_, _>>()?)
+}
+
+fn write_values(file: &Path, values: &[f32]) -> Outcome<()> {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    Ok(std::fs::write(file, bytes.collect::<Vec<u8>>())?)
 }
 
 fn read_sequences(folder: &Path) -> Outcome<(Events, Vec<Span>)> {
@@ -147,11 +158,7 @@ fn check(mut network: NativeNetwork, set: SequenceSet<'_>, to: &Path) -> Outcome
     let first = SequenceSet::new(set.events(), &set.spans()[..BATCH])?;
     let mut scores = vec![0.0; BATCH];
     network.outputs(first, &mut scores)?;
-    let bytes: Vec<u8> = scores
-        .iter()
-        .flat_map(|score: &f32| score.to_le_bytes())
-        .collect();
-    std::fs::write(to, bytes)?;
+    write_values(to, &scores)?;
     let order = in_order(set);
     let loss = epoch(&mut network, set, &order, &mut 0)?;
     println!("loss={}", loss / order.len() as f64);
@@ -197,6 +204,66 @@ fn infer(network: &NativeNetwork, set: SequenceSet<'_>) -> Outcome<()> {
         Ok(network.outputs(SequenceSet::new(events, span)?, &mut scores[..1])?)
     })?;
     println!("batch={batch} one={one}");
+    Ok(())
+}
+
+fn steps(network: &NativeNetwork, set: SequenceSet<'_>, to: &Path) -> Outcome<()> {
+    let network = network.step_network()?;
+    let mut scratch = network.scratch();
+    let mut scores = Vec::with_capacity(BATCH);
+    for span in &set.spans()[..BATCH] {
+        let mut state = vec![0.0; network.state_len()];
+        for event in span.start..span.end {
+            network.advance(set.events().numbers(event), &mut state, &mut scratch)?;
+        }
+        scores.push(network.answer(&state, &mut scratch)[0]);
+    }
+    write_values(to, &scores)
+}
+
+fn step(network: &NativeNetwork, set: SequenceSet<'_>) -> Outcome<()> {
+    let network = network.step_network()?;
+    let mut scratch = network.scratch();
+    let mut state = vec![0.0; network.state_len()];
+    let mut events = (0..BATCH * STEPS).cycle();
+    let step = time_of(|| {
+        let numbers = set.events().numbers(events.next().unwrap_or_default());
+        network.advance(black_box(numbers), &mut state, &mut scratch)?;
+        black_box(network.answer(&state, &mut scratch));
+        Ok(())
+    })?;
+    println!("step={step}");
+    Ok(())
+}
+
+fn users(network: &NativeNetwork, set: SequenceSet<'_>) -> Outcome<()> {
+    const USERS: u64 = 100_000;
+    let params = StreamParams::default().capacity(2 * USERS as usize);
+    let mut scorer: StreamScorer<u64> = StreamScorer::new(network.step_network()?, &params)?;
+    let mut stream = Stream::new(2, 0, 0);
+    let mut taken = Vec::with_capacity(3 * USERS as usize);
+    for call in 0..4 * USERS {
+        // Everybody once, then anybody.
+        let user = if call < USERS {
+            call
+        } else {
+            stream.below(USERS)
+        };
+        let event = stream.index_below(set.events().len());
+        let numbers = set.events().numbers(event);
+        let time = Timestamp::from_micros(call as i64 * 1_000)?;
+        // Numbers come from somewhere just now: they are in the cache.
+        black_box(numbers.numeric.iter().sum::<f32>());
+        let start = Instant::now();
+        black_box(scorer.score(&user, time, black_box(numbers))?);
+        let elapsed = start.elapsed().as_secs_f64();
+        if call >= USERS {
+            taken.push(elapsed);
+        }
+    }
+    taken.sort_by(f64::total_cmp);
+    let (p50, p99) = (taken[taken.len() / 2], taken[taken.len() / 100 * 99]);
+    println!("p50={p50} p99={p99}");
     Ok(())
 }
 
