@@ -94,6 +94,12 @@ pub trait StageSpec: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether the stage learns from how the rows of a user follow one another. Of a history with more rows than are
+    /// learned from, all rows of some users are taken then. Default: no, and rows are taken one by one.
+    fn needs_sequences(&self) -> bool {
+        false
+    }
+
     /// Learns the stage; called once for every time fold.
     ///
     /// # Errors
@@ -139,7 +145,7 @@ pub trait Stage: Send + Sync + fmt::Debug {
         None
     }
 
-    /// An empty state for this stage.
+    /// An empty state for this stage. After fitting it is led through the events of the history, in order of time.
     fn new_state(&self) -> Box<dyn StageState> {
         Box::new(NoState)
     }
@@ -184,6 +190,18 @@ pub trait StageState: Send + fmt::Debug {
     ///
     /// The stage's own error, wrapped; the memory is then as before.
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), StageError>;
+
+    /// A copy that goes on by itself: for the rows of a table that are scored as if they came next. Default: `None`, and
+    /// such rows begin without a memory.
+    fn fork(&self) -> Option<Box<dyn StageState>> {
+        None
+    }
+
+    /// Time of the newest event in the memory: rows of a table that begins before it are scored without, since what was
+    /// known then is gone. Default: `None`, as for a memory without events.
+    fn newest(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// For the stage to find its own type again.
     fn as_any(&self) -> &dyn Any;

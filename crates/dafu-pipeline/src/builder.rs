@@ -14,6 +14,9 @@ const FOREST_BLOCK: &str = "isolation_forest";
 /// Name of the stage of boosted trees, which the block `xgboost` asks for.
 #[cfg(feature = "ensemble")]
 const BOOSTED_TREES: &str = "boosted_trees";
+/// Name of the stage that the block `lstm` asks for.
+#[cfg(feature = "sequence")]
+const SEQUENCE: &str = "sequence";
 
 /// How a detector learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -345,7 +348,7 @@ impl DetectorBuilder {
     }
 
     /// Sets how many training rows stages are fitted on and thresholds taken from: a uniform sample where the history
-    /// has more. Default 262,144.
+    /// has more, of its rows; or of its users with all of their rows, where a stage learns from sequences. Default 262,144.
     #[must_use]
     pub fn sample_rows(mut self, rows: usize) -> Self {
         self.sample_rows = rows;
@@ -419,7 +422,7 @@ impl DetectorBuilder {
         let features = features
             .map(|set| Features::new(&self.adapted(set)))
             .transpose()?;
-        #[cfg(any(feature = "iforest", feature = "ensemble"))]
+        #[cfg(any(feature = "iforest", feature = "ensemble", feature = "sequence"))]
         self.add_stages(file.as_ref())?;
         if self.stages.is_empty() {
             return Err(PipelineError::NoStage);
@@ -458,8 +461,9 @@ impl DetectorBuilder {
     }
 
     /// The stages that a `models.json` asks for; for a detector that names none, those that it has then.
-    #[cfg(any(feature = "iforest", feature = "ensemble"))]
+    #[cfg(any(feature = "iforest", feature = "ensemble", feature = "sequence"))]
     fn add_stages(&mut self, file: Option<&ModelsFile>) -> Result<(), PipelineError> {
+        #[cfg(any(feature = "iforest", feature = "ensemble"))]
         let default = self.stages.is_empty() && file.is_none();
         let added = |block: &str| self.stages.iter().any(|stage| stage.name() == block);
         #[cfg(feature = "iforest")]
@@ -469,6 +473,10 @@ impl DetectorBuilder {
         let block = file.and_then(|file| file.xgboost.as_ref());
         #[cfg(feature = "ensemble")]
         let trees = default || block.is_some() && !added(BOOSTED_TREES) && !added("xgboost");
+        #[cfg(feature = "sequence")]
+        let lstm = file.and_then(|file| file.lstm.as_ref());
+        #[cfg(feature = "sequence")]
+        let lstm = lstm.filter(|_| !added(SEQUENCE) && !added("lstm"));
         #[cfg(feature = "iforest")]
         if forest {
             if let Some(seed) = self.seed {
@@ -496,6 +504,14 @@ impl DetectorBuilder {
             checked.map_err(|error| dafu_core::StageError::new(BOOSTED_TREES, error))?;
             let spec = crate::LearnerSpec::boosted_trees(params);
             self.stages.push(Box::new(spec));
+        }
+        #[cfg(feature = "sequence")]
+        if let Some(block) = lstm {
+            let mut params = models::sequence(block)?;
+            params.seed = self.seed.unwrap_or(params.seed);
+            let checked = params.check();
+            checked.map_err(|error| dafu_core::StageError::new(SEQUENCE, error))?;
+            self.stages.push(Box::new(crate::SequenceSpec::new(params)));
         }
         #[cfg(feature = "ensemble")]
         if default {

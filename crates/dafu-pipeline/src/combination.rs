@@ -11,7 +11,9 @@
 use crate::{PipelineError, RiskMap};
 use dafu_core::{Probability, Score};
 #[cfg(feature = "ensemble")]
-use dafu_core::{RawScore, regression::logistic};
+use dafu_core::RawScore;
+#[cfg(any(feature = "ensemble", feature = "sequence"))]
+use dafu_core::regression::logistic;
 #[cfg(feature = "ensemble")]
 use dafu_ensemble::Calibrator;
 use serde::{Deserialize, Serialize};
@@ -245,7 +247,7 @@ pub(crate) fn log_odds(score: f64) -> f64 {
 }
 
 /// Probability of log odds, below 1: a threshold of 1 is above all rows.
-#[cfg(feature = "ensemble")]
+#[cfg(any(feature = "ensemble", feature = "sequence"))]
 pub(crate) fn probability(log_odds: f64) -> f64 {
     logistic(log_odds).min(1.0 - f64::EPSILON / 2.0)
 }

@@ -7,7 +7,7 @@ use crate::reasons::assessment;
 use crate::{DetectorBuilder, PipelineError, snapshot};
 use dafu_core::{
     Assessment, EntityKey, Evaluation, FeatureRow, Feedback, Role, Score, SourceError, StageInput,
-    Table, TableSource, Transaction, TransactionId,
+    StageState, Table, TableSource, Transaction, TransactionId,
 };
 use dafu_features::FeatureEngine;
 use std::sync::Arc;
@@ -32,12 +32,17 @@ impl Detector {
 
     /// A detector without memory of past events around a model.
     pub fn from_model(model: Arc<DetectorModel>) -> Self {
-        Self::with_engine(model, None)
+        let states = model.new_states();
+        Self::with_memory(model, None, states)
     }
 
-    /// A detector whose engine has gone through a history.
-    pub(crate) fn with_engine(model: Arc<DetectorModel>, engine: Option<FeatureEngine>) -> Self {
-        let memory = Memory::new(&model, engine);
+    /// A detector whose engine and stages have gone through a history.
+    pub(crate) fn with_memory(
+        model: Arc<DetectorModel>,
+        engine: Option<FeatureEngine>,
+        states: Vec<Box<dyn StageState>>,
+    ) -> Self {
+        let memory = Memory::new(&model, engine, states);
         Self { model, memory }
     }
 
@@ -277,22 +282,24 @@ impl Detector {
 
     /// The risk of every row of a table, in order. The memory of this detector is not changed.
     ///
-    /// Stages with a memory begin without one. Features of past events go on from a copy of this detector's memory,
-    /// as if the rows came now, in order of time; a table that begins before the newest event that the memory knows
-    /// (by more than the set's bound for late events) begins without one, since the memory as it was at that time is
-    /// gone.
+    /// Features of past events, and stages whose states can be copied
+    /// ([`StageState::fork`](dafu_core::StageState::fork)), go on from a copy of this detector's memory, as if the rows
+    /// came now, in order of time; a table that begins before the newest event that the memory knows (by more than the
+    /// set's bound for late events) begins without one, since the memory as it was at that time is gone. Other stages
+    /// with a memory begin without one.
     ///
     /// # Errors
     ///
     /// As [`DetectorModel::score_table`].
     pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
-        self.model.score_table_from(table, self.memory.engine())
+        self.model.score_table_from(table, &self.memory.now())
     }
 
-    /// Full assessments, with reasons, of some rows of a table, each as if nothing had come before. A row without a
-    /// transaction id, or with one that is not allowed, gets the id `row-` and its record number.
+    /// Full assessments, with reasons, of some rows of a table. A row without a transaction id, or with one that is not
+    /// allowed, gets the id `row-` and its record number.
     ///
-    /// Features of past events are those of [`Detector::score_table`]: the whole table is gone through.
+    /// Features of past events and what stages remember are those of [`Detector::score_table`]: the whole table is gone
+    /// through where there are any, and the risks are the same.
     ///
     /// # Errors
     ///
@@ -309,25 +316,27 @@ impl Detector {
             });
         }
         let tagged = with_roles(table, &self.model.roles)?;
-        let engine = self.model.engine_for(&tagged, self.memory.engine());
-        let (tagged, features) = if let Some(mut engine) = engine {
-            let features = self.model.rows(&tagged, Some(&mut engine))?;
-            (tagged.select(rows), features.select(rows)?)
+        let (mut engine, mut states) = self.memory.now().begin(&self.model, &tagged);
+        let whole = engine.is_some() || self.model.remembers();
+        let picked;
+        let (tagged, places): (&Table, Vec<usize>) = if whole {
+            (&tagged, rows.to_vec())
         } else {
-            let tagged = tagged.select(rows);
-            let features = self.model.rows(&tagged, None)?;
-            (tagged, features)
+            picked = tagged.select(rows);
+            (&picked, (0..rows.len()).collect())
         };
-        let records = self.model.records(&tagged)?;
+        let features = self.model.rows(tagged, engine.as_mut())?;
+        let records = self.model.records(tagged)?;
+        let found = self.model.evaluate_rows(&features, records.as_deref(), &mut states, &places)?;
         let ids = tagged
             .by_role(Role::TransactionId)
             .and_then(|column| column.texts());
         let amounts = tagged
             .by_role(Role::Amount)
             .and_then(|column| column.numbers());
-        let states = self.model.new_states();
-        (0..rows.len())
-            .map(|row| {
+        let found = places.into_iter().zip(found);
+        found
+            .map(|(row, found)| {
                 let given = ids
                     .and_then(|ids| ids.at(row))
                     .and_then(|id| TransactionId::new(id).ok());
@@ -336,11 +345,6 @@ impl Detector {
                     None => TransactionId::new(format!("row-{}", tagged.row_numbers()[row]))?,
                 };
                 let values = features.row(row)?.values().to_vec();
-                let found = self.model.evaluate(
-                    &values,
-                    records.as_ref().map(|records| &records[row]),
-                    &states,
-                )?;
                 let amount = amounts.and_then(|amounts| amounts.get(row).copied());
                 assessment(&self.model, id, &values, amount, found)
             })
@@ -386,7 +390,7 @@ impl Detector {
         options: &EvaluateOptions<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<Evaluation, PipelineError> {
-        crate::evaluate::evaluate(&self.model, self.memory.trained(), &source, options, sink)
+        crate::evaluate::evaluate(&self.model, &self.memory.trained(), &source, options, sink)
     }
 }
 

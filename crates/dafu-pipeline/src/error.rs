@@ -183,6 +183,20 @@ pub enum PipelineError {
         #[source]
         source: serde_json::Error,
     },
+    /// A stage with a memory of users got an event without its record.
+    #[error("the stage judges events by those of the same user before: it needs the record of each")]
+    RecordNeeded,
+    /// A stage got a row of other features than it was fitted on.
+    #[error("the stage was fitted on rows of {expected} features, got one of {got}")]
+    StageWidth {
+        /// Features that it was fitted on.
+        expected: usize,
+        /// Features of the row.
+        got: usize,
+    },
+    /// A stage got the memory of another one.
+    #[error("the memory is that of another stage")]
+    OtherState,
     /// A block of the configuration file belongs to a stage that this version does not have.
     #[error(
         "models.json asks for {block:?}, which this version has no stage for: take the block out, or skip it with \

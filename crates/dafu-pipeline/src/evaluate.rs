@@ -1,6 +1,7 @@
 //! Judging a source, chunk by chunk.
 
 use crate::PipelineError;
+use crate::memory::{Past, Running};
 use crate::model::{DetectorModel, with_roles};
 use crate::tagged::Tagged;
 use dafu_core::evaluation::{EvaluationBuilder, EvaluationSpec, Observation, Scope};
@@ -9,7 +10,7 @@ use dafu_core::{
     Dataset, Evaluation, NoProgress, Progress, Role, Score, SourceError, StableHasher, Table,
     TableSource,
 };
-use dafu_features::{FeatureEngine, TimeSortParams, TimeSorted};
+use dafu_features::{TimeSortParams, TimeSorted};
 use std::cell::Cell;
 
 /// Takes every scored chunk: the table and one risk a row.
@@ -82,10 +83,10 @@ impl Currency {
     }
 }
 
-/// Features of past events begin with a copy of the memory of `engine`, where there is one.
+/// Features of past events, and stages, begin with a copy of a memory.
 pub(crate) fn evaluate(
     model: &DetectorModel,
-    engine: Option<&FeatureEngine>,
+    past: &Past<'_>,
     source: &dyn TableSource,
     options: &EvaluateOptions<'_>,
     sink: &mut Sink<'_>,
@@ -110,14 +111,16 @@ pub(crate) fn evaluate(
     });
     let columns = axes.map(|[(x, _), (y, _)]| (*x as usize, *y as usize));
     let (tagged, sorted);
-    let source: &dyn TableSource = if let Some(features) = &model.features {
+    let source: &dyn TableSource = if model.sorts() {
         tagged = Tagged {
             source,
             roles: &model.roles,
             without_labels: false,
             labelled: Cell::default(),
         };
-        features.require_of(&tagged)?;
+        if let Some(features) = &model.features {
+            features.require_of(&tagged)?;
+        }
         sorted = TimeSorted::new(&tagged, &TimeSortParams::default())?;
         &sorted
     } else {
@@ -125,17 +128,13 @@ pub(crate) fn evaluate(
     };
     let (mut done, total) = (0, source.rows_hint());
     let mut currency = Currency::default();
-    let mut states = model.new_states();
-    let mut memory: Option<FeatureEngine> = None;
+    let mut memory: Option<Running> = None;
     for table in source.chunks()? {
         let table = table?;
         let tagged = with_roles(&table, &model.roles)?;
-        if memory.is_none() {
-            memory = model.engine_for(&tagged, engine);
-        }
-        let features = model.rows(&tagged, memory.as_mut())?;
-        let scores =
-            model.score_dataset(&features, model.records(&tagged)?.as_deref(), &mut states)?;
+        let (engine, states) = memory.get_or_insert_with(|| past.begin(model, &tagged));
+        let features = model.rows(&tagged, engine.as_mut())?;
+        let scores = model.score_dataset(&features, model.records(&tagged)?.as_deref(), states)?;
         currency.see(&tagged);
         observe(&mut builder, &tagged, &features, &scores, columns)?;
         sink(&tagged, &scores)?;

@@ -172,17 +172,20 @@ pub(crate) fn reads_labels(set: &FeatureSet) -> bool {
     set.clone().without_labels().features.len() < set.features.len()
 }
 
-/// An engine to take events that begin at an instant: a copy of one that stands where they begin, or one without
-/// memory where they begin before it, since an engine does not know what it did not know then.
-pub(crate) fn begin(engine: &FeatureEngine, first: Option<Timestamp>) -> FeatureEngine {
-    let lateness = engine.set().lateness;
-    let bound = match lateness.policy {
-        LatePolicy::Insert => lateness.bound.as_micros(),
+/// Microseconds by which events may be late.
+pub(crate) fn lateness(set: &FeatureSet) -> i64 {
+    match set.lateness.policy {
+        LatePolicy::Insert => set.lateness.bound.as_micros(),
         _ => 0,
-    };
-    match (engine.newest(), first) {
-        (Some(newest), Some(first)) if newest.since(first) > bound => engine.fresh(),
-        _ => engine.clone(),
+    }
+}
+
+/// Whether events that begin at an instant go on from a memory whose newest event is this: not where they begin before it,
+/// since a memory does not know what it did not know then.
+pub(crate) fn goes_on(newest: Option<Timestamp>, first: Option<Timestamp>, bound: i64) -> bool {
+    match (newest, first) {
+        (Some(newest), Some(first)) => newest.since(first) <= bound,
+        _ => true,
     }
 }
 

@@ -68,6 +68,7 @@
 //! | `ensemble` (default) | supervised learners as stages; with labels, a detector that names no stage learns a calibrated blend of boosted trees, logistic regression and the forest |
 //! | `iforest` (default) | the isolation forest as a stage, and as the stage of a detector that names none |
 //! | `records` (default) | records of tables for stages that need more than features, through `dafu-ingest` |
+//! | `sequence` | recurrent networks over the events of each user as a stage, through `dafu-sequence`; the block `lstm` of a `models.json` |
 //! | `parallel` | several threads; the results are the same bits |
 //!
 //! Minimum supported Rust version: 1.89.
@@ -75,7 +76,7 @@
 mod answers;
 mod axes;
 mod builder;
-#[cfg(any(feature = "ensemble", feature = "iforest"))]
+#[cfg(any(feature = "ensemble", feature = "iforest", feature = "sequence"))]
 mod category_columns;
 mod combination;
 mod detector;
@@ -95,6 +96,8 @@ mod records;
 mod risk_map;
 mod sample;
 mod saved;
+#[cfg(feature = "sequence")]
+mod sequence_stage;
 mod snapshot;
 #[cfg(feature = "ensemble")]
 mod supervised;
@@ -117,5 +120,7 @@ pub use models_file::{
 };
 pub use risk_map::RiskMap;
 pub use saved::stage_registry;
+#[cfg(feature = "sequence")]
+pub use sequence_stage::{SequenceSpec, SequenceStage};
 pub use time_slice::TimeSlice;
 pub use trainer::Trainer;

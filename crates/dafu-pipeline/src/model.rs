@@ -2,13 +2,14 @@
 
 use crate::PipelineError;
 use crate::combination::Combination;
-use crate::features::{Features, begin, first_time};
+use crate::features::Features;
 use crate::inputs::{Inputs, renamed};
+use crate::memory::Past;
 use crate::records::records;
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
 use dafu_core::metrics::Costs;
 use dafu_core::{
-    Bands, Column, Dataset, Evidence, FeatureRow, Role, Schema, Score, Stage, StageInput,
+    Bands, Column, Dataset, Evidence, FeatureRow, NoState, Role, Schema, Score, Stage, StageInput,
     StageState, Table, Transaction,
 };
 use dafu_features::{FeatureEngine, FeatureSet, Preprocessor};
@@ -168,35 +169,31 @@ impl DetectorModel {
     ///
     /// O(rows x features) for the features, plus what the stages cost.
     pub fn score_table(&self, table: &Table) -> Result<Vec<Score>, PipelineError> {
-        self.score_table_from(table, None)
+        self.score_table_from(table, &Past::default())
     }
 
-    /// As [`DetectorModel::score_table`], with features that begin with a copy of an engine's memory.
+    /// As [`DetectorModel::score_table`], going on from a copy of a memory.
     pub(crate) fn score_table_from(
         &self,
         table: &Table,
-        engine: Option<&FeatureEngine>,
+        past: &Past<'_>,
     ) -> Result<Vec<Score>, PipelineError> {
         let tagged = with_roles(table, &self.roles)?;
-        let features = self.rows(&tagged, self.engine_for(&tagged, engine).as_mut())?;
-        self.score_dataset(
-            &features,
-            self.records(&tagged)?.as_deref(),
-            &mut self.new_states(),
-        )
+        let (mut engine, mut states) = past.begin(self, &tagged);
+        let features = self.rows(&tagged, engine.as_mut())?;
+        self.score_dataset(&features, self.records(&tagged)?.as_deref(), &mut states)
     }
 
-    /// An engine to take the rows of a source from its first table on.
-    pub(crate) fn engine_for(
-        &self,
-        first: &Table,
-        engine: Option<&FeatureEngine>,
-    ) -> Option<FeatureEngine> {
-        let features = self.features.as_ref()?;
-        Some(match engine {
-            Some(engine) => begin(engine, first_time(first)),
-            None => features.fresh(),
-        })
+    /// Whether a stage remembers events.
+    pub(crate) fn remembers(&self) -> bool {
+        let mut states = self.stages.iter().map(|stage| stage.new_state());
+        states.any(|state| !state.as_any().is::<NoState>())
+    }
+
+    /// Whether rows are taken in order of time: they all have one, and something remembers the rows before.
+    pub(crate) fn sorts(&self) -> bool {
+        let mut stages = self.stages.iter();
+        self.features.is_some() || stages.any(|stage| stage.needs_records()) && self.remembers()
     }
 
     /// The rows of a table as the stages see them; the engine takes the events.
@@ -281,6 +278,38 @@ impl DetectorModel {
         let statistic = self.combination.statistic(&scores);
         let statistic = statistic.first().copied().unwrap_or_default();
         Ok((evidence, self.combination.risk(statistic)))
+    }
+
+    /// As [`DetectorModel::evaluate`], of some rows in the order given; all are recorded, each after it was judged.
+    pub(crate) fn evaluate_rows(
+        &self,
+        dataset: &Dataset,
+        records: Option<&[Transaction]>,
+        states: &mut [Box<dyn StageState>],
+        rows: &[usize],
+    ) -> Result<Vec<(Vec<Evidence>, Score)>, PipelineError> {
+        let mut wanted: Vec<(usize, usize)> = rows.iter().copied().zip(0..).collect();
+        wanted.sort_unstable();
+        let mut wanted = wanted.into_iter().peekable();
+        let mut found = vec![None; rows.len()];
+        let last = rows.iter().max().map_or(0, |last| last + 1);
+        for row in 0..last {
+            let values = dataset.row(row)?;
+            let transaction = records.and_then(|records| records.get(row));
+            while let Some((_, place)) = wanted.next_if(|(other, _)| *other == row) {
+                let judged = self.evaluate(&values.to_slice(), transaction, states)?;
+                found[place] = Some(judged);
+            }
+            let input = StageInput {
+                row: values,
+                transaction,
+                explain: false,
+            };
+            for state in &mut *states {
+                state.record(&input)?;
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Empty states, one a stage.

@@ -61,17 +61,17 @@ pub struct IsolationForestBlock {
     pub n_jobs: Option<i64>,
 }
 
-/// Keys of `lstm`.
+/// Keys of `lstm`, which with the feature `sequence` asks for an LSTM over the events of each user.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LstmBlock {
-    /// Events a sequence.
+    /// Events a sequence: 10 where nothing is said.
     pub sequence_length: Option<u64>,
-    /// Hidden units.
+    /// Hidden units: 64 where nothing is said.
     pub hidden_units: Option<u64>,
-    /// Share of units left out while training.
+    /// Share of units left out while training: 0.2 where nothing is said.
     pub dropout: Option<f64>,
-    /// Passes over the data.
+    /// Passes over the data, at most: 50 where nothing is said.
     pub epochs: Option<u64>,
     /// Sequences a step.
     pub batch_size: Option<u64>,
@@ -124,7 +124,10 @@ impl ModelsFile {
     /// Names of the blocks for which this version has no stage.
     pub fn not_built(&self) -> Vec<&'static str> {
         let blocks = [
-            ("lstm", self.lstm.is_some()),
+            (
+                "lstm",
+                self.lstm.is_some() && cfg!(not(feature = "sequence")),
+            ),
             (
                 "xgboost",
                 self.xgboost.is_some() && cfg!(not(feature = "ensemble")),

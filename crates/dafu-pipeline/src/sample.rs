@@ -44,9 +44,93 @@ impl Reservoir {
     }
 }
 
+/// Chooses users, so that all rows of a user are kept or none: those whose hashes are lowest, as many as there is room for.
+#[derive(Debug)]
+pub(crate) struct UserSample {
+    capacity: usize,
+    /// The highest hash that is kept.
+    highest: u64,
+    /// Of the user of each row kept.
+    hashes: Vec<u64>,
+}
+
+impl UserSample {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            highest: u64::MAX,
+            hashes: Vec::new(),
+        }
+    }
+
+    /// Whether a row of a user is kept; it comes behind the rows that are.
+    pub(crate) fn offer(&mut self, hash: u64) -> bool {
+        let kept = hash <= self.highest;
+        if kept {
+            self.hashes.push(hash);
+        }
+        kept
+    }
+
+    /// Which of the rows kept so far stay; `None` where all do. There may be some more than there is room for, so that not
+    /// each row gives rise to work, until the `last` call. One user is always kept.
+    pub(crate) fn shrink(&mut self, last: bool) -> Option<Vec<bool>> {
+        let most = self.capacity;
+        let room = if last { most } else { most + most / 4 };
+        if self.hashes.len() <= room {
+            return None;
+        }
+        let mut sorted = self.hashes.clone();
+        sorted.sort_unstable();
+        // The user of the first row too many goes, with all those above.
+        let lowest = sorted[most];
+        let below = sorted.partition_point(|hash| *hash < lowest);
+        self.highest = below.checked_sub(1).map_or(lowest, |at| sorted[at]);
+        let stays: Vec<bool> = (self.hashes.iter())
+            .map(|hash| *hash <= self.highest)
+            .collect();
+        self.hashes.retain(|hash| *hash <= self.highest);
+        Some(stays)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Reservoir;
+    use super::{Reservoir, UserSample};
+    use dafu_core::random::Stream;
+
+    #[test]
+    fn keeps_all_rows_of_some_users() {
+        let hash = |user: u64| Stream::new(user, 0, 0).below(u64::MAX);
+        let mut sample = UserSample::new(100);
+        let mut rows = Vec::new();
+        for row in 0..3_000_u64 {
+            let user = row * row % 41;
+            if sample.offer(hash(user)) {
+                rows.push(row);
+            }
+            if let Some(stays) = sample.shrink(row == 2_999) {
+                let mut stays = stays.into_iter();
+                rows.retain(|_| stays.next().unwrap());
+            }
+            assert!(rows.len() <= 125);
+        }
+        let users: std::collections::BTreeSet<u64> =
+            rows.iter().map(|row| row * row % 41).collect();
+        let all: Vec<u64> = (0..3_000)
+            .filter(|row| users.contains(&(row * row % 41)))
+            .collect();
+        assert_eq!(rows, all);
+        assert!(rows.len() <= 100 || users.len() == 1);
+    }
+
+    #[test]
+    fn keeps_one_user_in_any_case() {
+        let mut sample = UserSample::new(3);
+        let kept = (0..20).filter(|_| sample.offer(7)).count();
+        assert_eq!(kept, 20);
+        assert_eq!(sample.shrink(true), Some(vec![true; 20]));
+    }
 
     #[test]
     fn keeps_every_row_with_the_same_chance() {

@@ -87,7 +87,7 @@ impl From<SavedDetectorV1> for SavedDetectorV2 {
 /// A registry with the decoders of all stages of this crate. Register your own beside them.
 pub fn stage_registry(limits: Limits) -> StageRegistry {
     #[cfg_attr(
-        not(any(feature = "iforest", feature = "ensemble")),
+        not(any(feature = "iforest", feature = "ensemble", feature = "sequence")),
         expect(unused_mut, reason = "no stage to register")
     )]
     let mut registry = StageRegistry::new(limits);
@@ -98,6 +98,8 @@ pub fn stage_registry(limits: Limits) -> StageRegistry {
     );
     #[cfg(feature = "ensemble")]
     registry.register(crate::LearnerStage::KIND, crate::LearnerStage::decode);
+    #[cfg(feature = "sequence")]
+    registry.register(crate::SequenceStage::KIND, crate::SequenceStage::decode);
     registry
 }
 

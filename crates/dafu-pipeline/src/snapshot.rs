@@ -60,13 +60,14 @@ pub(crate) fn decode(model: &DetectorModel, bytes: &[u8]) -> Result<Memory, Pipe
             ));
         }
     }
-    let mut memory = Memory::new(model, engine);
-    if memory.states.len() != saved.states.len() {
+    let mut states = model.new_states();
+    if states.len() != saved.states.len() {
         return Err(broken("it is of another number of stages"));
     }
-    for (state, bytes) in memory.states.iter_mut().zip(&saved.states) {
+    for (state, bytes) in states.iter_mut().zip(&saved.states) {
         state.restore(bytes)?;
     }
+    let mut memory = Memory::new(model, engine, states);
     let sound = memory.answers.fill(saved.answers);
     sound
         .then_some(memory)

@@ -18,7 +18,10 @@ use crate::training_rows::{
 use crate::{Detection, Mode, PipelineError};
 use dafu_core::evaluation::{LearningMode, ThresholdKind};
 use dafu_core::metrics::{Ranking, ThresholdGoal};
-use dafu_core::{History, Label, NoProgress, Progress, Score, Stage, StageSpec, TableSource};
+use dafu_core::{
+    History, Label, NoProgress, Progress, Score, Stage, StageInput, StageSpec, StageState,
+    TableSource,
+};
 use dafu_features::{
     Fitter, Labels, Preprocessor, PreprocessorParams, Span, TimeSortParams, TimeSorted,
 };
@@ -52,7 +55,7 @@ impl Trainer {
     ///
     /// # Complexity
     ///
-    /// Two passes over the history. Memory: one chunk, the counts of the preprocessor and the sampled rows. With a set
+    /// Two passes over the history, and a third where a stage has a memory. Memory: one chunk, the counts of the preprocessor and the sampled rows. With a set
     /// of features a further pass to see whether rows are in order of time, what [`TimeSorted`] takes where they are
     /// not, and what the set remembers.
     pub fn fit<S: TableSource + ?Sized>(&self, history: &S) -> Result<Detector, PipelineError> {
@@ -148,7 +151,8 @@ impl Trainer {
             hash: 0,
         };
         model.hash = model.content_hash()?;
-        Ok(Detector::with_engine(Arc::new(model), engine))
+        let states = replayed(&model, &tagged, progress)?;
+        Ok(Detector::with_memory(Arc::new(model), engine, states))
     }
 
     /// The stages that can learn in a mode.
@@ -458,6 +462,48 @@ impl Learned {
             .find(|risk| *risk > first_above);
         Ok(Score::new(lowest.copied().unwrap_or(1.0))?)
     }
+}
+
+/// The states of the stages at the end of a history: they have taken all of its rows, those that were not learned from as
+/// well, with the features that single events get.
+fn replayed(
+    model: &DetectorModel,
+    source: &dyn TableSource,
+    progress: &dyn Progress,
+) -> Result<Vec<Box<dyn StageState>>, PipelineError> {
+    let mut states = model.new_states();
+    if !model.remembers() {
+        return Ok(states);
+    }
+    let sorted;
+    let source = if model.sorts() {
+        sorted = TimeSorted::new(source, &TimeSortParams::default())?;
+        &sorted
+    } else {
+        source
+    };
+    let source = Told {
+        source,
+        progress,
+        step: "remember rows",
+    };
+    let mut engine = model.features.as_ref().map(Features::fresh);
+    for table in source.chunks()? {
+        let table = table?;
+        let features = model.rows(&table, engine.as_mut())?;
+        let records = model.records(&table)?;
+        for row in 0..features.rows() {
+            let input = StageInput {
+                row: features.row(row)?,
+                transaction: records.as_ref().and_then(|records| records.get(row)),
+                explain: false,
+            };
+            for state in &mut states {
+                state.record(&input)?;
+            }
+        }
+    }
+    Ok(states)
 }
 
 /// Learns what becomes of which column, of the source and of the set of features.

@@ -1,19 +1,25 @@
-//! The rows that a detector learns from: a uniform sample of a history of any length.
+//! The rows that a detector learns from: a uniform sample of the rows, or of the users, of a history of any length.
 
 use crate::PipelineError;
 use crate::builder::Settings;
 use crate::features::Features;
 use crate::inputs::Inputs;
 use crate::records::records;
-use crate::sample::Reservoir;
+use crate::sample::{Reservoir, UserSample};
 use dafu_core::evaluation::Period;
-use dafu_core::{Dataset, Label, Role, SourceError, Table, TableSource, Timestamp, Transaction};
+use dafu_core::random::Stream;
+use dafu_core::{
+    Column, Dataset, Label, Role, SourceError, StableHasher, Table, TableSource, Timestamp,
+    Transaction,
+};
 use dafu_features::FeatureEngine;
 use ndarray::{Array2, ArrayView1, Axis as Direction};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Purpose of the streams that choose users.
+const USERS: u64 = 0x9a3_0001;
 /// Fewest rows to learn from.
 const LEAST_ROWS: u64 = 16;
 
@@ -89,7 +95,7 @@ impl WarmUp {
     }
 }
 
-/// A uniform sample of the training rows, as features, in time order where there are times; and the engine behind
+/// A uniform sample of the training rows, or of their users where a stage learns from sequences, as features, in time order where there are times; and the engine behind
 /// features of past events, which has gone through all of them.
 pub(crate) fn sample(
     settings: &Settings,
@@ -106,16 +112,31 @@ pub(crate) fn sample(
     let mut classes = Classes::default();
     let needs_records = settings.stages.iter().any(|stage| stage.needs_records());
     let mut kept_records: Vec<Option<Transaction>> = Vec::new();
+    let by_user = settings.stages.iter().any(|stage| stage.needs_sequences());
+    let mut users = by_user.then(|| UserSample::new(settings.sample_rows));
+    let hash = |user: Option<&str>| {
+        let hash = StableHasher::hash_bytes(user.unwrap_or_default().as_bytes());
+        // Hashes of like texts have like high bits.
+        Stream::new(settings.seed, USERS, hash).below(u64::MAX)
+    };
     for table in source.chunks()? {
         let table = table?;
         widen(&mut trained, &table);
         classes.count(&table);
         let rows_before = reservoir.seen();
         let learned_from = warm_up.rest_of(&table);
-        let kept: Vec<(usize, usize)> = learned_from
-            .clone()
-            .filter_map(|row| reservoir.offer().map(|slot| (row, slot)))
-            .collect();
+        let of_rows = table.by_role(Role::User).and_then(Column::texts);
+        let kept: Vec<(usize, usize)> = if let Some(users) = &mut users {
+            let offered = learned_from.clone().filter(|&row| {
+                reservoir.offer();
+                users.offer(hash(of_rows.and_then(|texts| texts.at(row))))
+            });
+            offered.zip(rows.len()..).collect()
+        } else {
+            let offered = learned_from.clone();
+            let offered = offered.map(|row| reservoir.offer().map(|slot| (row, slot)));
+            offered.flatten().collect()
+        };
         let of_set = engine.as_mut().map(|engine| engine.observe_table(&table));
         let of_set = of_set.transpose()?;
         let kept_rows: Vec<usize> = kept.iter().map(|(row, _)| *row).collect();
@@ -167,6 +188,12 @@ pub(crate) fn sample(
                     .for_each(|(to, from)| *to = *from);
             }
         }
+        if let Some(stays) = users.as_mut().and_then(|users| users.shrink(false)) {
+            keep(&stays, (&mut rows, &mut values, &mut kept_records));
+        }
+    }
+    if let Some(stays) = users.as_mut().and_then(|users| users.shrink(true)) {
+        keep(&stays, (&mut rows, &mut values, &mut kept_records));
     }
     let population = reservoir.seen();
     if population < LEAST_ROWS {
@@ -197,6 +224,21 @@ pub(crate) fn sample(
         trained,
     };
     Ok((rows, engine))
+}
+
+/// Keeps the rows that stay, with their values and records.
+fn keep<R>(
+    stays: &[bool],
+    (rows, values, records): (&mut Vec<R>, &mut Vec<f64>, &mut Vec<Option<Transaction>>),
+) {
+    let width = values.len() / rows.len().max(1);
+    let stay = || stays.iter().copied();
+    let mut of_rows = stay();
+    rows.retain(|_| of_rows.next().unwrap_or_default());
+    let mut of_values = stay().flat_map(|stays| std::iter::repeat_n(stays, width));
+    values.retain(|_| of_values.next().unwrap_or_default());
+    let mut of_records = stay();
+    records.retain(|_| of_records.next().unwrap_or_default());
 }
 
 fn times_and_amounts(table: &Table) -> (Option<&[Option<Timestamp>]>, Option<&[f64]>) {

@@ -15,7 +15,7 @@ impl DetectorBuilder {
         }
         let Some(block) = &file.isolation_forest else {
             // A stage that was added answers for its block.
-            return if file.not_built().is_empty() && file.xgboost.is_none() {
+            return if file.lstm.is_none() && file.xgboost.is_none() {
                 Err(PipelineError::EmptyModelsFile)
             } else {
                 Ok(())
@@ -112,6 +112,36 @@ impl DetectorBuilder {
         }
         Ok(())
     }
+}
+
+/// The network that a block of a `models.json` describes.
+#[cfg(feature = "sequence")]
+pub(super) fn sequence(
+    block: &crate::LstmBlock,
+) -> Result<dafu_sequence::SequenceParams, PipelineError> {
+    let count = |key, given: Option<u64>, default: usize| match given {
+        None => Ok(default),
+        Some(given) => usize::try_from(given).map_err(|_| PipelineError::ModelsValue {
+            block: "lstm",
+            key,
+            requirement: "a number within the memory of this machine",
+            got: given.to_string(),
+        }),
+    };
+    let default = dafu_sequence::SequenceParams::default();
+    Ok(dafu_sequence::SequenceParams {
+        sequence_length: count(
+            "sequence_length",
+            block.sequence_length,
+            default.sequence_length,
+        )?,
+        hidden_units: count("hidden_units", block.hidden_units, default.hidden_units)?,
+        dropout: block.dropout.unwrap_or(default.dropout),
+        epochs: count("epochs", block.epochs, default.epochs)?,
+        batch_size: count("batch_size", block.batch_size, default.batch_size)?,
+        learning_rate: block.learning_rate.unwrap_or(default.learning_rate),
+        ..default
+    })
 }
 
 /// The boosted trees that a block of a `models.json` describes, with the defaults of `XGBoost` for what it names.
