@@ -9,8 +9,8 @@
 use super::VECTOR;
 use super::buffer::{load, store};
 use super::math::{by_sigmoid, by_tanh, sigmoids, tanh};
-use super::matmul::add_panel;
-use super::packed::{PackedLayer, Shape};
+use super::matmul::{add_panel, add_panels};
+use super::packed::{GATES, PackedLayer, Shape};
 use pulp::{Simd, WithSimd};
 
 /// Gates that read inputs, or states.
@@ -25,6 +25,8 @@ pub(crate) struct GruForward<'a> {
     pub(crate) before: &'a [f32],
     /// Whether these states are zeros.
     pub(crate) first: bool,
+    /// Whether one lane alone begins with the last units: in turns, so that the weights read last are still in the cache.
+    pub(crate) from_end: bool,
     /// The same with the states after the step.
     pub(crate) after: &'a mut [f32],
     /// Gates for the way back, a row a lane; of the fourth block, the sum.
@@ -36,6 +38,10 @@ impl WithSimd for GruForward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        if self.lanes == 1 {
+            self.one_lane(simd);
+            return;
+        }
         for block in 0..self.weights.shape.state_width() / VECTOR {
             for part in 0..VECTOR / S::F32_LANES {
                 let mut lane = 0;
@@ -59,6 +65,61 @@ impl WithSimd for GruForward<'_> {
 }
 
 impl GruForward<'_> {
+    /// Two blocks of units at a time: those of one would wait for their sums.
+    #[inline(always)]
+    fn one_lane<S: Simd>(&mut self, simd: S) {
+        let blocks = self.weights.shape.state_width() / VECTOR;
+        let pairs = blocks / 2;
+        for pair in 0..pairs {
+            let pair = if self.from_end {
+                pairs - 1 - pair
+            } else {
+                pair
+            };
+            for part in 0..VECTOR / S::F32_LANES {
+                self.pair(simd, (2 * pair, part));
+            }
+        }
+        for part in 0..VECTOR / S::F32_LANES {
+            if blocks % 2 == 1 {
+                self.tile::<S, 1>(simd, (blocks - 1, part), 0);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn pair<S: Simd>(&mut self, simd: S, (block, part): (usize, usize)) {
+        let shape = self.weights.shape;
+        let states = shape.state_width();
+        let parts = VECTOR / S::F32_LANES;
+        let (mut by_state, mut by_inputs): ([&[f32]; 2], [&[f32]; 2]) = ([&[]; 2], [&[]; 2]);
+        let mut sums = [[simd.splat_f32s(0.0); READING]; 2];
+        let mut candidates = [simd.splat_f32s(0.0); 2];
+        for at in 0..2 {
+            let (panel, bias) = self.weights.block(block + at);
+            (by_state[at], by_inputs[at]) = panel.split_at(states * READING * VECTOR);
+            let bias = S::as_simd_f32s(bias).0;
+            sums[at] = [bias[part], bias[parts + part], bias[READING * parts + part]];
+            candidates[at] = bias[2 * parts + part];
+        }
+        if !self.first {
+            let row = &self.before[..states];
+            add_panels(simd, row, (by_state, part), &mut sums);
+        }
+        // The candidate's sum over the state is put aside for that over the inputs.
+        let recurrent = [sums[0][2], sums[1][2]];
+        sums[0][2] = candidates[0];
+        sums[1][2] = candidates[1];
+        let row = &self.before[states..shape.read()];
+        add_panels(simd, row, (by_inputs, part), &mut sums);
+        for at in 0..2 {
+            let unit = (block + at) * VECTOR + part * S::F32_LANES;
+            let [r, z] = sigmoids(simd, [sums[at][0], sums[at][1]]);
+            let candidate = simd.mul_add_e_f32s(r, recurrent[at], sums[at][2]);
+            self.state(simd, [r, z, candidate, recurrent[at]], (0, unit));
+        }
+    }
+
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize>(
         &mut self,
@@ -107,18 +168,32 @@ impl GruForward<'_> {
             *sums = [r, z, simd.mul_add_e_f32s(r, recurrent, sums[2])];
         }
         for (at, [r, z, candidate]) in sums.into_iter().enumerate() {
-            let place = (lane + at) * width + unit;
-            let n = tanh(simd, candidate);
-            // (1 - z) n + z h
-            let before = load::<S>(self.before, place);
-            let hidden = simd.mul_add_e_f32s(z, simd.sub_f32s(before, n), n);
-            store::<S>(self.after, place, hidden);
-            if let Some(tape) = &mut self.tape {
-                let from = (lane + at) * shape.gate_width() + unit;
-                for (gate, number) in [r, z, n, recurrent[at]].into_iter().enumerate() {
-                    store::<S>(tape, from + gate * states, number);
-                }
-            }
+            self.state(simd, [r, z, candidate, recurrent[at]], (lane + at, unit));
+        }
+    }
+
+    /// From gates, the last two of them sums, to the state.
+    #[inline(always)]
+    fn state<S: Simd>(
+        &mut self,
+        simd: S,
+        [r, z, candidate, recurrent]: [S::f32s; GATES],
+        (lane, unit): (usize, usize),
+    ) {
+        let shape = self.weights.shape;
+        let place = lane * shape.width() + unit;
+        let n = tanh(simd, candidate);
+        // (1 - z) n + z h
+        let before = load::<S>(self.before, place);
+        let hidden = simd.mul_add_e_f32s(z, simd.sub_f32s(before, n), n);
+        store::<S>(self.after, place, hidden);
+        if let Some(tape) = &mut self.tape {
+            let states = shape.state_width();
+            let from = lane * shape.gate_width() + unit;
+            store::<S>(tape, from, r);
+            store::<S>(tape, from + states, z);
+            store::<S>(tape, from + 2 * states, n);
+            store::<S>(tape, from + 3 * states, recurrent);
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::VECTOR;
 use super::buffer::{load, store};
 use super::math::{by_sigmoid, by_tanh, lstm_gates, tanh};
-use super::matmul::add_panel;
+use super::matmul::{add_panel, add_panels};
 use super::packed::{GATES, PackedLayer, Shape};
 use pulp::{Simd, WithSimd};
 
@@ -20,6 +20,8 @@ pub(crate) struct LstmForward<'a> {
     pub(crate) before: &'a [f32],
     /// Whether these states are zeros.
     pub(crate) first: bool,
+    /// Whether one lane alone begins with the last units: in turns, so that the weights read last are still in the cache.
+    pub(crate) from_end: bool,
     /// The same with the states after the step.
     pub(crate) after: &'a mut [f32],
     /// Where the states of the cells stand: before the step, and after it.
@@ -34,6 +36,10 @@ impl WithSimd for LstmForward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        if self.lanes == 1 {
+            self.one_lane(simd);
+            return;
+        }
         for block in 0..self.weights.shape.state_width() / VECTOR {
             for part in 0..VECTOR / S::F32_LANES {
                 let mut lane = 0;
@@ -58,6 +64,56 @@ impl WithSimd for LstmForward<'_> {
 }
 
 impl LstmForward<'_> {
+    /// Two blocks of units at a time: those of one would wait for their sums.
+    #[inline(always)]
+    fn one_lane<S: Simd>(&mut self, simd: S) {
+        let blocks = self.weights.shape.state_width() / VECTOR;
+        let pairs = blocks / 2;
+        for pair in 0..pairs {
+            let pair = if self.from_end {
+                pairs - 1 - pair
+            } else {
+                pair
+            };
+            for part in 0..VECTOR / S::F32_LANES {
+                self.pair(simd, (2 * pair, part));
+            }
+        }
+        for part in 0..VECTOR / S::F32_LANES {
+            if blocks % 2 == 1 {
+                self.tile::<S, 1>(simd, (blocks - 1, part), 0);
+            }
+        }
+        for block in 0..blocks {
+            for part in 0..VECTOR / S::F32_LANES {
+                self.squash(simd, (block, part));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn pair<S: Simd>(&mut self, simd: S, (block, part): (usize, usize)) {
+        let shape = self.weights.shape;
+        let parts = VECTOR / S::F32_LANES;
+        let from = if self.first { shape.state_width() } else { 0 };
+        let mut panels: [&[f32]; 2] = [&[]; 2];
+        let mut sums = [[simd.splat_f32s(0.0); GATES]; 2];
+        for (at, (panel, sums)) in panels.iter_mut().zip(&mut sums).enumerate() {
+            let (of_block, bias) = self.weights.block(block + at);
+            *panel = &of_block[from * GATES * VECTOR..];
+            let bias = S::as_simd_f32s(bias).0;
+            for (gate, sum) in sums.iter_mut().enumerate() {
+                *sum = bias[gate * parts + part];
+            }
+        }
+        let row = &self.before[from..shape.read()];
+        add_panels(simd, row, (panels, part), &mut sums);
+        for (at, sums) in sums.into_iter().enumerate() {
+            let unit = (block + at) * VECTOR + part * S::F32_LANES;
+            self.gates(simd, sums, (0, unit));
+        }
+    }
+
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize>(
         &mut self,
@@ -87,19 +143,27 @@ impl LstmForward<'_> {
         add_panel(simd, rows, (panel, part), &mut sums);
         let unit = block * VECTOR + part * S::F32_LANES;
         for (at, sums) in sums.into_iter().enumerate() {
-            let place = (lane + at) * states + unit;
-            let [i, f, g, o] = lstm_gates(simd, sums);
-            let before = load::<S>(self.cell, self.cells.0 + place);
-            let cell = simd.mul_add_e_f32s(f, before, simd.mul_f32s(i, g));
-            store::<S>(self.cell, self.cells.1 + place, cell);
-            store::<S>(self.after, (lane + at) * width + unit, o);
-            if let Some(tape) = &mut self.tape {
-                let from = (lane + at) * shape.gate_width() + unit;
-                store::<S>(tape, from, i);
-                store::<S>(tape, from + states, f);
-                store::<S>(tape, from + 2 * states, g);
-                store::<S>(tape, from + 3 * states, o);
-            }
+            self.gates(simd, sums, (lane + at, unit));
+        }
+    }
+
+    /// From sums to gates and the state of the cell; the output gate is put where the state will be.
+    #[inline(always)]
+    fn gates<S: Simd>(&mut self, simd: S, sums: [S::f32s; GATES], (lane, unit): (usize, usize)) {
+        let shape = self.weights.shape;
+        let states = shape.state_width();
+        let place = lane * states + unit;
+        let [i, f, g, o] = lstm_gates(simd, sums);
+        let before = load::<S>(self.cell, self.cells.0 + place);
+        let cell = simd.mul_add_e_f32s(f, before, simd.mul_f32s(i, g));
+        store::<S>(self.cell, self.cells.1 + place, cell);
+        store::<S>(self.after, lane * shape.width() + unit, o);
+        if let Some(tape) = &mut self.tape {
+            let from = lane * shape.gate_width() + unit;
+            store::<S>(tape, from, i);
+            store::<S>(tape, from + states, f);
+            store::<S>(tape, from + 2 * states, g);
+            store::<S>(tape, from + 3 * states, o);
         }
     }
 

@@ -204,3 +204,24 @@ pub(crate) fn add_panel<S: Simd, const ROWS: usize, const GATES: usize>(
         }
     }
 }
+
+/// The same for one row and some panels.
+#[inline(always)]
+pub(crate) fn add_panels<S: Simd, const PANELS: usize, const GATES: usize>(
+    simd: S,
+    row: &[f32],
+    (panels, part): ([&[f32]; PANELS], usize),
+    sums: &mut [[S::f32s; GATES]; PANELS],
+) {
+    let parts = VECTOR / S::F32_LANES;
+    for (step, number) in row.iter().enumerate() {
+        let number = simd.splat_f32s(*number);
+        let from = step * GATES * VECTOR;
+        for (panel, sums) in panels.iter().zip(sums.iter_mut()) {
+            let line = S::as_simd_f32s(&panel[from..from + GATES * VECTOR]).0;
+            for (gate, sum) in sums.iter_mut().enumerate() {
+                *sum = simd.mul_add_e_f32s(number, line[gate * parts + part], *sum);
+            }
+        }
+    }
+}

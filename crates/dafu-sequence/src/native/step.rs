@@ -48,6 +48,8 @@ struct StepHead {
 pub struct StepScratch {
     /// The state of a layer, then its inputs.
     before: Buffer,
+    /// Whether the last step began with the last units.
+    from_end: bool,
     hidden: Buffer,
     projected: Buffer,
     exponent: [f32; 1],
@@ -134,6 +136,7 @@ impl StepNetwork {
         let inputs = padded(self.config.inputs()).max(width);
         StepScratch {
             before: Buffer::zeros(inputs + width),
+            from_end: false,
             hidden: Buffer::zeros(width),
             projected: Buffer::zeros(width),
             exponent: [0.0],
@@ -197,6 +200,7 @@ impl StepNetwork {
         let states = states.chunks_exact_mut(self.config.cell.states() * width);
         for (layer, state) in self.layers.iter().zip(states) {
             let (hidden, cell) = state.split_at_mut(width);
+            scratch.from_end = !scratch.from_end;
             self.advance_layer(layer, (hidden, cell), scratch);
             scratch.hidden.copy_from_slice(hidden);
             scratch.before[width..2 * width].copy_from_slice(hidden);
@@ -219,6 +223,7 @@ impl StepNetwork {
                 lanes: 1,
                 before: &scratch.before,
                 first: false,
+                from_end: scratch.from_end,
                 after: hidden,
                 cells: (0, 0),
                 cell,
@@ -229,6 +234,7 @@ impl StepNetwork {
                 lanes: 1,
                 before: &scratch.before,
                 first: false,
+                from_end: scratch.from_end,
                 after: hidden,
                 tape: None,
             }),
