@@ -75,15 +75,16 @@ fn each_cell_schedule_and_loss_learns_what_two_events_tell_together() {
         params().schedule(Schedule::Constant),
         params().schedule(plateau),
     ] {
-        let model = params.epochs(40).fit_classifier(&training).unwrap();
+        let params = params.batch_size(8).epochs(20);
+        let model = params.fit_classifier(&training).unwrap();
         let log_odds = model.log_odds(held_out).unwrap();
         let right = held_out.scored().zip(&log_odds);
         let right = right
             .filter(|(event, odds)| test.label(*event) == Some(**odds > 0.0))
             .count();
-        // One of ten is fraud: saying never would be right for nine.
+        // One of seventeen is fraud: saying never would be right for 94 %.
         assert!(
-            right * 100 >= log_odds.len() * 96,
+            right * 100 >= log_odds.len() * 97,
             "{right} of {}, {:?}",
             log_odds.len(),
             model.config()
