@@ -9,11 +9,11 @@
 )]
 
 use crate::{PipelineError, RiskMap};
-use dafu_core::{Probability, Score};
 #[cfg(feature = "ensemble")]
 use dafu_core::RawScore;
 #[cfg(any(feature = "ensemble", feature = "sequence"))]
 use dafu_core::regression::logistic;
+use dafu_core::{Probability, Score};
 #[cfg(feature = "ensemble")]
 use dafu_ensemble::Calibrator;
 use serde::{Deserialize, Serialize};

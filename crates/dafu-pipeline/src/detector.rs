@@ -327,7 +327,9 @@ impl Detector {
         };
         let features = self.model.rows(tagged, engine.as_mut())?;
         let records = self.model.records(tagged)?;
-        let found = self.model.evaluate_rows(&features, records.as_deref(), &mut states, &places)?;
+        let found =
+            self.model
+                .evaluate_rows(&features, records.as_deref(), &mut states, &places)?;
         let ids = tagged
             .by_role(Role::TransactionId)
             .and_then(|column| column.texts());

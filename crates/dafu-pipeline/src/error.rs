@@ -184,7 +184,9 @@ pub enum PipelineError {
         source: serde_json::Error,
     },
     /// A stage with a memory of users got an event without its record.
-    #[error("the stage judges events by those of the same user before: it needs the record of each")]
+    #[error(
+        "the stage judges events by those of the same user before: it needs the record of each"
+    )]
     RecordNeeded,
     /// A stage got a row of other features than it was fitted on.
     #[error("the stage was fitted on rows of {expected} features, got one of {got}")]

@@ -61,6 +61,9 @@
 //! model ([`Detector::to_bytes`]) holds the set and its key, and no memory: a loaded detector begins without, or goes
 //! on from the memory that [`Detector::snapshot`] gave and [`Detector::restore`] takes.
 //!
+//! Stages with a memory, such as the sequence model, are led through the history as well, so that they go on from where it
+//! ends; in tables and evaluations they go on from copies of their states, as features do.
+//!
 //! Use `dafu-iforest` alone when all you have are rows of numbers.
 //!
 //! | feature | adds |

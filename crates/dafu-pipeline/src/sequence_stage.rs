@@ -248,8 +248,7 @@ impl SequenceStage {
     }
 
     fn from_bytes(bytes: &[u8], limits: &Limits) -> Result<Self, AnyError> {
-        let saved: Saved =
-            Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)?.decode()?;
+        let saved: Saved = Envelope::expect(bytes, Self::KIND, SCHEMA_VERSION, limits)?.decode()?;
         let width = saved.width as usize;
         if saved.width == 0 || u64::from(saved.width) > limits.max_features {
             return Err(Box::new(ModelError::Payload {
@@ -302,11 +301,7 @@ impl SequenceStage {
         self.fitted.reader.encoder()
     }
 
-    fn judged(
-        &self,
-        input: &StageInput<'_>,
-        state: &dyn StageState,
-    ) -> Result<Evidence, AnyError> {
+    fn judged(&self, input: &StageInput<'_>, state: &dyn StageState) -> Result<Evidence, AnyError> {
         let state = state.as_any().downcast_ref::<SequenceState>();
         let own = |state: &&SequenceState| state.is_of(&self.fitted);
         let state = state.filter(own).ok_or(PipelineError::OtherState)?;

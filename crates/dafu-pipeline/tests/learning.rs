@@ -15,8 +15,8 @@ use dafu_pipeline::{Detector, EvaluateOptions, Mode, ModelsFile};
 use dafu_sim::SimulatorParams;
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 static HISTORY: LazyLock<Vec<Transaction>> = LazyLock::new(|| {
     let params = SimulatorParams::default().users(300).days(30).seed(5);

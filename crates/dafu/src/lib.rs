@@ -51,6 +51,7 @@
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
 //! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
+//! | `sequence` | `dafu-sequence` | LSTM and GRU models over the events of users |
 //! | `sim` | `dafu-sim` | simulated transactions with fraud |
 //!
 //! | feature | adds |
@@ -65,6 +66,7 @@
 //! | `ingest` (default) | reading CSV files |
 //! | `parquet` | reading Parquet files |
 //! | `report` (default) | figures, reports, exports |
+//! | `sequence` (default) | recurrent networks as a stage (`SequenceSpec`), and the block `lstm` of a `models.json` |
 //! | `parallel` (default) | several threads; the results are the same bits |
 //! | `sim` | the simulator |
 //! | `toml` | sets of features from TOML |
@@ -88,6 +90,9 @@ pub use dafu_iforest as iforest;
 pub use dafu_ingest as ingest;
 #[doc(inline)]
 pub use dafu_pipeline as pipeline;
+#[cfg(feature = "sequence")]
+#[doc(inline)]
+pub use dafu_pipeline::SequenceSpec;
 #[doc(inline)]
 pub use dafu_pipeline::{
     Detection, Detector, DetectorBuilder, EvaluateOptions, Judged, Mode, PipelineError, TimeSlice,
@@ -96,6 +101,9 @@ pub use dafu_pipeline::{
 #[cfg(feature = "report")]
 #[doc(inline)]
 pub use dafu_report as report;
+#[cfg(feature = "sequence")]
+#[doc(inline)]
+pub use dafu_sequence as sequence;
 #[cfg(feature = "sim")]
 #[doc(inline)]
 pub use dafu_sim as sim;
@@ -109,6 +117,9 @@ pub mod prelude {
     };
     #[doc(inline)]
     pub use dafu_features::{FeatureSet, Labels, Span};
+    #[cfg(feature = "sequence")]
+    #[doc(inline)]
+    pub use dafu_pipeline::SequenceSpec;
     #[doc(inline)]
     pub use dafu_pipeline::{Detector, Mode, TimeSlice};
 }

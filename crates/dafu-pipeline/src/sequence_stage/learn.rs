@@ -89,9 +89,8 @@ impl SequenceSpec {
         let cut = known.partition_point(|(time, _)| *time < boundary);
         let (before, after) = known.split_at(cut);
         let frauds = |part: &[(Timestamp, bool)]| part.iter().filter(|row| row.1).count();
-        let both = |part: &[(Timestamp, bool)], least: usize| {
-            (least..part.len()).contains(&frauds(part))
-        };
+        let both =
+            |part: &[(Timestamp, bool)], least: usize| (least..part.len()).contains(&frauds(part));
         (both(before, 1) && both(after, HELD_OUT_FRAUDS)).then_some(boundary)
     }
 }

@@ -223,9 +223,7 @@ impl Reader {
         inputs.numbers.clear();
         inputs.numbers.extend(self.columns.numbers(row));
         let event = RawEvent {
-            time: context
-                .previous()
-                .map_or(time, |newest| newest.max(time)),
+            time: context.previous().map_or(time, |newest| newest.max(time)),
             numbers: &inputs.numbers,
             texts: &self.columns.texts(row),
             label: None,
