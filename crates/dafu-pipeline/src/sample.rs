@@ -1,7 +1,12 @@
-//! A uniform sample of a stream of rows, of bounded size.
+//! A uniform sample of a stream of rows, or of its users, of bounded size.
 
+use dafu_core::StableHasher;
+use dafu_core::random::Stream;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+
+/// Purpose of the streams that choose users.
+const USERS: u64 = 0x9a3_0001;
 
 /// Chooses slots for the rows of a stream so that at any time every row seen is kept with the same chance.
 ///
@@ -48,6 +53,7 @@ impl Reservoir {
 #[derive(Debug)]
 pub(crate) struct UserSample {
     capacity: usize,
+    seed: u64,
     /// The highest hash that is kept.
     highest: u64,
     /// Of the user of each row kept.
@@ -55,16 +61,20 @@ pub(crate) struct UserSample {
 }
 
 impl UserSample {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, seed: u64) -> Self {
         Self {
             capacity,
+            seed,
             highest: u64::MAX,
             hashes: Vec::new(),
         }
     }
 
     /// Whether a row of a user is kept; it comes behind the rows that are.
-    pub(crate) fn offer(&mut self, hash: u64) -> bool {
+    pub(crate) fn offer(&mut self, user: Option<&str>) -> bool {
+        let hash = StableHasher::hash_bytes(user.unwrap_or_default().as_bytes());
+        // Hashes of like texts have like high bits.
+        let hash = Stream::new(self.seed, USERS, hash).below(u64::MAX);
         let kept = hash <= self.highest;
         if kept {
             self.hashes.push(hash);
@@ -97,16 +107,14 @@ impl UserSample {
 #[cfg(test)]
 mod tests {
     use super::{Reservoir, UserSample};
-    use dafu_core::random::Stream;
 
     #[test]
     fn keeps_all_rows_of_some_users() {
-        let hash = |user: u64| Stream::new(user, 0, 0).below(u64::MAX);
-        let mut sample = UserSample::new(100);
+        let mut sample = UserSample::new(100, 1);
         let mut rows = Vec::new();
         for row in 0..3_000_u64 {
             let user = row * row % 211;
-            if sample.offer(hash(user)) {
+            if sample.offer(Some(&user.to_string())) {
                 rows.push(row);
             }
             if let Some(stays) = sample.shrink(row == 2_999) {
@@ -126,8 +134,8 @@ mod tests {
 
     #[test]
     fn keeps_one_user_in_any_case() {
-        let mut sample = UserSample::new(3);
-        let kept = (0..20).filter(|_| sample.offer(7)).count();
+        let mut sample = UserSample::new(3, 0);
+        let kept = (0..20).filter(|_| sample.offer(Some("ada"))).count();
         assert_eq!(kept, 20);
         assert_eq!(sample.shrink(true), Some(vec![true; 20]));
     }

@@ -7,10 +7,8 @@ use crate::inputs::Inputs;
 use crate::records::records;
 use crate::sample::{Reservoir, UserSample};
 use dafu_core::evaluation::Period;
-use dafu_core::random::Stream;
 use dafu_core::{
-    Column, Dataset, Label, Role, SourceError, StableHasher, Table, TableSource, Timestamp,
-    Transaction,
+    Column, Dataset, Label, Role, SourceError, Table, TableSource, Timestamp, Transaction,
 };
 use dafu_features::FeatureEngine;
 use ndarray::{Array2, ArrayView1, Axis as Direction};
@@ -18,8 +16,6 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Purpose of the streams that choose users.
-const USERS: u64 = 0x9a3_0001;
 /// Fewest rows to learn from.
 const LEAST_ROWS: u64 = 16;
 
@@ -106,19 +102,13 @@ pub(crate) fn sample(
     let mut engine = features.map(Features::fresh);
     let mut reservoir = Reservoir::new(settings.sample_rows, settings.seed);
     let mut values: Vec<f64> = Vec::new();
-    // Order of arrival, label, time, user and amount of each sampled row.
-    let mut rows: Vec<(u64, Label, Option<Timestamp>, u32, f64)> = Vec::new();
+    let mut rows: Vec<Arrived> = Vec::new();
     let mut trained: Option<Period> = None;
     let mut classes = Classes::default();
     let needs_records = settings.stages.iter().any(|stage| stage.needs_records());
     let mut kept_records: Vec<Option<Transaction>> = Vec::new();
     let by_user = settings.stages.iter().any(|stage| stage.needs_sequences());
-    let mut users = by_user.then(|| UserSample::new(settings.sample_rows));
-    let hash = |user: Option<&str>| {
-        let hash = StableHasher::hash_bytes(user.unwrap_or_default().as_bytes());
-        // Hashes of like texts have like high bits.
-        Stream::new(settings.seed, USERS, hash).below(u64::MAX)
-    };
+    let mut users = by_user.then(|| UserSample::new(settings.sample_rows, settings.seed));
     for table in source.chunks()? {
         let table = table?;
         widen(&mut trained, &table);
@@ -129,7 +119,7 @@ pub(crate) fn sample(
         let kept: Vec<(usize, usize)> = if let Some(users) = &mut users {
             let offered = learned_from.clone().filter(|&row| {
                 reservoir.offer();
-                users.offer(hash(of_rows.and_then(|texts| texts.at(row))))
+                users.offer(of_rows.and_then(|texts| texts.at(row)))
             });
             offered.zip(rows.len()..).collect()
         } else {
@@ -199,8 +189,28 @@ pub(crate) fn sample(
     if population < LEAST_ROWS {
         return Err(too_few(population));
     }
-    let matrix =
-        ndarray::ArrayView2::from_shape((rows.len(), width), &values).map_err(SourceError::new)?;
+    let rows = in_order(inputs, (rows, &values), kept_records)?;
+    let rows = TrainingRows {
+        classes,
+        population,
+        trained,
+        records: rows.records.filter(|_| needs_records),
+        ..rows
+    };
+    Ok((rows, engine))
+}
+
+/// Order of arrival, label, time, user and amount of a sampled row.
+type Arrived = (u64, Label, Option<Timestamp>, u32, f64);
+
+/// The sampled rows in order of time; nothing is said of those that they are drawn from.
+fn in_order(
+    inputs: &Inputs,
+    (rows, values): (Vec<Arrived>, &[f64]),
+    mut records: Vec<Option<Transaction>>,
+) -> Result<TrainingRows, PipelineError> {
+    let shape = (rows.len(), inputs.schema.width());
+    let matrix = ndarray::ArrayView2::from_shape(shape, values).map_err(SourceError::new)?;
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_unstable_by_key(|&slot| (rows[slot].2, rows[slot].0));
     let sorted: Array2<f64> = matrix.select(Direction(0), &order);
@@ -211,19 +221,16 @@ pub(crate) fn sample(
         Some(times) => dataset.with_times(times)?,
         None => dataset,
     };
-    let rows = TrainingRows {
+    let record = |&slot: &usize| records.get_mut(slot).and_then(Option::take);
+    Ok(TrainingRows {
         dataset,
-        records: needs_records.then(|| {
-            let record = |&slot: &usize| kept_records.get_mut(slot).and_then(Option::take);
-            order.iter().filter_map(record).collect()
-        }),
+        records: Some(order.iter().filter_map(record).collect()),
         labels: order.iter().map(|&slot| rows[slot].1).collect(),
         amounts: order.iter().map(|&slot| rows[slot].4).collect(),
-        classes,
-        population,
-        trained,
-    };
-    Ok((rows, engine))
+        classes: Classes::default(),
+        population: 0,
+        trained: None,
+    })
 }
 
 /// Keeps the rows that stay, with their values and records.

@@ -361,7 +361,11 @@ fn learns_what_no_single_event_tells() {
             let minor = if fraud {
                 90_000
             } else {
-                [100, 4_000, 90_000][((user + step) % 3) as usize]
+                match (user + step) % 3 {
+                    0 => 100,
+                    1 => 4_000,
+                    _ => 90_000,
+                }
             };
             time += if fraud { 60 } else { 40_000 };
             let at = Timestamp::from_seconds(time).unwrap();

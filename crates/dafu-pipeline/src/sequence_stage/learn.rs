@@ -36,21 +36,21 @@ impl SequenceSpec {
         let columns = Columns::new(categories.clone(), schema.width());
         let encoder = columns.params(schema, &rows.largest(boundary));
         let mut fit = encoder.check()?.fitter(boundary);
-        rows.each(&columns, |event| match event {
-            Some(event) => fit.push(event),
-            None => {
-                fit.end_entity();
-                Ok(())
+        rows.each(&columns, |event| {
+            if let Some(event) = event {
+                return fit.push(event);
             }
+            fit.end_entity();
+            Ok(())
         })?;
         let reader = Reader::new(fit.finish()?, categories, schema.width())?;
         let mut events = reader.encoder().events();
-        rows.each(reader.columns(), |event| match event {
-            Some(event) => events.push(event),
-            None => {
-                events.end_entity();
-                Ok(())
+        rows.each(reader.columns(), |event| {
+            if let Some(event) = event {
+                return events.push(event);
             }
+            events.end_entity();
+            Ok(())
         })?;
         let events = events.build();
         let length = params.sequence_length;
