@@ -14,6 +14,7 @@ use dafu_core::{
 use dafu_sequence::encode::Encoder;
 use dafu_sequence::native::StepNetwork;
 use dafu_sequence::network::Task;
+use dafu_sequence::objective::ClassLoss;
 use dafu_sequence::saved::SavedNetwork;
 use dafu_sequence::stream::StreamParams;
 use dafu_sequence::{SequenceError, SequenceParams};
@@ -45,6 +46,9 @@ const SCHEMA_VERSION: u16 = 1;
 /// judged by all before. Where the history has more rows than
 /// [`sample_rows`](crate::DetectorBuilder::sample_rows), whole users are learned from instead of single rows.
 ///
+/// With [`DetectorBuilder::features`](crate::DetectorBuilder::features) it also reads what merchants, devices and networks
+/// did before, which no sequence of one user tells.
+///
 /// A detector leaves the stage out where the history has no labels, or where it was told to read none.
 ///
 /// ```
@@ -71,7 +75,8 @@ pub struct SequenceSpec {
 }
 
 impl Default for SequenceSpec {
-    /// An LSTM of 32 units, trained for at most 12 epochs on pieces of 32 events.
+    /// An LSTM of 32 units, trained for at most 12 epochs on pieces of 32 events. A fraud weighs as much as 20 other
+    /// events, so that few of them are learned from as well; where stages are blended, the calibration takes that back.
     fn default() -> Self {
         Self::new(
             SequenceParams::default()
@@ -81,7 +86,8 @@ impl Default for SequenceSpec {
                 .batch_size(64)
                 .epochs(12)
                 .learning_rate(5e-3)
-                .patience(4),
+                .patience(4)
+                .loss(ClassLoss::CrossEntropy { pos_weight: 20.0 }),
         )
     }
 }
