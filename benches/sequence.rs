@@ -118,5 +118,29 @@ fn score_one(criterion: &mut Criterion) {
     score(criterion, "one", 1);
 }
 
-criterion_group!(benches, train, score_batch, score_one);
+/// One event more of one user.
+fn step(criterion: &mut Criterion) {
+    let Some((events, _)) = batch() else {
+        return;
+    };
+    let mut group = criterion.benchmark_group("sequence/step");
+    group.throughput(Throughput::Elements(1));
+    for (name, cell) in CELLS {
+        let Ok(network) = network(cell).and_then(|network| network.step_network()) else {
+            continue;
+        };
+        let (mut state, mut scratch) = (vec![0.0; network.state_len()], network.scratch());
+        let mut order = (0..events.len()).cycle();
+        group.bench_function(format!("cell={name}"), |bencher| {
+            bencher.iter(|| -> Result<f32, SequenceError> {
+                let event = order.next().unwrap_or_default();
+                network.advance(events.numbers(event), &mut state, &mut scratch)?;
+                Ok(network.answer(&state, &mut scratch)[0])
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, train, score_batch, score_one, step);
 criterion_main!(benches);

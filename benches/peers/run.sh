@@ -2,11 +2,11 @@
 # Compares one area of dafu with its peers and prints one line a figure:
 #   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short|none
 #
-# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble; their parts are in AREA.py)
+# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble, sequence; their parts are in AREA.py)
 #
 # Sets up a Python virtual environment beside this script once; all areas share it, so a package that several of them
-# pin has the same version in all. With DAFU_DATA set to the data folder the figures on public data sets are measured as
-# well.
+# pin has the same version in all. PyTorch, the peer of sequence, is a large download: 5 GB on the disk. With DAFU_DATA set
+# to the data folder the figures on public data sets are measured as well.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"

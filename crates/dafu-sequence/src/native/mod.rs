@@ -14,6 +14,8 @@ mod network;
 mod packed;
 mod recurrent;
 mod step;
+#[cfg(test)]
+mod tests;
 mod transpose;
 
 pub use attribution::{Attribution, Baseline};

@@ -10,14 +10,11 @@ use super::step::StepNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
 use crate::network::{
-    AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Task, Weights, check_events,
+    AdamStep, Backend, Batch, Network, NetworkConfig, Objective, Weights, check_events,
 };
 use crate::threads;
 use pulp::Arch;
-use std::sync::{Mutex, OnceLock, PoisonError};
-
-/// Sequences that are faster one after the other than side by side.
-const FEW: usize = 8;
+use std::sync::{Mutex, PoisonError};
 
 /// Plain Rust: the widest vector instructions that the machine has, chosen when a network is made.
 ///
@@ -34,17 +31,7 @@ impl Backend for NativeBackend {
         config: &NetworkConfig,
         weights: &Weights,
     ) -> Result<NativeNetwork, SequenceError> {
-        let weights = Weights::new(config, weights.numbers().to_vec())?;
-        Ok(NativeNetwork {
-            arch: Arch::new(),
-            config: config.clone(),
-            gradient: vec![0.0; weights.numbers().len()],
-            packed: Packed::new(config, weights.layout(), weights.numbers()),
-            weights,
-            adam: Adam::default(),
-            stepper: OnceLock::new(),
-            workspaces: Mutex::new(Vec::new()),
-        })
+        NativeNetwork::new(Arch::new(), config, weights)
     }
 }
 
@@ -57,13 +44,29 @@ pub struct NativeNetwork {
     packed: Packed,
     gradient: Vec<f32>,
     adam: Adam,
-    /// For few sequences, made when first needed.
-    stepper: OnceLock<Option<StepNetwork>>,
     /// Workspaces that nobody uses now.
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 impl NativeNetwork {
+    /// A network on these instructions.
+    pub(super) fn new(
+        arch: Arch,
+        config: &NetworkConfig,
+        weights: &Weights,
+    ) -> Result<Self, SequenceError> {
+        let weights = Weights::new(config, weights.numbers().to_vec())?;
+        Ok(Self {
+            arch,
+            config: config.clone(),
+            gradient: vec![0.0; weights.numbers().len()],
+            packed: Packed::new(config, weights.layout(), weights.numbers()),
+            weights,
+            adam: Adam::default(),
+            workspaces: Mutex::new(Vec::new()),
+        })
+    }
+
     pub(super) fn net(&self) -> Net<'_> {
         Net {
             arch: self.arch,
@@ -160,7 +163,6 @@ impl Network for NativeNetwork {
     fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError> {
         let weights = self.weights.numbers_mut();
         let length = self.adam.update(self.arch, weights, &self.gradient, step);
-        self.stepper = OnceLock::new();
         self.packed
             .write(self.weights.layout(), self.weights.numbers());
         Ok(length)
@@ -184,11 +186,6 @@ impl Network for NativeNetwork {
                 expected: total,
                 got: out.len(),
             });
-        }
-        if set.spans().len() <= FEW
-            && let Some(stepper) = self.stepper.get_or_init(|| self.step_network().ok())
-        {
-            return step_by_step(stepper, set, out);
         }
         let order = by_falling_length(set);
         let chunks: Vec<&[u32]> = order.chunks(LANES).collect();
@@ -215,38 +212,6 @@ impl Network for NativeNetwork {
         }
         Ok(())
     }
-}
-
-/// The outputs of a few sequences, event by event: lanes would be empty for the most part.
-fn step_by_step(
-    stepper: &StepNetwork,
-    set: SequenceSet<'_>,
-    out: &mut [f32],
-) -> Result<(), SequenceError> {
-    let events = set.events();
-    let before = stepper.config().task == Task::NextEvent;
-    let (mut state, mut scratch) = (vec![0.0; stepper.state_len()], stepper.scratch());
-    let mut places = out.chunks_mut(stepper.config().outputs());
-    for span in set.spans() {
-        state.fill(0.0);
-        for event in span.start..span.end {
-            let wanted = event >= span.scored_from && events.scorable(event);
-            if before
-                && wanted
-                && let Some(place) = places.next()
-            {
-                place.copy_from_slice(stepper.answer(&state, &mut scratch));
-            }
-            stepper.advance(events.numbers(event), &mut state, &mut scratch)?;
-            if !before
-                && wanted
-                && let Some(place) = places.next()
-            {
-                place.copy_from_slice(stepper.answer(&state, &mut scratch));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The sequences of a set, longest first.
