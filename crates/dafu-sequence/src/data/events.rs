@@ -94,6 +94,11 @@ impl Events {
         }
     }
 
+    /// The numeric inputs of some events, one after another.
+    pub(crate) fn numeric(&self, events: Range<usize>) -> &[f32] {
+        &self.numeric[events.start * self.numeric_inputs..events.end * self.numeric_inputs]
+    }
+
     /// The label of an event: `None` where it is unknown.
     ///
     /// # Panics

@@ -5,7 +5,7 @@ use super::buffer::{Buffer, padded};
 use super::dropout::Dropout;
 use super::matmul::{Factor, MatMul, Start};
 use super::packed::{Packed, PackedLayer};
-use super::recurrent::{Active, LayerGradient, LayerTape, Tape, add, add_rows};
+use super::recurrent::{Active, LayerGradient, LayerTape, Tape, add, copy_rows};
 use super::{LANES, VECTOR};
 use crate::data::{SequenceSet, Span};
 use crate::network::{Layout, NetworkConfig, Objective, RecurrentLayout, Task};
@@ -101,13 +101,50 @@ impl ChunkGradient {
 
     /// Zeros where numbers are added; those of recurrent layers are overwritten.
     fn clear(&mut self, layout: &Layout) {
-        let layers = layout.encoder.iter().chain(&layout.decoder);
-        let ends = layers.map(|layer| layer.bias_hh.end);
-        let first = layout.encoder.iter().map(|layer| layer.weight_ih.start);
-        self.all[..first.min().unwrap_or(0)].fill(0.0);
-        self.all[ends.max().unwrap_or(0)..].fill(0.0);
+        for place in besides_layers(layout) {
+            self.all[place].fill(0.0);
+        }
         self.head.fill(0.0);
     }
+
+    /// Adds that of another chunk.
+    fn add(&mut self, other: &Self, layout: &Layout) {
+        let layers = self.encoder.iter_mut().chain(&mut self.decoder);
+        let others = other.encoder.iter().chain(&other.decoder);
+        for (layer, other) in layers.zip(others) {
+            layer.add(other);
+        }
+        for place in besides_layers(layout) {
+            add(&other.all[place.clone()], &mut self.all[place]);
+        }
+        add(&other.head, &mut self.head);
+    }
+
+    /// Puts all weights in order.
+    fn finish(&mut self, net: &Net<'_>) {
+        for (layers, layouts) in [
+            (&self.encoder, &net.layout.encoder),
+            (&self.decoder, &net.layout.decoder),
+        ] {
+            for (layer, layout) in layers.iter().zip(layouts) {
+                layer.write_to(layout, &mut self.all);
+            }
+        }
+        let features = net.config.features();
+        let to = &mut self.all[net.layout.head_weight.clone()];
+        copy_rows((&self.head, padded(features)), features, to);
+    }
+}
+
+/// Weights that stand before and after those of recurrent layers.
+fn besides_layers(layout: &Layout) -> [Range<usize>; 2] {
+    let layers = layout.encoder.iter().chain(&layout.decoder);
+    let starts = layers.clone().map(|layer| layer.weight_ih.start);
+    let ends = layers.map(|layer| layer.bias_hh.end);
+    [
+        0..starts.min().unwrap_or(0),
+        ends.max().unwrap_or(0)..layout.len(),
+    ]
 }
 
 impl Workspace {
@@ -189,9 +226,20 @@ impl Workspace {
         }
     }
 
-    /// The gradient of the last chunk, by the layout.
-    pub(crate) fn last_gradient(&self) -> &[f32] {
-        self.gradient.as_ref().map_or(&[], |gradient| &gradient.all)
+    /// Adds the gradient of another chunk to that of the last one.
+    pub(crate) fn add_gradient(&mut self, other: &Self, layout: &Layout) {
+        if let (Some(gradient), Some(other)) = (&mut self.gradient, &other.gradient) {
+            gradient.add(other, layout);
+        }
+    }
+
+    /// The gradient of the last chunk and of what was added to it, by the layout.
+    pub(crate) fn finish_gradient(&mut self, net: &Net<'_>) -> &[f32] {
+        let Some(gradient) = &mut self.gradient else {
+            return &[];
+        };
+        gradient.finish(net);
+        &gradient.all
     }
 
     fn forward(
@@ -350,20 +398,6 @@ impl Workspace {
         let encoder = (&layout.encoder[..], &net.packed.encoder[..]);
         run_stack_back(net, encoder, stack, (active, dropout, embedded));
         add_embeddings(net, chunk, &self.encoder[0], &mut gradient.all);
-        for (layers, layouts) in [
-            (&gradient.encoder, &layout.encoder),
-            (&gradient.decoder, &layout.decoder),
-        ] {
-            for (layer, layout) in layers.iter().zip(layouts) {
-                layer.write_to(layout, &mut gradient.all);
-            }
-        }
-        let features = net.config.features();
-        add_rows(
-            (&gradient.head, padded(features)),
-            features,
-            &mut gradient.all[layout.head_weight.clone()],
-        );
     }
 }
 
@@ -394,6 +428,17 @@ fn rows_of(matrix: &mut [f32], length: usize) -> impl Iterator<Item = &mut [f32]
 /// The inputs of a chunk's events: numbers, then a row of each embedding.
 fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, layer: &mut LayerTape) {
     let numeric = net.config.numeric_inputs;
+    if net.config.embeddings.is_empty() && chunk.path.is_none() {
+        // Nothing but numbers, which lie event after event.
+        for (lane, span) in chunk.spans().enumerate() {
+            let numbers = chunk.set.events().numeric(span.start..span.end);
+            let rows = numbers.chunks_exact(numeric);
+            for (numbers, row) in rows.zip(layer.lane_inputs(lane)) {
+                copy(numbers, row);
+            }
+        }
+        return;
+    }
     for (lane, span) in chunk.spans().enumerate() {
         for (step, event) in (span.start..span.end).enumerate() {
             let row = layer.inputs(step, lane);

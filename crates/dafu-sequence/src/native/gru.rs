@@ -220,6 +220,7 @@ impl WithSimd for GruBackward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (states, width) = (self.shape.state_width(), self.shape.width());
+        let count = states / S::F32_LANES;
         let gates = self.gates.chunks_mut(self.shape.gate_width());
         let before = self.before.chunks(width);
         let d_after = self.d_after.chunks(width);
@@ -228,24 +229,24 @@ impl WithSimd for GruBackward<'_> {
         let (bias_reset, bias) = self.d_bias.split_at_mut(states);
         let (bias_update, bias) = bias.split_at_mut(states);
         let (bias_candidate, bias_recurrent) = bias.split_at_mut(states);
-        let bias_reset = S::as_mut_simd_f32s(bias_reset).0;
-        let bias_update = S::as_mut_simd_f32s(bias_update).0;
-        let bias_candidate = S::as_mut_simd_f32s(bias_candidate).0;
-        let bias_recurrent = S::as_mut_simd_f32s(bias_recurrent).0;
+        let bias_reset = &mut S::as_mut_simd_f32s(bias_reset).0[..count];
+        let bias_update = &mut S::as_mut_simd_f32s(bias_update).0[..count];
+        let bias_candidate = &mut S::as_mut_simd_f32s(bias_candidate).0[..count];
+        let bias_recurrent = &mut S::as_mut_simd_f32s(bias_recurrent).0[..count];
         let one = simd.splat_f32s(1.0);
         for ((gates, before), (d_before, d_after)) in rows.take(self.lanes) {
             let (reset, rest) = gates.split_at_mut(states);
             let (update, rest) = rest.split_at_mut(states);
             let (candidate, rest) = rest.split_at_mut(states);
             let (recurrent, _) = rest.split_at_mut(states);
-            let reset = S::as_mut_simd_f32s(reset).0;
-            let update = S::as_mut_simd_f32s(update).0;
-            let candidate = S::as_mut_simd_f32s(candidate).0;
-            let recurrent = S::as_mut_simd_f32s(recurrent).0;
-            let before = S::as_simd_f32s(before).0;
-            let d_hidden = S::as_simd_f32s(d_after).0;
-            let d_before = S::as_mut_simd_f32s(d_before).0;
-            for at in 0..states / S::F32_LANES {
+            let reset = &mut S::as_mut_simd_f32s(reset).0[..count];
+            let update = &mut S::as_mut_simd_f32s(update).0[..count];
+            let candidate = &mut S::as_mut_simd_f32s(candidate).0[..count];
+            let recurrent = &mut S::as_mut_simd_f32s(recurrent).0[..count];
+            let before = &S::as_simd_f32s(before).0[..count];
+            let d_hidden = &S::as_simd_f32s(d_after).0[..count];
+            let d_before = &mut S::as_mut_simd_f32s(d_before).0[..count];
+            for at in 0..count {
                 let (r, z, n, dh) = (reset[at], update[at], candidate[at], d_hidden[at]);
                 let passed = simd.mul_f32s(dh, simd.sub_f32s(one, z));
                 let by_candidate = simd.mul_f32s(passed, by_tanh(simd, n));

@@ -206,6 +206,7 @@ impl WithSimd for LstmBackward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let states = self.shape.state_width();
         let width = self.shape.width();
+        let count = states / S::F32_LANES;
         let gates = self.gates.chunks_mut(self.shape.gate_width());
         let cells = self.cell_before.chunks(states);
         let after = self.cell_after.chunks(states);
@@ -215,24 +216,24 @@ impl WithSimd for LstmBackward<'_> {
         let (bias_input, bias) = self.d_bias.split_at_mut(states);
         let (bias_forget, bias) = bias.split_at_mut(states);
         let (bias_candidate, bias_output) = bias.split_at_mut(states);
-        let bias_input = S::as_mut_simd_f32s(bias_input).0;
-        let bias_forget = S::as_mut_simd_f32s(bias_forget).0;
-        let bias_candidate = S::as_mut_simd_f32s(bias_candidate).0;
-        let bias_output = S::as_mut_simd_f32s(bias_output).0;
+        let bias_input = &mut S::as_mut_simd_f32s(bias_input).0[..count];
+        let bias_forget = &mut S::as_mut_simd_f32s(bias_forget).0[..count];
+        let bias_candidate = &mut S::as_mut_simd_f32s(bias_candidate).0[..count];
+        let bias_output = &mut S::as_mut_simd_f32s(bias_output).0[..count];
         for ((gates, (before, after)), (d_cell, d_after)) in rows.take(self.lanes) {
             let (input, rest) = gates.split_at_mut(states);
             let (forget, rest) = rest.split_at_mut(states);
             let (candidate, rest) = rest.split_at_mut(states);
             let (output, _) = rest.split_at_mut(states);
-            let input = S::as_mut_simd_f32s(input).0;
-            let forget = S::as_mut_simd_f32s(forget).0;
-            let candidate = S::as_mut_simd_f32s(candidate).0;
-            let output = S::as_mut_simd_f32s(output).0;
-            let before = S::as_simd_f32s(before).0;
-            let after = S::as_simd_f32s(after).0;
-            let d_cell = S::as_mut_simd_f32s(d_cell).0;
-            let d_hidden = S::as_simd_f32s(d_after).0;
-            for at in 0..states / S::F32_LANES {
+            let input = &mut S::as_mut_simd_f32s(input).0[..count];
+            let forget = &mut S::as_mut_simd_f32s(forget).0[..count];
+            let candidate = &mut S::as_mut_simd_f32s(candidate).0[..count];
+            let output = &mut S::as_mut_simd_f32s(output).0[..count];
+            let before = &S::as_simd_f32s(before).0[..count];
+            let after = &S::as_simd_f32s(after).0[..count];
+            let d_cell = &mut S::as_mut_simd_f32s(d_cell).0[..count];
+            let d_hidden = &S::as_simd_f32s(d_after).0[..count];
+            for at in 0..count {
                 let [i, f, g, o] = [input[at], forget[at], candidate[at], output[at]];
                 // Computed again rather than kept: reading it would take as long.
                 let squashed = tanh(simd, after[at]);

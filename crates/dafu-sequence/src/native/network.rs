@@ -5,7 +5,6 @@ use super::adam::Adam;
 use super::chunk::{Chunk, Net, Workspace};
 use super::dropout::Dropout;
 use super::packed::Packed;
-use super::recurrent::add;
 use super::step::StepNetwork;
 use crate::SequenceError;
 use crate::data::SequenceSet;
@@ -140,19 +139,19 @@ impl Network for NativeNetwork {
             let loss = workspace.gradient(&self.net(), chunk, objective, (scale, dropout));
             (loss, workspace)
         });
-        if parts.is_empty() {
+        let mut parts = parts.into_iter();
+        let Some((mut loss, mut sum)) = parts.next() else {
             self.gradient.fill(0.0);
-        }
-        let mut loss = 0.0;
-        for (at, (part, workspace)) in parts.into_iter().enumerate() {
+            return Ok((0.0, 0));
+        };
+        for (part, workspace) in parts {
             loss += part;
-            if at == 0 {
-                self.gradient.copy_from_slice(workspace.last_gradient());
-            } else {
-                add(workspace.last_gradient(), &mut self.gradient);
-            }
+            sum.add_gradient(&workspace, self.weights.layout());
             self.give_back(workspace);
         }
+        let gradient = sum.finish_gradient(&self.net());
+        self.gradient.copy_from_slice(gradient);
+        self.give_back(sum);
         Ok((loss, counted))
     }
 

@@ -84,6 +84,14 @@ impl LayerTape {
         &mut self.rows[place..place + self.shape.inputs]
     }
 
+    /// What a lane reads, step after step.
+    pub(crate) fn lane_inputs(&mut self, lane: usize) -> impl Iterator<Item = &mut [f32]> {
+        let (place, block) = (self.input_place(0, lane), self.place(1, 0));
+        let inputs = self.shape.inputs;
+        let steps = self.rows[place..].chunks_mut(block);
+        steps.map(move |row| &mut row[..inputs])
+    }
+
     /// The states of a lane after so many steps.
     pub(crate) fn states(&self, steps: usize, lane: usize) -> &[f32] {
         &self.rows[self.place(steps, lane)..][..self.shape.units]
@@ -346,6 +354,12 @@ impl LayerGradient {
         }
     }
 
+    /// Adds that of another chunk.
+    pub(crate) fn add(&mut self, other: &Self) {
+        add(&other.weights, &mut self.weights);
+        add(&other.bias, &mut self.bias);
+    }
+
     /// Writes it to its place in the gradient of all weights.
     pub(crate) fn write_to(&self, layout: &RecurrentLayout, all: &mut [f32]) {
         let Shape { inputs, units } = self.shape;
@@ -377,7 +391,7 @@ pub(crate) fn add(numbers: &[f32], to: &mut [f32]) {
 }
 
 /// Copies rows, each so many numbers after the one before, to rows of `width` numbers.
-fn copy_rows((rows, stride): (&[f32], usize), width: usize, to: &mut [f32]) {
+pub(crate) fn copy_rows((rows, stride): (&[f32], usize), width: usize, to: &mut [f32]) {
     for (row, to) in rows.chunks(stride).zip(to.chunks_mut(width)) {
         to.copy_from_slice(&row[..width]);
     }
