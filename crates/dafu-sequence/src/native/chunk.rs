@@ -75,7 +75,7 @@ pub(crate) struct Workspace {
 
 /// The gradient of a chunk before it is put in order.
 #[derive(Debug)]
-struct ChunkGradient {
+pub(crate) struct ChunkGradient {
     encoder: Vec<LayerGradient>,
     decoder: Vec<LayerGradient>,
     head: Buffer,
@@ -108,7 +108,7 @@ impl ChunkGradient {
     }
 
     /// Adds that of another chunk.
-    fn add(&mut self, other: &Self, layout: &Layout) {
+    pub(crate) fn add(&mut self, other: &Self, layout: &Layout) {
         let layers = self.encoder.iter_mut().chain(&mut self.decoder);
         let others = other.encoder.iter().chain(&other.decoder);
         for (layer, other) in layers.zip(others) {
@@ -120,8 +120,8 @@ impl ChunkGradient {
         add(&other.head, &mut self.head);
     }
 
-    /// Puts all weights in order.
-    fn finish(&mut self, net: &Net<'_>) {
+    /// All weights in the order of the layout.
+    pub(crate) fn finish(&mut self, net: &Net<'_>) -> &[f32] {
         for (layers, layouts) in [
             (&self.encoder, &net.layout.encoder),
             (&self.decoder, &net.layout.decoder),
@@ -133,6 +133,7 @@ impl ChunkGradient {
         let features = net.config.features();
         let to = &mut self.all[net.layout.head_weight.clone()];
         copy_rows((&self.head, padded(features)), features, to);
+        &self.all
     }
 }
 
@@ -226,20 +227,14 @@ impl Workspace {
         }
     }
 
-    /// Adds the gradient of another chunk to that of the last one.
-    pub(crate) fn add_gradient(&mut self, other: &Self, layout: &Layout) {
-        if let (Some(gradient), Some(other)) = (&mut self.gradient, &other.gradient) {
-            gradient.add(other, layout);
-        }
+    /// Room for the gradient of the next chunk.
+    pub(crate) fn give_gradient(&mut self, gradient: Option<ChunkGradient>) {
+        self.gradient = gradient;
     }
 
-    /// The gradient of the last chunk and of what was added to it, by the layout.
-    pub(crate) fn finish_gradient(&mut self, net: &Net<'_>) -> &[f32] {
-        let Some(gradient) = &mut self.gradient else {
-            return &[];
-        };
-        gradient.finish(net);
-        &gradient.all
+    /// The gradient of the last chunk.
+    pub(crate) fn take_gradient(&mut self) -> Option<ChunkGradient> {
+        self.gradient.take()
     }
 
     fn forward(

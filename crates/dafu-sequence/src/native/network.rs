@@ -2,7 +2,7 @@
 
 use super::LANES;
 use super::adam::Adam;
-use super::chunk::{Chunk, Net, Workspace};
+use super::chunk::{Chunk, ChunkGradient, Net, Workspace};
 use super::dropout::Dropout;
 use super::packed::Packed;
 use super::step::StepNetwork;
@@ -43,8 +43,27 @@ pub struct NativeNetwork {
     packed: Packed,
     gradient: Vec<f32>,
     adam: Adam,
-    /// Workspaces that nobody uses now.
-    workspaces: Mutex<Vec<Workspace>>,
+    workspaces: Pool<Workspace>,
+    gradients: Pool<ChunkGradient>,
+}
+
+/// What nobody uses now.
+#[derive(Debug)]
+struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T> Pool<T> {
+    const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give(&self, free: T) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(free);
+    }
 }
 
 impl NativeNetwork {
@@ -62,7 +81,8 @@ impl NativeNetwork {
             packed: Packed::new(config, weights.layout(), weights.numbers()),
             weights,
             adam: Adam::default(),
-            workspaces: Mutex::new(Vec::new()),
+            workspaces: Pool::new(),
+            gradients: Pool::new(),
         })
     }
 
@@ -86,19 +106,11 @@ impl NativeNetwork {
     }
 
     pub(super) fn take_workspace(&self) -> Workspace {
-        let mut free = self
-            .workspaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        free.pop().unwrap_or_default()
+        self.workspaces.take().unwrap_or_default()
     }
 
     pub(super) fn give_back(&self, workspace: Workspace) {
-        let mut free = self
-            .workspaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        free.push(workspace);
+        self.workspaces.give(workspace);
     }
 }
 
@@ -136,22 +148,32 @@ impl Network for NativeNetwork {
             let number = (step << 16) | at as u64;
             let dropout = Dropout::new(self.config.dropout, seed, number);
             let mut workspace = self.take_workspace();
+            workspace.give_gradient(self.gradients.take());
             let loss = workspace.gradient(&self.net(), chunk, objective, (scale, dropout));
-            (loss, workspace)
-        });
-        let mut parts = parts.into_iter();
-        let Some((mut loss, mut sum)) = parts.next() else {
-            self.gradient.fill(0.0);
-            return Ok((0.0, 0));
-        };
-        for (part, workspace) in parts {
-            loss += part;
-            sum.add_gradient(&workspace, self.weights.layout());
+            let gradient = workspace.take_gradient();
+            // The next chunk of this thread finds it in the cache.
             self.give_back(workspace);
+            (loss, gradient)
+        });
+        let mut loss = 0.0;
+        let mut sum: Option<ChunkGradient> = None;
+        for (part, gradient) in parts {
+            loss += part;
+            match (&mut sum, gradient) {
+                (Some(sum), Some(gradient)) => {
+                    sum.add(&gradient, self.weights.layout());
+                    self.gradients.give(gradient);
+                }
+                (_, gradient) => sum = gradient,
+            }
         }
-        let gradient = sum.finish_gradient(&self.net());
-        self.gradient.copy_from_slice(gradient);
-        self.give_back(sum);
+        if let Some(mut sum) = sum {
+            let gradient = sum.finish(&self.net());
+            self.gradient.copy_from_slice(gradient);
+            self.gradients.give(sum);
+        } else {
+            self.gradient.fill(0.0);
+        }
         Ok((loss, counted))
     }
 
