@@ -50,6 +50,10 @@ impl WithSimd for GruForward<'_> {
                         self.tile::<S, 6>(simd, (block, part), lane);
                         lane += 6;
                     }
+                    if lane + 4 <= self.lanes {
+                        self.tile::<S, 4>(simd, (block, part), lane);
+                        lane += 4;
+                    }
                 }
                 while lane + 3 <= self.lanes {
                     self.tile::<S, 3>(simd, (block, part), lane);
