@@ -202,6 +202,7 @@ fn codes_are_missing_unseen_and_categories_by_count() {
     assert_eq!(pages.map(code), [0, 1, 1, 1]);
     assert_eq!([Some("a"), Some("b")].map(code), [2, 3]);
     let texts = [0, 1, 2, 3, 4].map(|code| encoder.decode_code(0, code));
+    let texts = texts.each_ref().map(Option::as_deref);
     let expected = [Some("missing"), Some("unseen"), Some("a"), Some("b"), None];
     assert_eq!(texts, expected);
 }

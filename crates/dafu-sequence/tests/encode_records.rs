@@ -10,7 +10,7 @@ mod records;
 use dafu_core::{BehaviorEvent, Currency, DailySummary, EntityId, GeoPoint, Money, Score, Value};
 use dafu_sequence::encode::{CategoricalInput, EncoderParams, Histories, NumericInput, Record};
 use dafu_sequence::network::Embedding;
-use records::{DAY, action, at, id, numbers, payment, words};
+use records::{DAY, action, at, id, payment, words};
 use std::collections::BTreeMap;
 
 #[test]
@@ -198,9 +198,22 @@ fn daily_summaries_have_a_preset() {
         .unwrap();
     let events = histories.encode(&encoder).unwrap();
     let counts = words(&encoder, &events, "transaction_count");
-    // Beyond the clip only a bound is left.
-    assert_eq!(counts[..2], ["3.00", "4.00"]);
-    assert!(counts[2].starts_with("at least 9.9"), "{}", counts[2]);
-    // Each gap is a day: a constant.
-    assert_eq!(numbers(&encoder, &events, "gap"), [0.0; 3]);
+    // The training days have ln 4 and ln 5: one deviation below and above the mean; the last one is in the last interval.
+    let bound = |scaled: f64| {
+        let (low, high) = (4.0_f64.ln(), 5.0_f64.ln());
+        let log = f64::midpoint(low, high) + scaled * (high - low) / 2.0;
+        format!("{:.2}", log.exp() - 1.0)
+    };
+    let interval = |from: f64| format!("{} to {}", bound(from), bound(from + 0.5));
+    let expected = [
+        interval(-1.0),
+        interval(1.0),
+        format!("at least {}", bound(4.0)),
+    ];
+    assert_eq!(counts, expected);
+    // Each gap is a day: a constant, with a deviation of one in the logarithm.
+    let gaps = words(&encoder, &events, "gap");
+    assert_eq!(gaps, ["missing", "24.0 h to 39.6 h", "24.0 h to 39.6 h"]);
+    assert_eq!(words(&encoder, &events, "weekday"), ["Thu", "Fri", "Sat"]);
+    assert_eq!(encoder.numeric_inputs(), 0);
 }

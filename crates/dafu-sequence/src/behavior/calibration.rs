@@ -30,38 +30,22 @@ impl Calibration {
     }
 
     /// By single events.
-    pub(super) fn events(&self) -> Result<Conformal, SequenceError> {
-        Conformal::new(
-            self.histories
-                .iter()
-                .flatten()
-                .map(|number| f64::from(*number))
-                .collect(),
-        )
+    pub(super) fn events(&self) -> Result<ByPlace, SequenceError> {
+        ByPlace::new(self.histories.iter().map(|history| {
+            let numbers = history.iter();
+            numbers.map(|number| f64::from(*number))
+        }))
     }
 
     /// By sequences of up to `length` events.
     pub(super) fn sequences(&self, length: usize) -> Result<ByPlace, SequenceError> {
-        let (mut first, mut later) = (Vec::new(), Vec::new());
-        for history in &self.histories {
-            let mut pieces = history.chunks(length.max(1)).map(statistic);
-            first.extend(pieces.next());
-            later.extend(pieces);
-        }
-        // Where no user that was held out has a second sequence, beginnings are all there is to compare with.
-        Ok(ByPlace {
-            later: Conformal::new(if later.is_empty() {
-                first.clone()
-            } else {
-                later
-            })?,
-            first: Conformal::new(first)?,
-        })
+        let histories = self.histories.iter();
+        ByPlace::new(histories.map(|history| history.chunks(length.max(1)).map(statistic)))
     }
 }
 
-/// Scores of sequences. Those that begin a history surprise more, as nothing is known of the user yet: they are compared
-/// with such ones only, and all others with others.
+/// Scores of events or sequences. Those that begin a history surprise more, as nothing is known of the user yet: they are
+/// compared with such ones only, and all others with others.
 ///
 /// Source: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", 2005, chapter 4 (Mondrian
 /// confidence machines).
@@ -72,7 +56,27 @@ pub(super) struct ByPlace {
 }
 
 impl ByPlace {
-    /// For a sequence that begins a history, or another one.
+    /// By the numbers of each history, in their order.
+    fn new<N: Iterator<Item = f64>>(
+        histories: impl Iterator<Item = N>,
+    ) -> Result<Self, SequenceError> {
+        let (mut first, mut later) = (Vec::new(), Vec::new());
+        for mut numbers in histories {
+            first.extend(numbers.next());
+            later.extend(numbers);
+        }
+        // Where no user that was held out has a second one, beginnings are all there is to compare with.
+        Ok(Self {
+            later: Conformal::new(if later.is_empty() {
+                first.clone()
+            } else {
+                later
+            })?,
+            first: Conformal::new(first)?,
+        })
+    }
+
+    /// For what begins a history, or another one.
     pub(super) const fn of(&self, begins: bool) -> &Conformal {
         if begins { &self.first } else { &self.later }
     }

@@ -1,6 +1,6 @@
 //! Parameters of behaviour analysis.
 
-use crate::encode::EncoderParams;
+use crate::encode::{EncoderParams, Numbers};
 use crate::{SequenceError, SequenceParams};
 use std::ops::Deref;
 
@@ -58,7 +58,7 @@ impl BehaviorParams {
     /// For [`Transaction`](dafu_core::Transaction)s: pieces of 30 payments.
     #[must_use]
     pub fn transactions() -> Self {
-        Self::default().encoder(EncoderParams::transactions())
+        Self::default().encoder(EncoderParams::transactions().numbers(Numbers::Intervals))
     }
 
     /// Sets `encoder`.

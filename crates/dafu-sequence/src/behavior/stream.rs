@@ -2,17 +2,19 @@
 
 use super::analyzer::{UserBehaviorAnalyzer, surprising_input};
 use super::anomaly::SurprisingInput;
+use super::calibration::ByPlace;
+use crate::SequenceError;
 use crate::data::EventNumbers;
 use crate::encode::{Encoder, EncoderState, Record};
 use crate::native::{StepNetwork, StepScratch};
 use crate::objective::{input_surprise, most_likely};
 use crate::stream::{StateTable, StreamParams, StreamSnapshot, TableCounts};
-use crate::{Conformal, SequenceError};
 
 /// What is said about one event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BehaviorAnswer {
-    /// From 0 to 1, see [`Conformal`]: here of single events, so that 0.8 is reached by 1 of 125 normal events.
+    /// From 0 to 1, see [`Conformal`](crate::Conformal): here of single events, so that 0.8 is reached by 1 of 125 normal
+    /// events. First events of users are compared with first events, all others with others.
     pub score: f64,
     /// The share of normal events that are as surprising.
     pub p_value: f64,
@@ -30,7 +32,7 @@ pub struct BehaviorAnswer {
 pub struct BehaviorStream {
     encoder: Encoder,
     network: StepNetwork,
-    conformal: Conformal,
+    conformal: ByPlace,
     table: StateTable<String, EncoderState>,
     scratch: StepScratch,
     state: Vec<f32>,
@@ -76,6 +78,7 @@ impl BehaviorStream {
     ) -> Result<BehaviorAnswer, SequenceError> {
         let (user, time) = (record.entity(), record.time());
         let (mut context, late) = self.table.read(user, time, &mut self.state)?;
+        let first = context.previous().is_none();
         let (numeric, codes) = (&mut self.numeric, &mut self.codes);
         if late {
             self.encoder
@@ -101,9 +104,10 @@ impl BehaviorStream {
             *held = context;
         }
         let surprise: f64 = self.surprises.iter().map(|number| f64::from(*number)).sum();
+        let conformal = self.conformal.of(first);
         Ok(BehaviorAnswer {
-            score: self.conformal.score(surprise),
-            p_value: self.conformal.p_value(surprise),
+            score: conformal.score(surprise),
+            p_value: conformal.p_value(surprise),
             surprise,
             late,
         })

@@ -1,28 +1,33 @@
 //! From inputs of a network back to what people read.
 
 use super::encoder::{DAYS_PER_WEEK, Encoder, SECONDS_PER_DAY};
+use super::intervals;
 use super::layout::{Input, InputKind};
 use super::{Novelty, Transform};
 use crate::data::EventNumbers;
+use std::borrow::Cow;
 use std::f64::consts::TAU;
 
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 impl Encoder {
     /// An encoded number in the unit of the record, seconds for `gap`; a sine or cosine as it is. `None` where there is no
-    /// such numeric input.
+    /// such numeric input, as with [`Numbers::Intervals`](super::Numbers::Intervals).
     ///
     /// Encoding has the precision of 32 bits and holds numbers within the clip, so that the number comes back to about six
     /// digits, and one beyond the clip as the bound.
     pub fn decode_number(&self, numeric: usize, encoded: f32) -> Option<f64> {
-        let input = self.numeric_input(numeric)?;
+        self.decode(self.numeric_input(numeric)?, encoded)
+    }
+
+    fn decode(&self, input: &Input, encoded: f32) -> Option<f64> {
         match input.kind {
-            InputKind::Number => {
+            InputKind::Number | InputKind::NumberInterval => {
                 let scale = self.parts.scales.get(input.place)?.as_ref()?;
                 let transform = self.params().numeric.get(input.place)?.transform;
                 Some(transform.invert(scale.decode(encoded)))
             }
-            InputKind::Gap => {
+            InputKind::Gap | InputKind::GapInterval => {
                 let scale = self.parts.gap.as_ref()?;
                 Some(Transform::SignedLog.invert(scale.decode(encoded)))
             }
@@ -31,23 +36,47 @@ impl Encoder {
     }
 
     /// What a code of a categorical input stands for: the category, `missing`, `unseen`; the name of a [`Novelty`]; `no` or
-    /// `yes` for whether something is missing. `None` where there is no such input, or no such code.
-    pub fn decode_code(&self, categorical: usize, code: u32) -> Option<&str> {
+    /// `yes` for whether something is missing; the bounds of an interval. `None` where there is no such input, or no such code.
+    pub fn decode_code(&self, categorical: usize, code: u32) -> Option<Cow<'_, str>> {
         let input = self.layout.inputs.get(self.numeric_inputs()..)?;
         let input = input.get(categorical)?;
         let index = usize::try_from(code).ok()?;
         match input.kind {
             InputKind::Category => {
                 let vocabulary = self.parts.vocabularies.get(input.place)?.as_ref()?;
-                vocabulary.name(code)
+                vocabulary.name(code).map(Cow::from)
             }
-            InputKind::Novelty => Novelty::ALL.get(index).map(|novelty| novelty.name()),
-            _ => ["no", "yes"].get(index).copied(),
+            InputKind::Novelty => Novelty::ALL
+                .get(index)
+                .map(|novelty| Cow::from(novelty.name())),
+            InputKind::NumberInterval => self.interval(input, code, plain),
+            InputKind::GapInterval => self.interval(input, code, span),
+            InputKind::Hour => (code < intervals::HOURS)
+                .then(|| Cow::from(format!("{code:02}:00 to {:02}:00", code + 1))),
+            InputKind::Weekday => WEEKDAYS.get(index).copied().map(Cow::from),
+            _ => ["no", "yes"].get(index).copied().map(Cow::from),
         }
     }
 
+    /// The bounds of an interval in words.
+    fn interval(&self, input: &Input, code: u32, words: fn(f64) -> String) -> Option<Cow<'_, str>> {
+        if code == intervals::MISSING {
+            return Some(Cow::from("missing"));
+        }
+        let (begin, end) = intervals::bounds(code)?;
+        let words = |bound: Option<f32>| -> Option<String> {
+            bound.and_then(|bound| self.decode(input, bound)).map(words)
+        };
+        Some(Cow::from(match (words(begin), words(end)) {
+            (Some(begin), Some(end)) => format!("{begin} to {end}"),
+            (Some(begin), None) => format!("at least {begin}"),
+            (None, Some(end)) => format!("below {end}"),
+            (None, None) => return None,
+        }))
+    }
+
     /// An input of an event in words, without its name: `950.00`, `at least 20000`, `missing`, `3.0 h`, `14:05`, `Sat`,
-    /// `login`. The event may be one that a network expects. `None` where there is no such input.
+    /// `login`; with intervals `20.00 to 35.00`. The event may be one that a network expects. `None` where there is no such input.
     ///
     /// Numbers below 100,000 have two decimals, times are in UTC. Sine and cosine of the time of day both give the time of
     /// day.
@@ -74,7 +103,7 @@ impl Encoder {
         let numeric = self.numeric_inputs();
         if let Some(categorical) = input.checked_sub(numeric) {
             let code = *event.codes.get(categorical)?;
-            return self.decode_code(categorical, code).map(str::to_owned);
+            return self.decode_code(categorical, code).map(Cow::into_owned);
         }
         if self.is_missing(event, input) {
             return Some("missing".to_owned());

@@ -1,7 +1,8 @@
 //! From an event to the inputs of a network.
 
+use super::intervals;
 use super::layout::{InputKind, Layout};
-use super::params::EncoderParams;
+use super::params::{EncoderParams, Numbers};
 use super::record::{ByName, ByPlace, Fields, RawEvent, Record};
 use super::scale::Scale;
 use super::state::EncoderState;
@@ -205,25 +206,28 @@ impl Encoder {
         let Parts { params, .. } = &self.parts;
         let time = event.time();
         let gap = gap(state.previous(), time)?;
+        let mut write = |scale: &Scale, number: Option<f64>, flag: bool| {
+            let scaled = number.map(|number| scale.encode(number, params.clip));
+            if params.numbers == Numbers::Intervals {
+                codes.push(intervals::code(scaled));
+                return;
+            }
+            numeric.push(scaled.unwrap_or(0.0));
+            if flag {
+                codes.push(u32::from(scaled.is_none()));
+            }
+        };
         for (place, (input, scale)) in params.numeric.iter().zip(&self.parts.scales).enumerate() {
-            let Some(scale) = scale else { continue };
-            let number = number(event, place, &input.name)?;
-            let transformed = number.map(|number| input.transform.apply(number));
-            numeric.push(transformed.map_or(0.0, |number| scale.encode(number, params.clip)));
-            if scale.missing {
-                codes.push(u32::from(number.is_none()));
+            if let Some(scale) = scale {
+                let number = number(event, place, &input.name)?;
+                let transformed = number.map(|number| input.transform.apply(number));
+                write(scale, transformed, scale.missing);
             }
         }
         if let Some(scale) = &self.parts.gap {
-            numeric.push(gap.map_or(0.0, |gap| scale.encode(gap, params.clip)));
-            codes.push(u32::from(gap.is_none()));
+            write(scale, gap, true);
         }
-        if params.hour {
-            numeric.extend(circle(time.second_of_day() as f64 / SECONDS_PER_DAY));
-        }
-        if params.weekday {
-            numeric.extend(circle(f64::from(time.weekday()) / DAYS_PER_WEEK));
-        }
+        self.encode_time(time, numeric, codes);
         let vocabularies = params.categorical.iter().zip(&self.parts.vocabularies);
         for (place, (input, vocabulary)) in vocabularies.enumerate() {
             if let Some(vocabulary) = vocabulary {
@@ -240,6 +244,25 @@ impl Encoder {
         }
         state.advance(time);
         Ok(())
+    }
+
+    /// Hour and weekday.
+    fn encode_time(&self, time: Timestamp, numeric: &mut Vec<f32>, codes: &mut Vec<u32>) {
+        let params = &self.parts.params;
+        match (params.hour, params.numbers) {
+            (false, _) => {}
+            (true, Numbers::Intervals) => codes.push(u32::from(time.hour())),
+            (true, Numbers::Scaled) => {
+                numeric.extend(circle(time.second_of_day() as f64 / SECONDS_PER_DAY));
+            }
+        }
+        match (params.weekday, params.numbers) {
+            (false, _) => {}
+            (true, Numbers::Intervals) => codes.push(u32::from(time.weekday())),
+            (true, Numbers::Scaled) => {
+                numeric.extend(circle(f64::from(time.weekday()) / DAYS_PER_WEEK));
+            }
+        }
     }
 }
 

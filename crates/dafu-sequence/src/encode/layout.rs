@@ -1,7 +1,8 @@
 //! The inputs of an encoder, as a network sees them.
 
 use super::encoder::Parts;
-use super::params::{missing_name, novelty_name};
+use super::intervals;
+use super::params::{Numbers, missing_name, novelty_name};
 use super::state::Novelty;
 use crate::SequenceError;
 use crate::network::{Cell, Embedding, NetworkConfig, Task};
@@ -24,6 +25,14 @@ pub enum InputKind {
     WeekdayCosine,
     /// Whether a number is missing: 0 or 1.
     Missing,
+    /// The interval of a number of the record.
+    NumberInterval,
+    /// The interval of the time since the event before of the entity.
+    GapInterval,
+    /// The hour of the day.
+    Hour,
+    /// The day of the week, from Monday on.
+    Weekday,
     /// The code of a text.
     Category,
     /// The code of a [`Novelty`].
@@ -67,27 +76,9 @@ impl Layout {
             categories: Vec::new(),
             embeddings: Vec::new(),
         };
-        let mut flags = Vec::new();
-        for (place, (input, scale)) in params.numeric.iter().zip(&parts.scales).enumerate() {
-            let Some(scale) = scale else { continue };
-            if scale.missing {
-                flags.push((missing_name(&input.name), layout.names.len()));
-            }
-            layout.add(input.name.clone(), InputKind::Number, place);
-        }
-        for name in params.time_names() {
-            let Some((_, kind)) = TIME_KINDS.iter().find(|(known, _)| *known == name) else {
-                continue;
-            };
-            if *kind == InputKind::Gap {
-                flags.push((missing_name(name), layout.names.len()));
-            }
-            layout.add(name.to_owned(), *kind, 0);
-        }
-        layout.numeric_inputs = layout.names.len();
-        for (name, numeric) in flags {
-            layout.add(name, InputKind::Missing, numeric);
-            layout.add_codes(2, None);
+        match params.numbers {
+            Numbers::Scaled => layout.add_numbers(parts),
+            Numbers::Intervals => layout.add_intervals(parts),
         }
         let vocabularies = params.categorical.iter().zip(&parts.vocabularies);
         for (place, (input, vocabulary)) in vocabularies.enumerate() {
@@ -104,6 +95,58 @@ impl Layout {
         }
         layout.check()?;
         Ok(layout)
+    }
+
+    /// Numbers and times as scaled numbers, then whether they are missing.
+    fn add_numbers(&mut self, parts: &Parts) {
+        let params = &parts.params;
+        let mut flags = Vec::new();
+        for (place, (input, scale)) in params.numeric.iter().zip(&parts.scales).enumerate() {
+            let Some(scale) = scale else { continue };
+            if scale.missing {
+                flags.push((missing_name(&input.name), self.names.len()));
+            }
+            self.add(input.name.clone(), InputKind::Number, place);
+        }
+        for name in params.time_names() {
+            let Some((_, kind)) = TIME_KINDS.iter().find(|(known, _)| *known == name) else {
+                continue;
+            };
+            if *kind == InputKind::Gap {
+                flags.push((missing_name(name), self.names.len()));
+            }
+            self.add(name.to_owned(), *kind, 0);
+        }
+        self.numeric_inputs = self.names.len();
+        for (name, numeric) in flags {
+            self.add(name, InputKind::Missing, numeric);
+            self.add_codes(2, None);
+        }
+    }
+
+    /// Numbers and times as codes.
+    fn add_intervals(&mut self, parts: &Parts) {
+        let params = &parts.params;
+        for (place, (input, scale)) in params.numeric.iter().zip(&parts.scales).enumerate() {
+            if scale.is_some() {
+                self.add(input.name.clone(), InputKind::NumberInterval, place);
+                self.add_codes(intervals::CODES, None);
+            }
+        }
+        let times = [
+            (params.gap, "gap", InputKind::GapInterval, intervals::CODES),
+            (params.hour, "hour", InputKind::Hour, intervals::HOURS),
+            (
+                params.weekday,
+                "weekday",
+                InputKind::Weekday,
+                intervals::WEEKDAYS,
+            ),
+        ];
+        for (_, name, kind, codes) in times.into_iter().filter(|(used, ..)| *used) {
+            self.add(name.to_owned(), kind, 0);
+            self.add_codes(codes, None);
+        }
     }
 
     fn add(&mut self, name: String, kind: InputKind, place: usize) {

@@ -11,10 +11,13 @@
 //! | `gap` | the time since the event before | the logarithm of the seconds, scaled; with `gap_missing` |
 //! | `hour_sin`, `hour_cos`, `weekday_sin`, `weekday_cos` | the time in UTC | two points on a circle |
 //! | [`CategoricalInput`] | a text | its code: 0 missing, 1 rare or never seen, then by falling count |
+//! | numbers, `gap`, `hour`, `weekday` with [`Numbers::Intervals`] | as above | the code of an interval, 0 where it is missing |
 //! | `<name>_novelty` ([`NoveltyInput`]) | a text, and the last ones of the entity | a [`Novelty`]: the same as before, known, new |
 //!
 //! Whether something is missing or new is a category and not a number of 0 or 1, so that networks that predict events give
-//! it a probability: a normal distribution about a number that is nearly always 0 would take the first 1 for a miracle.
+//! it a probability: a normal distribution about a number that is nearly always 0 would take the first 1 for a miracle. For the
+//! same reason such networks do better with [`Numbers::Intervals`]: amounts, gaps and times of day often have two humps,
+//! and a probability for each interval fits any shape.
 //!
 //! ```
 //! use dafu_core::{BehaviorEvent, Timestamp};
@@ -53,6 +56,7 @@ mod describe;
 mod encoder;
 mod fit;
 mod histories;
+mod intervals;
 mod late;
 mod layout;
 mod params;
@@ -70,7 +74,8 @@ pub use fit::EncoderFit;
 pub use histories::Histories;
 pub use layout::InputKind;
 pub use params::{
-    CategoricalInput, CheckedEncoderParams, EncoderParams, NoveltyInput, NumericInput, Transform,
+    CategoricalInput, CheckedEncoderParams, EncoderParams, NoveltyInput, Numbers, NumericInput,
+    Transform,
 };
 pub use record::{RawEvent, Record};
 pub use state::{EncoderState, MAX_REMEMBERED, Novelty};

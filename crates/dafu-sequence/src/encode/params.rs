@@ -24,6 +24,22 @@ pub enum Transform {
     SignedLog,
 }
 
+/// How numbers and times are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Numbers {
+    /// As scaled numbers, times as two points on a circle: for classifiers.
+    #[default]
+    Scaled,
+    /// As codes of intervals: for models that predict inputs, which then give each interval a probability.
+    ///
+    /// Numbers and the gap have 15 intervals, half a standard deviation wide (of the transformed number) from 2.5 below the
+    /// mean to 4 above, open at both ends; the time of day is its `hour`, the day of the week its `weekday`. There is no
+    /// `<name>_missing`: what is missing has a code of its own.
+    Intervals,
+}
+
 /// A number of the event.
 ///
 /// It is transformed, then `(x - mean) / standard deviation` over the training events that have it (divisor n; 1 for the
@@ -245,6 +261,8 @@ pub struct EncoderParams {
     pub weekday: bool,
     /// Scaled numbers are held within minus this and this, 1 to 1,000,000. Default 8.
     pub clip: f64,
+    /// How numbers and times are read. Default [`Numbers::Scaled`].
+    pub numbers: Numbers,
 }
 
 impl Default for EncoderParams {
@@ -257,6 +275,7 @@ impl Default for EncoderParams {
             hour: true,
             weekday: true,
             clip: 8.0,
+            numbers: Numbers::Scaled,
         }
     }
 }
@@ -319,6 +338,13 @@ impl EncoderParams {
     #[must_use]
     pub fn clip(mut self, clip: f64) -> Self {
         self.clip = clip;
+        self
+    }
+
+    /// Sets how numbers and times are read.
+    #[must_use]
+    pub fn numbers(mut self, numbers: Numbers) -> Self {
+        self.numbers = numbers;
         self
     }
 
@@ -392,12 +418,16 @@ impl EncoderParams {
 
     /// Inputs made from the time, in their order.
     pub(super) fn time_names(&self) -> impl Iterator<Item = &'static str> {
-        let gap = self.gap.then_some("gap");
-        let hour = self.hour.then_some(["hour_sin", "hour_cos"]);
-        let weekday = self.weekday.then_some(["weekday_sin", "weekday_cos"]);
-        gap.into_iter()
-            .chain(hour.into_iter().flatten())
-            .chain(weekday.into_iter().flatten())
+        let names =
+            |used: bool, interval, numbers: &'static [&'static str]| match (used, self.numbers) {
+                (false, _) => &[][..],
+                (true, Numbers::Intervals) => interval,
+                (true, Numbers::Scaled) => numbers,
+            };
+        let gap = names(self.gap, &["gap"], &["gap"]);
+        let hour = names(self.hour, &["hour"], &["hour_sin", "hour_cos"]);
+        let weekday = names(self.weekday, &["weekday"], &["weekday_sin", "weekday_cos"]);
+        [gap, hour, weekday].into_iter().flatten().copied()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parameters that are good to begin with.
 
-use super::{CategoricalInput, EncoderParams, NoveltyInput, NumericInput};
+use super::{CategoricalInput, EncoderParams, NoveltyInput, Numbers, NumericInput};
 
 fn number(name: &str) -> NumericInput {
     NumericInput::log(name).optional(true)
@@ -38,13 +38,14 @@ impl EncoderParams {
 
     /// A good default for [`BehaviorEvent`](dafu_core::BehaviorEvent)s: the action, the amount (its logarithm), the
     /// location and the extra `device_kind`; whether device and location are new for the user; gap, time of day and
-    /// weekday.
+    /// weekday. Numbers and times are read as intervals, as is best for [`UserBehaviorAnalyzer`](crate::behavior::UserBehaviorAnalyzer).
     ///
     /// Fields that no training record has are left out. Devices are not told apart by name, so that users who are new after
     /// training are read like all others.
     #[must_use]
     pub fn behavior() -> Self {
         Self::default()
+            .numbers(Numbers::Intervals)
             .numeric(number("amount"))
             .categorical(CategoricalInput::new("action_type"))
             .categorical(category("location"))
@@ -54,12 +55,14 @@ impl EncoderParams {
     }
 
     /// A good default for [`DailySummary`](dafu_core::DailySummary)s: count and sum of the day (logarithms), the score of
-    /// the source where there is one, gap and weekday.
+    /// the source where there is one, gap and weekday. Numbers and times are read as intervals, as is best for
+    /// [`UserBehaviorAnalyzer`](crate::behavior::UserBehaviorAnalyzer).
     ///
     /// A summary has the time of the start of its day but tells of all of it: boundaries are best at midnight UTC.
     #[must_use]
     pub fn daily() -> Self {
         Self::default()
+            .numbers(Numbers::Intervals)
             .numeric(NumericInput::log("transaction_count"))
             .numeric(NumericInput::log("daily_amount"))
             .numeric(NumericInput::new("risk_score").optional(true))

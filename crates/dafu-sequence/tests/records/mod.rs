@@ -38,6 +38,7 @@ pub(crate) fn payment(user: &str, second: i64, minor: i64) -> Transaction {
 }
 
 /// The values of an input of all events.
+#[allow(dead_code, reason = "not every test reads numbers")]
 pub(crate) fn numbers(encoder: &Encoder, events: &Events, name: &str) -> Vec<f32> {
     let input = place(encoder, name);
     let all = 0..events.len();
