@@ -68,25 +68,27 @@ impl Progress for Bars {
     }
 }
 
-/// A bar over the rounds of a training with its losses, and a line on stderr after each.
+/// A bar over the epochs of a training with its losses, and a line on stderr after each.
 #[derive(Debug)]
 pub struct TrainingBar {
     bar: ProgressBar,
     epochs: usize,
+    judged_by: &'static str,
     started: Instant,
 }
 
 impl TrainingBar {
-    /// For a training of at most so many rounds.
-    pub fn new(epochs: usize) -> Self {
+    /// For a training of at most so many epochs, judged by a number of this name.
+    pub fn new(epochs: usize, judged_by: &'static str) -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{msg:<44}{wide_bar} {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:<56}{wide_bar} {eta} left") {
             bar.set_style(style);
         }
-        bar.set_message("first round");
+        bar.set_message("first epoch");
         Self {
             bar,
             epochs,
+            judged_by,
             started: Instant::now(),
         }
     }
@@ -105,11 +107,10 @@ impl TrainingMonitor for TrainingBar {
     }
 
     fn epoch(&self, report: &EpochReport) {
-        let validation = report.validation.unwrap_or(f64::NAN);
-        let line = format!(
-            "round {:>2}: loss {:.4}, validation {validation:.4}",
-            report.epoch, report.loss
-        );
+        let mut line = format!("epoch {:>2}: loss {:.4}", report.epoch, report.loss);
+        if let Some(validation) = report.validation {
+            line += &format!(", held out: {} {validation:.4}", self.judged_by);
+        }
         self.bar.suspend(|| eprintln!("{line}"));
         self.bar.set_message(line);
     }

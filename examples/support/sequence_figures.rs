@@ -8,7 +8,7 @@ use dafu_sequence::training::TrainingReport;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 656.0;
 
-/// Loss and average precision by round, and the round that was kept.
+/// Loss and average precision by epoch, and the epoch that was kept.
 pub fn learning_curve(report: &TrainingReport) -> String {
     let title = "Training of the network: loss and average precision on a later week";
     let mut d = Drawing::new(title, 720.0, 340.0);
@@ -48,7 +48,7 @@ pub fn learning_curve(report: &TrainingReport) -> String {
         (f64::midpoint(LEFT, RIGHT), bottom + 38.0),
         (12.0, FAINT),
         Anchor::Middle,
-        "round",
+        "epoch",
     );
     d.words((LEFT, 54.0), (13.0, BLUE), Anchor::Start, "training loss");
     d.words(

@@ -192,7 +192,8 @@ pub enum SequenceError {
     },
     /// Too few normal sequences are held out for scores to reach so far.
     #[error(
-        "scores need {needed} normal sequences or events held out, there are {got}: hold out more users, or lower `threshold`"
+        "scores need {needed} normal sequences or events held out, there are {got}: hold out more users, lower `threshold`, or leave \
+         out `beginnings` if it is those"
     )]
     Calibration {
         /// How many are needed.

@@ -18,7 +18,7 @@
 //!     }
 //! }
 //! let params = HistoryParams::default();
-//! let model = params.model.clone().hidden_units(16).batch_size(32).epochs(20).learning_rate(0.01);
+//! let model = params.model.clone().hidden_units(16).batch_size(4).epochs(20).learning_rate(0.01);
 //! let classifier = params.model(model).fit(&records)?;
 //! let sequences = classifier.predict_fraud_sequences(&records)?;
 //! assert!(sequences.iter().all(|one| (one.score.get() > 0.5) == (records[one.record].is_fraud.known() == Some(true))));
@@ -42,8 +42,8 @@
 //! ([`history::Reading::Stream`]) its state goes on for as long as the user does, and a new event costs one step instead of a window.
 //! [`stream`] is for the latter.
 //!
-//! **Explanations.** [`SequenceClassifier::explain`] splits the log odds over events and inputs (integrated gradients);
-//! anomalies of behaviour name the event and the input that surprised most, with what was expected.
+//! **Explanations.** [`history::HistoryClassifier::explain`] splits the log odds over records and inputs (integrated gradients),
+//! with their values; anomalies of behaviour name the event and the input that surprised most, with what was expected.
 //!
 //! **Determinism.** The same bits for any number of threads. Machines with other vector instructions differ in the last places.
 //!

@@ -1,18 +1,12 @@
-//! Fitting, and sequences of users that are unusual.
+//! Sequences of users that are unusual.
 
 use super::anomaly::{AnomalyParams, BehavioralAnomaly, SurprisingInput};
-use super::calibration::{Calibration, statistic};
-use super::params::{BehaviorParams, CheckedBehaviorParams};
+use super::calibration::{Calibration, pieces, statistic};
 use super::stream::BehaviorStream;
-use crate::check::within;
 use crate::data::{EventNumbers, SequenceSet, Span};
 use crate::encode::{Encoder, Histories, Record};
-use crate::params::MAX_SEQUENCE_LENGTH;
 use crate::stream::StreamParams;
-use crate::training::{Training, TrainingMonitor};
 use crate::{NextEventModel, SequenceError};
-use dafu_core::{StableHasher, Timestamp};
-use std::hash::Hasher;
 
 /// Users whose histories are read together.
 const BLOCK: usize = 256;
@@ -63,109 +57,12 @@ pub struct UserBehaviorAnalyzer {
     pub(super) calibration: Calibration,
 }
 
-impl BehaviorParams {
-    /// Learns from the records before `boundary`, or from all. Events that are labelled as fraud, and those after them of
-    /// the same user, are left out: what is learned is how normal users behave.
-    ///
-    /// # Errors
-    ///
-    /// When parameters are out of range, a record cannot be read, there are too few users to learn from and to hold out, or
-    /// training diverges.
-    pub fn fit<R: Record>(
-        &self,
-        records: &[R],
-        boundary: Option<Timestamp>,
-    ) -> Result<UserBehaviorAnalyzer, SequenceError> {
-        self.check()?.fit(records, boundary, &())
-    }
-}
-
-impl CheckedBehaviorParams {
-    /// As [`BehaviorParams::fit`], and tells `monitor` how far training has come.
-    ///
-    /// # Errors
-    ///
-    /// As [`BehaviorParams::fit`].
-    pub fn fit<R: Record>(
-        &self,
-        records: &[R],
-        boundary: Option<Timestamp>,
-        monitor: &dyn TrainingMonitor,
-    ) -> Result<UserBehaviorAnalyzer, SequenceError> {
-        let histories = Histories::new(records);
-        let encoder = self.encoder.fit(&histories, boundary)?;
-        let events = histories.encode(&encoder)?;
-        let held_out = |user: usize| {
-            let name = histories.entity_name(user).unwrap_or_default();
-            is_held_out(name, self.model.seed, self.calibration_share)
-        };
-        let (mut train, mut rest) = (Vec::new(), Vec::new());
-        for user in 0..events.entities() {
-            let range = events.entity(user);
-            let mut normal = range.clone().take_while(|event| {
-                events.label(*event) != Some(true)
-                    && boundary.is_none_or(|end| events.time(*event) < end)
-            });
-            let end = normal
-                .by_ref()
-                .last()
-                .map_or(range.start, |event| event + 1);
-            let pieces = (range.start..end)
-                .step_by(self.model.sequence_length)
-                .map(|start| Span {
-                    // A piece begins in the middle of a history: it is read from a little earlier on.
-                    start: range
-                        .start
-                        .max(start.saturating_sub(self.model.sequence_length / 2)),
-                    scored_from: start,
-                    end: end.min(start + self.model.sequence_length),
-                });
-            if held_out(user) {
-                if end > range.start {
-                    rest.push(Span {
-                        start: range.start,
-                        scored_from: range.start,
-                        end,
-                    });
-                }
-            } else {
-                train.extend(pieces);
-            }
-        }
-        if rest.is_empty() {
-            return Err(SequenceError::Empty {
-                what: "no user with normal events is held out for calibration",
-            });
-        }
-        let validation = SequenceSet::new(&events, &rest)?;
-        let training = Training::new(SequenceSet::new(&events, &train)?)
-            .validation(validation)
-            .monitor(monitor);
-        let model = self.model.fit_next_event(&training)?;
-        let surprises = model.surprises(validation)?;
-        let calibration = Calibration::new(validation, &surprises);
-        Ok(UserBehaviorAnalyzer {
-            encoder,
-            model,
-            calibration,
-        })
-    }
-}
-
-/// Whether a user is held out: a hash of the name, so that it does not depend on who else there is.
-fn is_held_out(name: &str, seed: u64, share: f64) -> bool {
-    let hash = StableHasher::default().text(name).number(seed).finish();
-    let mixed = dafu_core::random::Stream::new(hash, 0, 0).unit();
-    mixed < share
-}
-
 impl UserBehaviorAnalyzer {
     /// What is read of a record.
     pub const fn encoder(&self) -> &Encoder {
         &self.encoder
     }
 
-    #[cfg(feature = "serde")]
     pub(crate) fn from_parts(
         encoder: Encoder,
         model: NextEventModel,
@@ -190,14 +87,17 @@ impl UserBehaviorAnalyzer {
         &self.model
     }
 
-    /// Sequences of users that are unusual, by falling score. Each user's history is read as a whole and judged in pieces
-    /// of `sequence_length` events, each once. Pieces that begin a history are compared with such ones of held-out users,
-    /// all others with others.
+    /// Sequences of users that are unusual, by falling score, those of one score by how surprising they are.
+    ///
+    /// Each user's history is read as a whole and judged in pieces of `sequence_length` events. Where the last piece would be
+    /// shorter it reaches back into the one before it, so that all are as long, but for users with fewer events. Pieces that
+    /// begin a history are compared with such ones of users held out, all others with others. Records that the model has
+    /// learned from surprise it less than the score promises.
     ///
     /// # Errors
     ///
-    /// When parameters are out of range, a record cannot be read, or no score can reach the threshold because too few
-    /// sequences were held out.
+    /// When parameters are out of range, a record cannot be read, or too few users were held out for a score to reach the
+    /// threshold.
     ///
     /// # Complexity
     ///
@@ -207,49 +107,55 @@ impl UserBehaviorAnalyzer {
         records: &[R],
         params: &AnomalyParams,
     ) -> Result<Vec<BehavioralAnomaly>, SequenceError> {
-        within(
-            "sequence_length",
-            params.sequence_length,
-            1,
-            MAX_SEQUENCE_LENGTH,
-        )?;
-        let conformal = self.calibration.sequences(params.sequence_length)?;
-        conformal.check_threshold(params.threshold)?;
-        let histories = Histories::new(records);
+        self.detect_in(&Histories::new(records), params)
+    }
+
+    /// As [`detect_behavioral_anomalies`](Self::detect_behavioral_anomalies), of records that are grouped by another key, or
+    /// of which some are context only.
+    ///
+    /// # Errors
+    ///
+    /// As [`detect_behavioral_anomalies`](Self::detect_behavioral_anomalies).
+    pub fn detect_in<R: Record>(
+        &self,
+        histories: &Histories<'_, R>,
+        params: &AnomalyParams,
+    ) -> Result<Vec<BehavioralAnomaly>, SequenceError> {
+        params.check()?;
+        let length = params.sequence_length;
+        let conformal = self.calibration.sequences(length)?;
         let events = histories.encode(&self.encoder)?;
         let spans: Vec<Span> = (0..events.entities())
-            .map(|user| events.entity(user))
-            .map(|range| Span {
-                start: range.start,
-                scored_from: range.start,
-                end: range.end,
-            })
+            .map(|user| Span::whole(events.entity(user)))
             .collect();
-        let mut anomalies = Vec::new();
+        let mut found = Vec::new();
         for (block, spans) in spans.chunks(BLOCK).enumerate() {
             let set = SequenceSet::new(&events, spans)?;
             let predictions = self.model.predictions(set)?;
             let scored: Vec<usize> = set.scored().collect();
+            let surprises: Vec<f32> = (0..scored.len())
+                .map(|at| predictions.surprises().event(at))
+                .collect();
             for (user, span) in spans.iter().enumerate() {
-                let user = histories
-                    .entity_name(block * BLOCK + user)
-                    .unwrap_or_default();
                 let first = scored.partition_point(|event| *event < span.start);
                 let end = scored.partition_point(|event| *event < span.end);
-                for from in (first..end).step_by(params.sequence_length) {
-                    let piece = from..end.min(from + params.sequence_length);
-                    let surprises: Vec<f32> = piece
-                        .clone()
-                        .map(|at| predictions.surprises().event(at))
-                        .collect();
-                    let number = statistic(&surprises);
-                    let conformal = conformal.of(from == first);
+                let judged = params.from.map_or(first, |from| {
+                    first + scored[first..end].partition_point(|event| events.time(*event) < from)
+                });
+                for piece in pieces(judged..end, length) {
+                    let begins = piece.start == first;
+                    if begins && !params.beginnings {
+                        continue;
+                    }
+                    let conformal = conformal.of(begins);
+                    conformal.check_threshold(params.threshold)?;
+                    let number = statistic(&surprises[piece.clone()]);
                     let score = conformal.score(number);
                     if score < params.threshold {
                         continue;
                     }
-                    let step = largest(&surprises);
-                    let at = from + step;
+                    let step = largest(&surprises[piece.clone()]);
+                    let at = piece.start + step;
                     let (numeric, codes) = predictions.most_likely(at);
                     let expected = EventNumbers {
                         numeric: &numeric,
@@ -257,9 +163,10 @@ impl UserBehaviorAnalyzer {
                     };
                     let observed = events.numbers(scored[at]);
                     let inputs = predictions.surprises().inputs(at);
+                    let user = histories.entity_name(block * BLOCK + user);
                     let records = scored[piece.clone()].iter();
-                    anomalies.push(BehavioralAnomaly {
-                        user: user.to_owned(),
+                    let anomaly = BehavioralAnomaly {
+                        user: user.unwrap_or_default().to_owned(),
                         records: records
                             .filter_map(|event| histories.record(*event))
                             .collect(),
@@ -271,14 +178,18 @@ impl UserBehaviorAnalyzer {
                         p_value: conformal.p_value(number),
                         step,
                         time: events.time(scored[at]),
-                        surprise: f64::from(surprises[step]),
+                        surprise: f64::from(surprises[at]),
                         input: surprising_input(&self.encoder, (observed, expected), inputs),
-                    });
+                    };
+                    found.push((number, anomaly));
                 }
             }
         }
-        anomalies.sort_by(|left, right| right.score.total_cmp(&left.score));
-        Ok(anomalies)
+        found.sort_by(|(left, of_left), (right, of_right)| {
+            let by_score = of_right.score.total_cmp(&of_left.score);
+            by_score.then_with(|| right.total_cmp(left))
+        });
+        Ok(found.into_iter().map(|(_, anomaly)| anomaly).collect())
     }
 
     /// A stream of events, scored one by one as they come.

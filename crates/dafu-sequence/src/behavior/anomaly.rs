@@ -1,5 +1,8 @@
 //! What is reported about unusual behaviour.
 
+use crate::SequenceError;
+use crate::check::within;
+use crate::params::MAX_SEQUENCE_LENGTH;
 use dafu_core::Timestamp;
 use std::fmt;
 
@@ -13,14 +16,21 @@ pub struct AnomalyParams {
     /// Lowest score that is reported, at least 0 and below 1: at most a share (1 - threshold)^3 of normal sequences reach
     /// it, see [`Conformal`](crate::Conformal). 0.8: 1 of 125.
     pub threshold: f64,
+    /// Events from here on are judged, those before are read only; `None` for all.
+    pub from: Option<Timestamp>,
+    /// Whether sequences that begin a history are judged. They are compared with those of users held out, one each: for
+    /// 0.8, 124 users have to be held out.
+    pub beginnings: bool,
 }
 
 impl Default for AnomalyParams {
-    /// 30 events, 0.8.
+    /// 30 events, 0.8, all events and beginnings too.
     fn default() -> Self {
         Self {
             sequence_length: 30,
             threshold: 0.8,
+            from: None,
+            beginnings: true,
         }
     }
 }
@@ -38,6 +48,38 @@ impl AnomalyParams {
     pub const fn threshold(mut self, threshold: f64) -> Self {
         self.threshold = threshold;
         self
+    }
+
+    /// Sets `from`.
+    #[must_use]
+    pub const fn from(mut self, from: Timestamp) -> Self {
+        self.from = Some(from);
+        self
+    }
+
+    /// Sets `beginnings`.
+    #[must_use]
+    pub const fn beginnings(mut self, beginnings: bool) -> Self {
+        self.beginnings = beginnings;
+        self
+    }
+
+    /// Checks that all numbers are in range.
+    ///
+    /// # Errors
+    ///
+    /// The first number that is not.
+    pub fn check(&self) -> Result<(), SequenceError> {
+        let length = self.sequence_length;
+        within("sequence_length", length, 1, MAX_SEQUENCE_LENGTH)?;
+        if (0.0..1.0).contains(&self.threshold) {
+            return Ok(());
+        }
+        Err(SequenceError::Parameter {
+            name: "threshold",
+            expected: "at least 0 and below 1".to_owned(),
+            got: self.threshold.to_string(),
+        })
     }
 }
 

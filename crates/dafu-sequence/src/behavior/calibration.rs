@@ -3,6 +3,7 @@
 use crate::data::SequenceSet;
 use crate::surprise::Surprises;
 use crate::{Conformal, SequenceError};
+use std::ops::Range;
 
 /// Surprises of a sequence that its statistic is the mean of.
 const LARGEST: usize = 3;
@@ -40,7 +41,10 @@ impl Calibration {
     /// By sequences of up to `length` events.
     pub(super) fn sequences(&self, length: usize) -> Result<ByPlace, SequenceError> {
         let histories = self.histories.iter();
-        ByPlace::new(histories.map(|history| history.chunks(length.max(1)).map(statistic)))
+        ByPlace::new(histories.map(|history| {
+            let pieces = pieces(0..history.len(), length);
+            pieces.map(|piece| statistic(&history[piece]))
+        }))
     }
 }
 
@@ -80,12 +84,17 @@ impl ByPlace {
     pub(super) const fn of(&self, begins: bool) -> &Conformal {
         if begins { &self.first } else { &self.later }
     }
+}
 
-    /// Whether scores reach a threshold, those of sequences that begin a history or others.
-    pub(super) fn check_threshold(&self, threshold: f64) -> Result<(), SequenceError> {
-        let first = self.first.check_threshold(threshold);
-        self.later.check_threshold(threshold).or(first)
-    }
+/// Pieces of so many events. A last one that would be shorter reaches back into the one before it, as far as there is one:
+/// the fewer events a piece has, the less the largest surprises among them.
+pub(super) fn pieces(events: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+    let length = length.max(1);
+    let starts = events.clone().step_by(length);
+    starts.map(move |start| {
+        let end = events.end.min(start.saturating_add(length));
+        events.start.max(end.saturating_sub(length))..end
+    })
 }
 
 /// How unusual a sequence is: the mean of its largest surprises. One odd event happens to everybody; what a taken-over
@@ -110,7 +119,7 @@ pub(super) fn statistic(surprises: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Calibration, statistic};
+    use super::{Calibration, pieces, statistic};
 
     #[test]
     fn beginnings_are_compared_with_beginnings() {
@@ -120,7 +129,15 @@ mod tests {
         assert!((places.of(true).p_value(150.0) - 0.5).abs() < 1e-12);
         assert!((places.of(false).p_value(50.0) - 0.5).abs() < 1e-12);
         assert!((places.of(false).p_value(150.0) - 0.01).abs() < 1e-12);
-        assert!(places.check_threshold(0.7).is_ok() && places.check_threshold(0.8).is_err());
+    }
+
+    #[test]
+    fn the_last_piece_is_as_long_as_the_others() {
+        let of = |end, length| pieces(2..end, length).collect::<Vec<_>>();
+        assert_eq!(of(9, 3), [2..5, 5..8, 6..9]);
+        assert_eq!(of(8, 3), [2..5, 5..8]);
+        assert_eq!(of(4, 3), [2..4]);
+        assert_eq!(of(2, 3), []);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod analyzer;
 mod anomaly;
 mod calibration;
+mod fit;
 mod params;
 mod stream;
 

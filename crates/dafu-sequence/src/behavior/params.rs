@@ -15,11 +15,13 @@ pub struct BehaviorParams {
     pub model: SequenceParams,
     /// Share of the users who are held out of training, for scores to be calibrated by: above 0, below 1.
     pub calibration_share: f64,
+    /// Share of the users who tell when training has to stop, at least 0; 0 for all epochs. Both shares together are below 1.
+    pub validation_share: f64,
 }
 
 impl Default for BehaviorParams {
     /// For [`BehaviorEvent`](dafu_core::BehaviorEvent)s: pieces of 30 events, a GRU of 32 units, a fifth of the users held
-    /// out.
+    /// out for calibration, a tenth to stop by.
     fn default() -> Self {
         Self {
             encoder: EncoderParams::behavior(),
@@ -32,6 +34,7 @@ impl Default for BehaviorParams {
                 .epochs(20)
                 .learning_rate(5e-3),
             calibration_share: 0.2,
+            validation_share: 0.1,
         }
     }
 }
@@ -55,10 +58,15 @@ impl BehaviorParams {
         Self::default().encoder(EncoderParams::daily())
     }
 
-    /// For [`Transaction`](dafu_core::Transaction)s: pieces of 30 payments.
+    /// For [`Transaction`](dafu_core::Transaction)s: pieces of 30 payments. What [`EncoderParams::transactions`] reads, but
+    /// numbers as intervals, and no times.
     #[must_use]
     pub fn transactions() -> Self {
-        Self::default().encoder(EncoderParams::transactions().numbers(Numbers::Intervals))
+        let encoder = EncoderParams::transactions()
+            .gap(false)
+            .hour(false)
+            .weekday(false);
+        Self::default().encoder(encoder.numbers(Numbers::Intervals))
     }
 
     /// Sets `encoder`.
@@ -82,6 +90,13 @@ impl BehaviorParams {
         self
     }
 
+    /// Sets `validation_share`.
+    #[must_use]
+    pub const fn validation_share(mut self, validation_share: f64) -> Self {
+        self.validation_share = validation_share;
+        self
+    }
+
     /// Checks that all numbers are in range.
     ///
     /// # Errors
@@ -90,13 +105,27 @@ impl BehaviorParams {
     pub fn check(&self) -> Result<CheckedBehaviorParams, SequenceError> {
         self.encoder.check()?;
         self.model.check()?;
-        if self.calibration_share > 0.0 && self.calibration_share < 1.0 {
-            return Ok(CheckedBehaviorParams(self.clone()));
-        }
-        Err(SequenceError::Parameter {
-            name: "calibration_share",
-            expected: "above 0 and below 1".to_owned(),
-            got: self.calibration_share.to_string(),
-        })
+        let share = |name, number: f64, is_in: bool, expected: &str| {
+            if is_in {
+                return Ok(());
+            }
+            Err(SequenceError::Parameter {
+                name,
+                expected: expected.to_owned(),
+                got: number.to_string(),
+            })
+        };
+        let (calibration, validation) = (self.calibration_share, self.validation_share);
+        let is_in = calibration > 0.0 && calibration < 1.0;
+        share(
+            "calibration_share",
+            calibration,
+            is_in,
+            "above 0 and below 1",
+        )?;
+        let is_in = validation >= 0.0 && calibration + validation < 1.0;
+        let expected = "at least 0 and below 1 less `calibration_share`";
+        share("validation_share", validation, is_in, expected)?;
+        Ok(CheckedBehaviorParams(self.clone()))
     }
 }

@@ -3,6 +3,7 @@
 use super::Events;
 use crate::SequenceError;
 use dafu_core::Timestamp;
+use std::ops::Range;
 
 /// One sequence: events `start..end` of one entity, of which those from `scored_from` on are scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +17,15 @@ pub struct Span {
 }
 
 impl Span {
+    /// A sequence whose events are all scored.
+    pub(crate) const fn whole(events: Range<usize>) -> Self {
+        Self {
+            start: events.start,
+            scored_from: events.start,
+            end: events.end,
+        }
+    }
+
     /// How many events there are.
     pub const fn len(&self) -> usize {
         self.end - self.start

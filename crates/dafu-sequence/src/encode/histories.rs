@@ -143,6 +143,11 @@ impl<'a, R: Record> Histories<'a, R> {
         self.order.get(event).copied()
     }
 
+    /// The record that is an event.
+    pub(crate) fn record_of(&self, event: usize) -> Option<&'a R> {
+        self.records.get(self.record(event)?)
+    }
+
     /// The index of the event that a record is; `None` where there is no such record, or it has no entity.
     pub fn event(&self, record: usize) -> Option<usize> {
         self.events.get(record).copied().flatten()
@@ -211,9 +216,23 @@ impl CheckedEncoderParams {
         histories: &Histories<'_, R>,
         boundary: Option<Timestamp>,
     ) -> Result<Encoder, SequenceError> {
-        let mut fit = self.fitter(boundary);
+        let is_before = |_, event: usize| {
+            let record = histories.record_of(event);
+            record.is_some_and(|record| boundary.is_none_or(|end| record.time() < end))
+        };
+        self.fit_where(histories, is_before)
+    }
+
+    /// Fits an encoder to some events, called for with entity and event; the others are not looked at.
+    pub(crate) fn fit_where<R: Record>(
+        &self,
+        histories: &Histories<'_, R>,
+        is_read: impl Fn(usize, usize) -> bool,
+    ) -> Result<Encoder, SequenceError> {
+        let mut fit = self.fitter(None);
         for entity in 0..histories.entities() {
-            for event in histories.entity(entity) {
+            let events = histories.entity(entity);
+            for event in events.filter(|event| is_read(entity, *event)) {
                 let record = histories.order[event];
                 fit.push_record(&histories.records[record])
                     .map_err(|source| of_record(record, source))?;

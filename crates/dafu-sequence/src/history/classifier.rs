@@ -1,12 +1,10 @@
-//! Fitting, and judging histories.
+//! Judging histories.
 
-use super::params::{CheckedHistoryParams, HistoryParams, Reading};
+use super::params::{HistoryParams, Reading};
 use crate::data::{Events, SequenceSet, Span};
 use crate::encode::{Encoder, Histories, Record};
-use crate::native::{Attribution, Baseline};
-use crate::network::Backend;
+use crate::native::Baseline;
 use crate::stream::{StreamParams, StreamScorer};
-use crate::training::{Training, TrainingMonitor};
 use crate::{SequenceClassifier, SequenceError};
 use dafu_core::{Score, Timestamp};
 
@@ -33,7 +31,7 @@ use dafu_core::{Score, Timestamp};
 ///     }
 /// }
 /// let params = HistoryParams::default();
-/// let model = params.model.clone().hidden_units(16).batch_size(32).epochs(15).learning_rate(0.01);
+/// let model = params.model.clone().hidden_units(16).batch_size(4).epochs(20).learning_rate(0.01);
 /// let classifier = params.model(model).fit(&records)?;
 ///
 /// let sequences = classifier.predict_fraud_sequences(&records)?;
@@ -45,10 +43,10 @@ use dafu_core::{Score, Timestamp};
 /// ```
 #[derive(Debug)]
 pub struct HistoryClassifier {
-    encoder: Encoder,
-    classifier: SequenceClassifier,
-    params: HistoryParams,
-    baseline: Baseline,
+    pub(super) encoder: Encoder,
+    pub(super) classifier: SequenceClassifier,
+    pub(super) params: HistoryParams,
+    pub(super) baseline: Baseline,
 }
 
 /// What is said about one record.
@@ -66,73 +64,6 @@ pub struct FraudSequence {
     pub log_odds: f64,
     /// The same from 0 to 1. No calibrated probability.
     pub score: Score,
-}
-
-/// Which records are learned from, and which tell when to stop.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Periods {
-    /// Records from here on tell when training has to stop; none for no such records.
-    pub validation_from: Option<Timestamp>,
-    /// Records from here on are not looked at.
-    pub end: Option<Timestamp>,
-}
-
-impl HistoryParams {
-    /// Learns from all records.
-    ///
-    /// # Errors
-    ///
-    /// When parameters are out of range, a record cannot be read, there is nothing to learn from, or training diverges.
-    pub fn fit<R: Record>(&self, records: &[R]) -> Result<HistoryClassifier, SequenceError> {
-        let backend = crate::native::NativeBackend;
-        self.check()?
-            .fit(records, Periods::default(), (&backend, &()))
-    }
-}
-
-impl CheckedHistoryParams {
-    /// Learns from the records of a period, on a backend, and tells how far training has come. Records before others
-    /// of the same user are read also where they lie before the period in which these are judged; none after it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`HistoryParams::fit`], and those of the backend.
-    pub fn fit<R: Record, B: Backend>(
-        &self,
-        records: &[R],
-        periods: Periods,
-        (backend, monitor): (&B, &dyn TrainingMonitor),
-    ) -> Result<HistoryClassifier, SequenceError> {
-        let histories = Histories::new(records);
-        let encoder = self
-            .encoder
-            .fit(&histories, periods.validation_from.or(periods.end))?;
-        let events = histories.encode(&encoder)?;
-        let length = self.model.sequence_length;
-        let mut train = match self.reading {
-            Reading::Windows => events.windows(length),
-            Reading::Stream => events.segments(length, length),
-        };
-        if let Some(end) = periods.end {
-            train = events.split_at(&train, end, length).0;
-        }
-        let mut validation = Vec::new();
-        if let Some(from) = periods.validation_from {
-            (train, validation) = events.split_at(&train, from, length);
-        }
-        let train = SequenceSet::new(&events, &train)?;
-        let mut training = Training::new(train).monitor(monitor);
-        if !validation.is_empty() {
-            training = training.validation(SequenceSet::new(&events, &validation)?);
-        }
-        let classifier = self.model.check()?.fit_classifier(backend, &training)?;
-        Ok(HistoryClassifier {
-            encoder,
-            baseline: classifier.baseline(train)?,
-            classifier,
-            params: (**self).clone(),
-        })
-    }
 }
 
 impl HistoryClassifier {
@@ -175,7 +106,7 @@ impl HistoryClassifier {
     ///
     /// # Errors
     ///
-    /// When a record cannot be read.
+    /// When a record cannot be read, or weights are so large that an answer is no number.
     ///
     /// # Complexity
     ///
@@ -184,7 +115,19 @@ impl HistoryClassifier {
         &self,
         records: &[R],
     ) -> Result<Vec<FraudSequence>, SequenceError> {
-        let histories = Histories::new(records);
+        self.predict_in(&Histories::new(records))
+    }
+
+    /// As [`predict_fraud_sequences`](Self::predict_fraud_sequences), of records that are grouped by another key, or of which
+    /// some are context only.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict_fraud_sequences`](Self::predict_fraud_sequences).
+    pub fn predict_in<R: Record>(
+        &self,
+        histories: &Histories<'_, R>,
+    ) -> Result<Vec<FraudSequence>, SequenceError> {
         let events = histories.encode(&self.encoder)?;
         let spans = self.spans(&events);
         let set = SequenceSet::new(&events, &spans)?;
@@ -202,14 +145,17 @@ impl HistoryClassifier {
                 user += 1;
             }
             let log_odds = f64::from(log_odds);
+            let score = Score::new(1.0 / (1.0 + (-log_odds).exp())).map_err(|_| {
+                let what = "are finite, but so large that log odds are no number".to_owned();
+                SequenceError::Weights { what }
+            })?;
             sequences.push(FraudSequence {
                 user: histories.entity_name(user).unwrap_or_default().to_owned(),
                 record: histories.record(event).unwrap_or_default(),
                 time: events.time(event),
                 length: event + 1 - start,
                 log_odds,
-                // A sigmoid lies between 0 and 1, whatever the log odds.
-                score: Score::new(1.0 / (1.0 + (-log_odds).exp())).unwrap_or(Score::ZERO),
+                score,
             });
         }
         Ok(sequences)
@@ -223,27 +169,20 @@ impl HistoryClassifier {
         }
     }
 
-    /// Which records, and which of their inputs, moved the log odds of the last of these records, all of one user. Inputs
-    /// are named by [`Encoder::input_names`].
+    /// A scorer of encoded events, one by one: for [`Reading::Stream`], which trains for states that go on.
     ///
     /// # Errors
     ///
-    /// When a record cannot be read, or there is none.
-    pub fn explain<R: Record>(&self, records: &[R]) -> Result<Attribution, SequenceError> {
-        let histories = Histories::new(records);
-        let events = histories.encode(&self.encoder)?;
-        let spans = self.spans(&events);
-        let set = SequenceSet::new(&events, &spans)?;
-        let last = spans.len().saturating_sub(1);
-        self.classifier.explain(set, last, &self.baseline)
-    }
-
-    /// A scorer of encoded events, one by one.
-    ///
-    /// # Errors
-    ///
-    /// When bounds are out of range.
+    /// When bounds are out of range, or the network has learned from windows: in a state without end it answers otherwise
+    /// than in those.
     pub fn stream(&self, params: &StreamParams) -> Result<StreamScorer<String>, SequenceError> {
+        if self.params.reading == Reading::Windows {
+            return Err(SequenceError::Parameter {
+                name: "reading",
+                expected: "Stream, to score events one by one".to_owned(),
+                got: "Windows".to_owned(),
+            });
+        }
         StreamScorer::new(self.classifier.step_network()?, params)
     }
 }

@@ -10,10 +10,10 @@ use std::ops::Deref;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Reading {
     /// For each event a window of `sequence_length` events that ends with it; the model then also judges by such windows.
-    #[default]
     Windows,
     /// Histories in pieces of `sequence_length` events, each read from as many events earlier on; every event of a piece is
     /// learned from in one pass. The model then judges by whole histories, as a stream does.
+    #[default]
     Stream,
 }
 
@@ -31,12 +31,18 @@ pub struct HistoryParams {
 }
 
 impl Default for HistoryParams {
-    /// For [`Transaction`](dafu_core::Transaction)s, by windows.
+    /// For [`Transaction`](dafu_core::Transaction)s, as a stream: an LSTM of 32 units that learns from pieces of 32 payments,
+    /// 16 in a batch, for 12 epochs. Chosen on two simulated histories.
     fn default() -> Self {
         Self {
             encoder: EncoderParams::transactions(),
-            model: SequenceParams::default(),
-            reading: Reading::Windows,
+            model: SequenceParams::default()
+                .hidden_units(32)
+                .sequence_length(32)
+                .batch_size(16)
+                .epochs(12)
+                .learning_rate(5e-3),
+            reading: Reading::Stream,
         }
     }
 }

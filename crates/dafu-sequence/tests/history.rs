@@ -1,0 +1,309 @@
+//! Classifiers of records: what they find, what they say about it, and that they are the same after saving and as a stream.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use dafu_core::random::Stream;
+use dafu_core::{Currency, Money, Timestamp, Transaction};
+use dafu_sequence::encode::Histories;
+use dafu_sequence::history::{
+    HistoryClassifier, HistoryParams, Periods, Reading, RecordContribution,
+};
+use dafu_sequence::native::NativeBackend;
+use dafu_sequence::stream::StreamParams;
+use dafu_sequence::{SequenceError, SequenceParams};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds).unwrap()
+}
+
+/// Fraud: a large payment within minutes of a tiny one.
+fn payments(users: usize, seed: u64) -> Vec<Transaction> {
+    let mut records = Vec::new();
+    for user in 0..users {
+        let mut stream = Stream::new(seed, 0, user as u64);
+        let mut time = 0;
+        let mut tiny_before = false;
+        for step in 0..14 {
+            let soon = stream.below(3) == 0;
+            let minor = [100, 4_000, 90_000][stream.index_below(3)];
+            time += if soon { 60 } else { 40_000 };
+            let fraud = tiny_before && soon && minor == 90_000;
+            tiny_before = minor == 100;
+            let id = format!("t-{user}-{step}").parse().unwrap();
+            let amount = Money::from_minor(minor, Currency::NONE);
+            let user = format!("u-{user:03}").parse().unwrap();
+            records.push(
+                Transaction::new(id, user, amount, "shop".parse().unwrap(), at(time))
+                    .with_label(fraud),
+            );
+        }
+    }
+    records
+}
+
+fn params(reading: Reading) -> HistoryParams {
+    let model = SequenceParams::default()
+        .hidden_units(16)
+        .batch_size(16)
+        .epochs(20)
+        .learning_rate(0.01);
+    HistoryParams::default()
+        .reading(reading)
+        .model(model.sequence_length(6))
+}
+
+fn fit_in(records: &[Transaction], periods: Periods) -> Result<HistoryClassifier, SequenceError> {
+    let params = params(Reading::Windows).check()?;
+    params.fit(&Histories::new(records), periods, &NativeBackend, &())
+}
+
+fn precision(classifier: &HistoryClassifier, records: &[Transaction]) -> f64 {
+    let sequences = classifier.predict_fraud_sequences(records).unwrap();
+    assert_eq!(sequences.len(), records.len());
+    let frauds: Vec<bool> = sequences
+        .iter()
+        .map(|one| records[one.record].is_fraud.known() == Some(true))
+        .collect();
+    let scores: Vec<f64> = sequences.iter().map(|one| one.log_odds).collect();
+    dafu_core::metrics::average_precision(&frauds, &scores, None).unwrap()
+}
+
+#[test]
+fn windows_and_streams_find_what_single_payments_do_not_show() {
+    let (train, test) = (payments(150, 1), payments(60, 2));
+    for reading in [Reading::Windows, Reading::Stream] {
+        let classifier = params(reading).fit(&train).unwrap();
+        let reached = precision(&classifier, &test);
+        assert!(reached > 0.95, "{reading:?}: {reached}");
+    }
+}
+
+#[test]
+fn a_stream_judges_as_whole_histories_are_judged() {
+    let records = payments(40, 3);
+    let classifier = params(Reading::Stream).fit(&records).unwrap();
+    let sequences = classifier.predict_fraud_sequences(&records).unwrap();
+    let mut scorer = classifier.stream(&StreamParams::default()).unwrap();
+    let (mut numeric, mut codes) = (Vec::new(), Vec::new());
+    for sequence in &sequences {
+        // Records come user after user here.
+        let record = &records[sequence.record];
+        let mut state = dafu_sequence::encode::EncoderState::default();
+        for before in records[..=sequence.record]
+            .iter()
+            .filter(|other| other.user_id == record.user_id)
+        {
+            classifier
+                .encoder()
+                .encode_record(&mut state, before, &mut numeric, &mut codes)
+                .unwrap();
+        }
+        let inputs = dafu_sequence::data::EventNumbers {
+            numeric: &numeric,
+            codes: &codes,
+        };
+        let answer = scorer
+            .score(record.user_id.as_str(), record.timestamp, inputs)
+            .unwrap();
+        assert!((f64::from(answer.value) - sequence.log_odds).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn nothing_after_the_end_of_the_period_is_learned_from() {
+    let records = payments(80, 4);
+    let end = at(200_000);
+    let periods = Periods {
+        validation_from: Some(at(140_000)),
+        end: Some(end),
+        ..Periods::default()
+    };
+    let fit = |records: &[Transaction]| {
+        let classifier = fit_in(records, periods).unwrap();
+        let weights = classifier.classifier().weights();
+        let (encoder, baseline) = (classifier.encoder(), classifier.baseline());
+        (weights, encoder.clone(), baseline.clone())
+    };
+    let mut changed = records.clone();
+    for record in changed.iter_mut().filter(|record| record.timestamp >= end) {
+        record.amount = Money::from_minor(1, Currency::NONE);
+        *record = record.clone().with_label(true);
+    }
+    assert_ne!(changed, records);
+    assert_eq!(fit(&changed), fit(&records));
+}
+
+#[test]
+fn what_comes_before_the_period_is_read_and_not_learned_from() {
+    let records = payments(80, 4);
+    let from = at(140_000);
+    let periods = Periods {
+        learn_from: Some(from),
+        ..Periods::default()
+    };
+    let fit = |records: &[Transaction]| {
+        let classifier = fit_in(records, periods).unwrap();
+        (
+            classifier.classifier().weights(),
+            classifier.encoder().clone(),
+        )
+    };
+    let mut changed = records.clone();
+    for record in changed.iter_mut().filter(|record| record.timestamp < from) {
+        *record = record.clone().with_label(true);
+    }
+    assert_ne!(changed, records);
+    assert_eq!(fit(&changed), fit(&records));
+    for record in changed.iter_mut().filter(|record| record.timestamp < from) {
+        record.amount = Money::from_minor(1, Currency::NONE);
+    }
+    let ((weights, encoder), first) = (fit(&changed), fit(&records));
+    assert!(weights != first.0 && encoder == first.1);
+}
+
+#[test]
+fn periods_that_are_not_in_order_or_empty_are_errors() {
+    let records = payments(20, 4);
+    let (early, late) = (Some(at(100_000)), Some(at(200_000)));
+    let wrong = Periods {
+        validation_from: late,
+        end: early,
+        ..Periods::default()
+    };
+    let error = fit_in(&records, wrong).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`validation_from` must be before 1970-01-02T03:46:40Z, where the next period begins, got 1970-01-03T07:33:20Z"
+    );
+    let wrong = Periods {
+        learn_from: late,
+        validation_from: late,
+        ..Periods::default()
+    };
+    assert!(fit_in(&records, wrong).is_err());
+    let nothing = Periods {
+        validation_from: Some(at(i64::from(u32::MAX))),
+        ..Periods::default()
+    };
+    let error = fit_in(&records, nothing).unwrap_err();
+    assert!(matches!(error, SequenceError::Empty { .. }), "{error}");
+}
+
+#[test]
+fn records_that_are_context_are_read_and_not_judged() {
+    let records = payments(60, 1);
+    let large = |record: &Transaction| record.amount.minor() == 90_000;
+    let histories = Histories::new(&records).scored_where(large);
+    let classifier = params(Reading::Windows)
+        .check()
+        .unwrap()
+        .fit(&histories, Periods::default(), &NativeBackend, &())
+        .unwrap();
+    let sequences = classifier.predict_in(&histories).unwrap();
+    assert_eq!(
+        sequences.len(),
+        records.iter().filter(|record| large(record)).count()
+    );
+    assert!(sequences.iter().any(|sequence| sequence.length == 6));
+}
+
+#[test]
+fn a_model_of_windows_makes_no_stream() {
+    let classifier = params(Reading::Windows).fit(&payments(12, 5)).unwrap();
+    let error = classifier.stream(&StreamParams::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`reading` must be Stream, to score events one by one, got Windows"
+    );
+}
+
+#[test]
+fn explanations_point_at_the_payments_that_made_the_fraud() {
+    let train = payments(150, 1);
+    for reading in [Reading::Windows, Reading::Stream] {
+        let classifier = params(reading).fit(&train).unwrap();
+        // Not in the order of time.
+        let mut records = payments(60, 2);
+        records.reverse();
+        let fraud = records
+            .iter()
+            .position(|record| record.is_fraud.known() == Some(true))
+            .unwrap();
+        let explained = classifier.explain(&records, fraud).unwrap();
+        assert!(explained.log_odds > 0.0);
+        let sequences = classifier.predict_fraud_sequences(&records).unwrap();
+        let judged = sequences.iter().find(|one| one.record == fraud).unwrap();
+        assert!((explained.log_odds - judged.log_odds).abs() < 1e-4);
+        assert_eq!(explained.records.len(), judged.length);
+        let sum: f64 = explained.records.iter().map(|one| one.contribution).sum();
+        let difference = explained.log_odds - explained.baseline;
+        assert!(
+            (sum - difference).abs() < 0.02 * difference.abs(),
+            "{sum} {difference}"
+        );
+        // The two last payments say more than all others together.
+        let (others, last) = explained.records.split_at(explained.records.len() - 2);
+        let size = |records: &[RecordContribution]| -> f64 {
+            records.iter().map(|one| one.contribution.abs()).sum()
+        };
+        assert!(size(last) > size(others), "{explained:?}");
+        for one in &explained.records {
+            assert_eq!(records[one.record].user_id, records[fraud].user_id);
+            assert_eq!(records[one.record].timestamp, one.time);
+            let amount = one.inputs.iter().find(|input| input.name == "amount");
+            let major = records[one.record].amount.minor() as f64 / 100.0;
+            assert_eq!(amount.unwrap().observed, format!("{major:.2}"));
+            let sizes = one.inputs.iter().map(|input| -input.contribution.abs());
+            assert!(sizes.is_sorted());
+        }
+        assert_eq!(last[1].record, fraud);
+        assert!(
+            last[1]
+                .to_string()
+                .starts_with(&format!("{} +", last[1].time))
+        );
+        assert!(classifier.explain(&records, records.len()).is_err());
+    }
+}
+
+#[cfg(feature = "serde")]
+mod saved {
+    use super::*;
+    use dafu_core::model::Limits;
+
+    #[test]
+    fn classifiers_are_the_same_after_saving() {
+        let records = payments(30, 5);
+        let classifier = params(Reading::Windows).fit(&records).unwrap();
+        let bytes = classifier.to_safetensors().unwrap();
+        let read = HistoryClassifier::from_safetensors(&bytes, &Limits::default()).unwrap();
+        assert_eq!(
+            read.predict_fraud_sequences(&records).unwrap(),
+            classifier.predict_fraud_sequences(&records).unwrap()
+        );
+        assert_eq!(read.to_safetensors().unwrap(), bytes);
+    }
+
+    #[test]
+    fn damaged_models_are_errors() {
+        let classifier = params(Reading::Windows).fit(&payments(12, 5)).unwrap();
+        let bytes = classifier.to_safetensors().unwrap();
+        let mut stream = Stream::new(1, 2, 3);
+        for _ in 0..400 {
+            let mut damaged = bytes.clone();
+            let place = stream.index_below(damaged.len());
+            damaged[place] ^= 1 << stream.below(8);
+            // Most are refused; none panics.
+            let _ = HistoryClassifier::from_safetensors(&damaged, &Limits::default());
+        }
+        for length in (0..bytes.len()).step_by(97) {
+            assert!(
+                HistoryClassifier::from_safetensors(&bytes[..length], &Limits::default()).is_err()
+            );
+        }
+    }
+}
