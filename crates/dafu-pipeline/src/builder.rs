@@ -74,6 +74,8 @@ pub struct DetectorBuilder {
     policy: Option<Costs>,
     models: Option<ModelsFile>,
     seed: Option<u64>,
+    #[cfg(any(feature = "iforest", feature = "ensemble"))]
+    default_stages: bool,
     sample_rows: usize,
     remembered: usize,
 }
@@ -107,6 +109,8 @@ impl Default for DetectorBuilder {
             policy: None,
             models: None,
             seed: None,
+            #[cfg(any(feature = "iforest", feature = "ensemble"))]
+            default_stages: false,
             sample_rows: 1 << 18,
             remembered: 100_000,
         }
@@ -265,11 +269,33 @@ impl DetectorBuilder {
         self
     }
 
-    /// Adds a stage; the default forest is then left out. With several stages the tail probabilities of their
-    /// scores are combined by Fisher's method; with labels and a learner among them, by a calibrated blend.
+    /// Adds a stage; those that a detector has by default are then left out, but for
+    /// [`default_stages`](Self::default_stages). With several stages the tail probabilities of their scores are combined by
+    /// Fisher's method; with labels and a learner among them, by a calibrated blend.
     #[must_use]
     pub fn stage(mut self, spec: impl StageSpec + 'static) -> Self {
         self.stages.push(Box::new(spec));
+        self
+    }
+
+    /// Keeps the stages that a detector has by default beside those that are added: the isolation forest; with labels, boosted
+    /// trees and a logistic regression.
+    ///
+    #[cfg_attr(
+        all(feature = "sequence", feature = "ensemble"),
+        doc = "```",
+        doc = "use dafu_features::FeatureSet;",
+        doc = "use dafu_pipeline::{Detector, SequenceSpec};",
+        doc = "",
+        doc = "let builder = Detector::builder().features(FeatureSet::standard());",
+        doc = "let trainer = builder.default_stages().stage(SequenceSpec::default()).build()?;",
+        doc = "# Ok::<(), dafu_pipeline::PipelineError>(())",
+        doc = "```"
+    )]
+    #[cfg(any(feature = "iforest", feature = "ensemble"))]
+    #[must_use]
+    pub fn default_stages(mut self) -> Self {
+        self.default_stages = true;
         self
     }
 
@@ -340,7 +366,8 @@ impl DetectorBuilder {
         self
     }
 
-    /// Sets the seed of everything random, the default forest and the sample.
+    /// Sets the seed of everything random: the default stages, those of a `models.json`, and the sample. Stages that are added
+    /// keep the seeds of their parameters.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -464,7 +491,7 @@ impl DetectorBuilder {
     #[cfg(any(feature = "iforest", feature = "ensemble", feature = "sequence"))]
     fn add_stages(&mut self, file: Option<&ModelsFile>) -> Result<(), PipelineError> {
         #[cfg(any(feature = "iforest", feature = "ensemble"))]
-        let default = self.stages.is_empty() && file.is_none();
+        let default = self.default_stages || self.stages.is_empty() && file.is_none();
         let added = |block: &str| self.stages.iter().any(|stage| stage.name() == block);
         #[cfg(feature = "iforest")]
         let forest = default

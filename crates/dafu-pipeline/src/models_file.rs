@@ -73,9 +73,9 @@ pub struct LstmBlock {
     pub dropout: Option<f64>,
     /// Passes over the data, at most: 50 where nothing is said.
     pub epochs: Option<u64>,
-    /// Sequences a step.
+    /// Sequences a step: 64 where nothing is said.
     pub batch_size: Option<u64>,
-    /// Step size.
+    /// Step size: 0.005 where nothing is said.
     pub learning_rate: Option<f64>,
 }
 

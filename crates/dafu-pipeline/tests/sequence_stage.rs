@@ -489,6 +489,26 @@ fn large_histories_are_learned_from_by_users() {
 }
 
 #[test]
+fn a_stage_can_stand_beside_the_default_ones() {
+    let build = |builder: DetectorBuilder| format!("{:?}", builder.build().unwrap());
+    let beside = build(
+        Detector::builder()
+            .default_stages()
+            .stage(SequenceSpec::default()),
+    );
+    let alone = build(Detector::builder().stage(SequenceSpec::default()));
+    for stage in ["ForestSpec", "LearnerSpec"] {
+        assert!(beside.contains(stage) && !alone.contains(stage), "{beside}");
+    }
+    assert!(beside.contains("SequenceSpec") && alone.contains("SequenceSpec"));
+    let twice = Detector::builder()
+        .default_stages()
+        .stage(SequenceSpec::default());
+    let twice = twice.stage(SequenceSpec::default()).build();
+    assert!(matches!(twice, Err(PipelineError::DuplicateStage { .. })));
+}
+
+#[test]
 fn the_lstm_of_a_models_json_is_this_stage() {
     let text =
         r#"{"lstm": {"sequence_length": 10, "hidden_units": 64, "dropout": 0.2, "epochs": 50}}"#;

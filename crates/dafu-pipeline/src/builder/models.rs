@@ -129,6 +129,8 @@ pub(super) fn sequence(
         }),
     };
     let default = dafu_sequence::SequenceParams::default();
+    // What the source platform's files do not name is as where the stage is added in code.
+    let stage = crate::SequenceSpec::default().params().clone();
     Ok(dafu_sequence::SequenceParams {
         sequence_length: count(
             "sequence_length",
@@ -138,9 +140,9 @@ pub(super) fn sequence(
         hidden_units: count("hidden_units", block.hidden_units, default.hidden_units)?,
         dropout: block.dropout.unwrap_or(default.dropout),
         epochs: count("epochs", block.epochs, default.epochs)?,
-        batch_size: count("batch_size", block.batch_size, default.batch_size)?,
-        learning_rate: block.learning_rate.unwrap_or(default.learning_rate),
-        ..default
+        batch_size: count("batch_size", block.batch_size, stage.batch_size)?,
+        learning_rate: block.learning_rate.unwrap_or(stage.learning_rate),
+        ..stage
     })
 }
 
