@@ -159,6 +159,18 @@ pub enum SequenceError {
         /// Time of the event.
         got: Timestamp,
     },
+    /// An event is so far ahead of the newest that its clock must be wrong.
+    #[error(
+        "the event is of {at}, more than {most} s after the newest of {newest}: check its clock, or raise `max_jump`"
+    )]
+    ClockJump {
+        /// Time of the event.
+        at: Timestamp,
+        /// Time of the newest.
+        newest: Timestamp,
+        /// Longest way ahead, in seconds.
+        most: u64,
+    },
     /// An event has more or fewer fields than an encoder reads.
     #[error(
         "an event has {} numbers and {} texts, expected {} and {}: one for each of `number_fields` and `text_fields`",

@@ -159,7 +159,7 @@ impl SequenceState {
         };
         let scratch = self.scratch.get_mut();
         let held = Arc::make_mut(&mut table);
-        let (state, context) = held.touch(&transaction.user_id, transaction.timestamp);
+        let (state, context) = held.touch(&transaction.user_id, transaction.timestamp)?;
         state.copy_from_slice(&scratch.after);
         *context = scratch.context;
         self.table = Some(table);

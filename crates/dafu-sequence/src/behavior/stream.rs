@@ -67,7 +67,8 @@ impl BehaviorStream {
     ///
     /// # Errors
     ///
-    /// When a record cannot be read, or comes late and late ones are refused; nothing is remembered then.
+    /// When a record cannot be read, comes late and late ones are refused, or is too far ahead of the newest
+    /// ([`StreamParams::max_jump`]); nothing is remembered then.
     ///
     /// # Complexity
     ///
@@ -99,7 +100,7 @@ impl BehaviorStream {
         self.network
             .advance(inputs, &mut self.state, &mut self.scratch)?;
         if self.table.remembers(late) {
-            let (state, held) = self.table.touch(user, time);
+            let (state, held) = self.table.touch(user, time)?;
             state.copy_from_slice(&self.state);
             *held = context;
         }

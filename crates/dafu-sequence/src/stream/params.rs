@@ -7,6 +7,9 @@ use std::ops::Deref;
 /// Most users whose states are held.
 pub const MAX_CAPACITY: usize = 1 << 28;
 
+/// As long as there are timestamps.
+const MAX_SECONDS: u64 = u64::MAX / 2_000_000;
+
 /// What becomes of an event that is earlier than the newest one of the same user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -30,16 +33,20 @@ pub struct StreamParams {
     pub capacity: usize,
     /// Seconds without an event after which a user's state is given up: the next event finds none. `None` for never.
     pub time_to_live: Option<u64>,
+    /// An event that is further ahead of the newest, in seconds, is an error: a clock that jumped, which would make all
+    /// that is remembered too old. `None` takes any. Set it to days for a stream that never rests.
+    pub max_jump: Option<u64>,
     /// What becomes of late events.
     pub late: LatePolicy,
 }
 
 impl Default for StreamParams {
-    /// A million users, 180 days, late events applied.
+    /// A million users, 180 days, clocks that jump by more than a year refused, late events applied.
     fn default() -> Self {
         Self {
             capacity: 1_000_000,
             time_to_live: Some(180 * 86_400),
+            max_jump: Some(366 * 86_400),
             late: LatePolicy::Apply,
         }
     }
@@ -72,6 +79,13 @@ impl StreamParams {
         self
     }
 
+    /// Sets `max_jump`, in seconds; `None` takes any.
+    #[must_use]
+    pub const fn max_jump(mut self, seconds: Option<u64>) -> Self {
+        self.max_jump = seconds;
+        self
+    }
+
     /// Sets `late`.
     #[must_use]
     pub const fn late(mut self, late: LatePolicy) -> Self {
@@ -86,9 +100,13 @@ impl StreamParams {
     /// The first number that is not.
     pub fn check(&self) -> Result<CheckedStreamParams, SequenceError> {
         within("capacity", self.capacity, 1, MAX_CAPACITY)?;
-        if let Some(seconds) = self.time_to_live {
-            // As long as there are timestamps, in seconds.
-            within("time_to_live", seconds, 1, u64::MAX / 2_000_000)?;
+        for (name, seconds) in [
+            ("time_to_live", self.time_to_live),
+            ("max_jump", self.max_jump),
+        ] {
+            if let Some(seconds) = seconds {
+                within(name, seconds, 1, MAX_SECONDS)?;
+            }
         }
         Ok(CheckedStreamParams(self.clone()))
     }

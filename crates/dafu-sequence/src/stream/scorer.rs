@@ -85,7 +85,8 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
     ///
     /// # Errors
     ///
-    /// When inputs are not those of the network, or a late event is not taken; nothing is remembered then.
+    /// When inputs are not those of the network, a late event is not taken, or an event is too far ahead of the newest
+    /// ([`StreamParams::max_jump`]); nothing is remembered then.
     ///
     /// # Complexity
     ///
@@ -102,7 +103,7 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
     {
         let answer = self.peek(user, time, inputs)?;
         if self.table.remembers(answer.late) {
-            let (state, ()) = self.table.touch(user, time);
+            let (state, ()) = self.table.touch(user, time)?;
             state.copy_from_slice(&self.state);
         }
         Ok(answer)

@@ -56,11 +56,13 @@ impl<K: Hash + Eq + Clone + ToOwned<Owned = K>, N: Clone + Default> StateTable<K
     ///
     /// # Errors
     ///
-    /// When states are those of another network, hold what is no number, or a user comes twice; the table is then as
-    /// before.
+    /// When states are those of another network, hold what is no number, or a user comes twice; and where the time of the
+    /// newest event lies so far ahead of all users ([`StreamParams::max_jump`](super::StreamParams::max_jump)) that they
+    /// would all be given up. The table is then as before.
     pub fn restore(&mut self, snapshot: &StreamSnapshot<K, N>) -> Result<(), SequenceError> {
         let mut fresh = Self::new(self.params(), self.state_len())?;
         if let Some(now) = snapshot.now {
+            fresh.check_now(now, snapshot.users.iter().map(|user| user.last_seen).max())?;
             fresh.set_now(now);
         }
         let refuse = |what: String| Err(SequenceError::Snapshot { what });
@@ -78,7 +80,7 @@ impl<K: Hash + Eq + Clone + ToOwned<Owned = K>, N: Clone + Default> StateTable<K
                 return refuse(format!("the user of state {number} has one already"));
             }
             // What is too old by now is given up.
-            let (state, note) = fresh.touch(&user.key, user.last_seen);
+            let (state, note) = fresh.touch(&user.key, user.last_seen)?;
             state.copy_from_slice(&user.state);
             *note = user.note.clone();
         }

@@ -52,6 +52,12 @@ struct Slot<K, N> {
     older: u32,
 }
 
+/// From an earlier time to a later one, rounded up; 0 where it is not later.
+pub(super) fn seconds_between(earlier: Timestamp, later: Timestamp) -> u64 {
+    let micros = i128::from(later.as_micros()) - i128::from(earlier.as_micros());
+    u64::try_from(micros).map_or(0, |micros| micros.div_ceil(1_000_000))
+}
+
 impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     /// An empty table.
     ///
@@ -108,6 +114,24 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         self.now = Some(self.now.map_or(time, |now| now.max(time)));
     }
 
+    /// Whether what is now may be as long after the newest of the keys that are held.
+    pub(super) fn check_now(
+        &self,
+        now: Timestamp,
+        newest: Option<Timestamp>,
+    ) -> Result<(), SequenceError> {
+        let (Some(newest), Some(most)) = (newest, self.params.max_jump) else {
+            return Ok(());
+        };
+        let ahead = seconds_between(newest, now);
+        // Newer ones may have been forgotten: it is wrong where nothing would be left.
+        if ahead <= most || self.params.time_to_live.is_none_or(|held| ahead <= held) {
+            return Ok(());
+        }
+        let at = now;
+        Err(SequenceError::ClockJump { at, newest, most })
+    }
+
     /// The state of a key as of a time, its note, and when it was last seen; `None` where there is none, or where it is
     /// too old.
     ///
@@ -139,6 +163,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
+        self.check_jump(time)?;
         let Some((held, note, last_seen)) = self.get(key, time) else {
             state.fill(0.0);
             return Ok((N::default(), false));
@@ -162,14 +187,23 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
 
     /// The state of a key to be moved on, made anew where there is none, and its note; the key counts as seen at `time`.
     ///
+    /// # Errors
+    ///
+    /// [`ClockJump`](SequenceError::ClockJump); the table is then as before.
+    ///
     /// # Complexity
     ///
     /// O(1) on average over calls, and O(state) for a key that is new.
-    pub fn touch<Q>(&mut self, key: &Q, time: Timestamp) -> (&mut [f32], &mut N)
+    pub fn touch<Q>(
+        &mut self,
+        key: &Q,
+        time: Timestamp,
+    ) -> Result<(&mut [f32], &mut N), SequenceError>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
+        self.check_jump(time)?;
         self.set_now(time);
         let slot = match self.index.get(key).copied() {
             Some(slot) => {
@@ -190,7 +224,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         self.sweep(time);
         let state = slot as usize * self.state_len;
         let state = &mut self.states[state..state + self.state_len];
-        (state, &mut self.slots[slot as usize].note)
+        Ok((state, &mut self.slots[slot as usize].note))
     }
 
     /// Forgets a key; whether there was something of it.
@@ -224,11 +258,21 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         &self.states[from..from + self.state_len]
     }
 
+    /// Refuses a time that is too far ahead of the newest: all states would be given up for it.
+    fn check_jump(&self, at: Timestamp) -> Result<(), SequenceError> {
+        let (Some(most), Some(newest)) = (self.params.max_jump, self.now) else {
+            return Ok(());
+        };
+        if seconds_between(newest, at) <= most {
+            return Ok(());
+        }
+        Err(SequenceError::ClockJump { at, newest, most })
+    }
+
     fn is_expired(&self, last_seen: Timestamp, time: Timestamp) -> bool {
         self.params.time_to_live.is_some_and(|seconds| {
             let time = self.now.map_or(time, |now| now.max(time));
-            let age = i128::from(time.as_micros()) - i128::from(last_seen.as_micros());
-            age > i128::from(seconds) * 1_000_000
+            seconds_between(last_seen, time) > seconds
         })
     }
 

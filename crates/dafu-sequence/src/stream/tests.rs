@@ -51,7 +51,7 @@ proptest! {
         for (number, (key, seconds)) in events.iter().enumerate() {
             now = now.max(*seconds);
             let added = number as f32;
-            let (state, note) = table.touch(key, at(*seconds));
+            let (state, note) = table.touch(key, at(*seconds)).unwrap();
             state[0] += added;
             *note += 1;
             let old = |seen: i64| time_to_live.is_some_and(|limit| now - seen > limit.cast_signed());
@@ -171,4 +171,50 @@ fn a_snapshot_that_does_not_fit_is_refused_and_changes_nothing() {
         ));
         assert_eq!(scorer.snapshot(), good);
     }
+}
+
+#[test]
+fn a_clock_that_jumps_is_refused_and_forgets_nobody() {
+    let mut scorer = scorer(&StreamParams::default());
+    scorer.score(&1, at(0), inputs(&1.0)).unwrap();
+    let before = scorer.snapshot();
+    let far = Timestamp::from_seconds(253_370_764_800).unwrap();
+    for user in [1, 2] {
+        let refused = scorer.score(&user, far, inputs(&1.0)).unwrap_err();
+        assert!(matches!(
+            refused,
+            SequenceError::ClockJump { at, most: 31_622_400, .. } if at == far
+        ));
+        assert!(
+            refused.to_string().contains("raise `max_jump`"),
+            "{refused}"
+        );
+        assert!(scorer.peek(&user, far, inputs(&1.0)).is_err());
+    }
+    assert_eq!(scorer.snapshot(), before);
+    let second = 366 * 86_400;
+    assert!(scorer.score(&2, at(second), inputs(&1.0)).is_ok());
+    let mut open = self::scorer(&StreamParams::default().max_jump(None));
+    open.score(&1, at(0), inputs(&1.0)).unwrap();
+    assert!(open.score(&1, far, inputs(&1.0)).is_ok());
+    let wrong = StreamParams::default().max_jump(Some(0)).check();
+    assert!(wrong.unwrap_err().to_string().contains("`max_jump`"));
+}
+
+#[test]
+fn a_snapshot_whose_time_has_jumped_is_refused() {
+    let mut scorer = scorer(&StreamParams::default());
+    scorer.score(&1, at(0), inputs(&1.0)).unwrap();
+    let good = scorer.snapshot();
+    let mut jumped = good.clone();
+    jumped.now = Some(Timestamp::from_seconds(253_370_764_800).unwrap());
+    assert!(matches!(
+        scorer.restore(&jumped),
+        Err(SequenceError::ClockJump { .. })
+    ));
+    assert_eq!(scorer.snapshot(), good);
+    // Nothing is given up where nothing is ever too old.
+    let mut keeping = self::scorer(&StreamParams::default().time_to_live(None));
+    keeping.restore(&jumped).unwrap();
+    assert_eq!(keeping.users(), 1);
 }
