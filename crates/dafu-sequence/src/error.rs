@@ -149,9 +149,10 @@ pub enum SequenceError {
         /// Its value.
         got: f64,
     },
-    /// An event is earlier than the one of its entity that was encoded before it.
+    /// An event is earlier than the newest of its entity, where none may be: in an encoder, or in a stream that takes no
+    /// late ones.
     #[error(
-        "an event of {got} comes after one of {before} of the same entity: encode each entity's events in the order of time"
+        "an event of {got} comes after one of {before} of the same entity: give each entity's events in the order of time"
     )]
     LateEvent {
         /// Time of the event before it.

@@ -304,7 +304,7 @@ fn a_stream_of_behaviour_goes_on_from_a_snapshot_and_takes_late_events_as_told()
     strict.restore(&before).unwrap();
     assert!(matches!(
         strict.score(&records[0]),
-        Err(SequenceError::EventOrder { .. })
+        Err(SequenceError::LateEvent { .. })
     ));
 }
 

@@ -11,7 +11,7 @@ use dafu_core::{
 use dafu_sequence::SequenceError;
 use dafu_sequence::encode::EncoderState;
 use dafu_sequence::native::StepScratch;
-use dafu_sequence::stream::{LatePolicy, StateTable, StreamSnapshot};
+use dafu_sequence::stream::{StateTable, StreamSnapshot};
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
@@ -93,35 +93,28 @@ impl SequenceState {
 
     /// An empty table.
     fn empty(&self) -> Result<Table, SequenceError> {
-        StateTable::new(&self.fitted.memory, self.fitted.network.state_len())
+        StateTable::new(&self.fitted.memory, &self.fitted.network)
     }
 
-    /// Advances the user's state by an event in the scratch. Whether the event is late.
-    fn step(&self, input: &StageInput<'_>, scratch: &mut Scratch) -> Result<bool, AnyError> {
+    /// Advances the user's state by an event in the scratch.
+    fn step(&self, input: &StageInput<'_>, scratch: &mut Scratch) -> Result<(), AnyError> {
         let transaction = transaction(input)?;
         let time = transaction.timestamp;
-        let table = self.table.as_ref();
-        let held = table.and_then(|table| table.get(&transaction.user_id, time));
-        let mut late = false;
-        if let Some((state, context, last_seen)) = held {
-            late = time < last_seen;
-            if late && self.fitted.memory.late == LatePolicy::Error {
-                return Err(Box::new(SequenceError::LateEvent {
-                    before: last_seen,
-                    got: time,
-                }));
+        match &self.table {
+            Some(table) => {
+                let user = &transaction.user_id;
+                (scratch.context, _) = table.read(user, time, &mut scratch.before)?;
             }
-            scratch.before.copy_from_slice(state);
-            scratch.context = *context;
-        } else {
-            scratch.before.fill(0.0);
-            scratch.context = EncoderState::default();
+            None => {
+                scratch.before.fill(0.0);
+                scratch.context = EncoderState::default();
+            }
         }
         let row = input.row.to_slice();
         let (context, inputs) = (&mut scratch.context, &mut scratch.inputs);
         self.fitted.reader.read((&row, time), context, inputs)?;
         scratch.advance(&self.fitted, false)?;
-        Ok(late)
+        Ok(())
     }
 
     /// Log odds of an event, and what its features add to them where that is asked for.
@@ -148,20 +141,18 @@ impl SequenceState {
     }
 
     fn take(&mut self, input: &StageInput<'_>) -> Result<(), AnyError> {
-        let late = self.step(input, &mut self.scratch.borrow_mut())?;
-        if late && self.fitted.memory.late != LatePolicy::Apply {
-            return Ok(());
-        }
+        self.step(input, &mut self.scratch.borrow_mut())?;
         let transaction = transaction(input)?;
         let mut table = match self.table.take() {
             Some(table) => table,
             None => Arc::new(self.empty()?),
         };
         let scratch = self.scratch.get_mut();
-        let held = Arc::make_mut(&mut table);
-        let (state, context) = held.touch(&transaction.user_id, transaction.timestamp)?;
-        state.copy_from_slice(&scratch.after);
-        *context = scratch.context;
+        Arc::make_mut(&mut table).keep(
+            &transaction.user_id,
+            transaction.timestamp,
+            (&scratch.after, scratch.context),
+        )?;
         self.table = Some(table);
         Ok(())
     }
@@ -214,7 +205,8 @@ impl StageState for SequenceState {
         let Some(table) = &mut self.table else {
             return false;
         };
-        let known = table.iter().any(|(user, ..)| *user == entity.id);
+        // A table that is shared is not copied for a user that it does not know.
+        let known = table.contains(&entity.id);
         known && entity.kind == EntityKind::User && Arc::make_mut(table).forget(&entity.id)
     }
 

@@ -52,7 +52,7 @@ impl BehaviorStream {
         Ok(Self {
             encoder: analyzer.encoder.clone(),
             conformal: analyzer.calibration.events()?,
-            table: StateTable::new(params, network.state_len())?,
+            table: StateTable::new(params, &network)?,
             scratch: network.scratch(),
             state: vec![0.0; network.state_len()],
             numeric: Vec::new(),
@@ -81,13 +81,8 @@ impl BehaviorStream {
         let (mut context, late) = self.table.read(user, time, &mut self.state)?;
         let first = context.previous().is_none();
         let (numeric, codes) = (&mut self.numeric, &mut self.codes);
-        if late {
-            self.encoder
-                .encode_late(&mut context, record, numeric, codes)?;
-        } else {
-            self.encoder
-                .encode_record(&mut context, record, numeric, codes)?;
-        }
+        self.encoder
+            .encode_late(&mut context, record, numeric, codes)?;
         let inputs = EventNumbers { numeric, codes };
         let outputs = self.network.answer(&self.state, &mut self.scratch);
         self.outputs.copy_from_slice(outputs);
@@ -99,11 +94,7 @@ impl BehaviorStream {
         )?;
         self.network
             .advance(inputs, &mut self.state, &mut self.scratch)?;
-        if self.table.remembers(late) {
-            let (state, held) = self.table.touch(user, time)?;
-            state.copy_from_slice(&self.state);
-            *held = context;
-        }
+        self.table.keep(user, time, (&self.state, context))?;
         let surprise: f64 = self.surprises.iter().map(|number| f64::from(*number)).sum();
         let conformal = self.conformal.of(first);
         Ok(BehaviorAnswer {

@@ -73,7 +73,7 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
     pub fn new(network: StepNetwork, params: &StreamParams) -> Result<Self, SequenceError> {
         let inputs = network.config().numeric_inputs + network.config().embeddings.len();
         Ok(Self {
-            table: StateTable::new(params, network.state_len())?,
+            table: StateTable::new(params, &network)?,
             scratch: network.scratch(),
             state: vec![0.0; network.state_len()],
             surprises: vec![0.0; inputs],
@@ -102,10 +102,7 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
         let answer = self.peek(user, time, inputs)?;
-        if self.table.remembers(answer.late) {
-            let (state, ()) = self.table.touch(user, time)?;
-            state.copy_from_slice(&self.state);
-        }
+        self.table.keep(user, time, (&self.state, ()))?;
         Ok(answer)
     }
 

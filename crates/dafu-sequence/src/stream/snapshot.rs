@@ -34,7 +34,7 @@ pub struct StreamSnapshot<K, N = ()> {
     pub users: Vec<StateSnapshot<K, N>>,
 }
 
-impl<K: Hash + Eq + Clone + ToOwned<Owned = K>, N: Clone + Default> StateTable<K, N> {
+impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     /// What it holds.
     pub fn snapshot(&self) -> StreamSnapshot<K, N> {
         let users = self
@@ -60,7 +60,7 @@ impl<K: Hash + Eq + Clone + ToOwned<Owned = K>, N: Clone + Default> StateTable<K
     /// newest event lies so far ahead of all users ([`StreamParams::max_jump`](super::StreamParams::max_jump)) that they
     /// would all be given up. The table is then as before.
     pub fn restore(&mut self, snapshot: &StreamSnapshot<K, N>) -> Result<(), SequenceError> {
-        let mut fresh = Self::new(self.params(), self.state_len())?;
+        let mut fresh = Self::of_length(self.params(), self.state_len())?;
         if let Some(now) = snapshot.now {
             fresh.check_now(now, snapshot.users.iter().map(|user| user.last_seen).max())?;
             fresh.set_now(now);
@@ -76,20 +76,17 @@ impl<K: Hash + Eq + Clone + ToOwned<Owned = K>, N: Clone + Default> StateTable<K
             if let Some(bad) = user.state.iter().find(|number| !number.is_finite()) {
                 return refuse(format!("state {number} holds {bad}"));
             }
-            if fresh.get(&user.key, user.last_seen).is_some() {
+            if fresh.contains(&user.key) {
                 return refuse(format!("the user of state {number} has one already"));
             }
-            // What is too old by now is given up.
-            let (state, note) = fresh.touch(&user.key, user.last_seen)?;
-            state.copy_from_slice(&user.state);
-            *note = user.note.clone();
+            fresh.put(user);
         }
         *self = fresh;
         Ok(())
     }
 }
 
-impl<K: Hash + Eq + Clone + ToOwned<Owned = K>> StreamScorer<K> {
+impl<K: Hash + Eq + Clone> StreamScorer<K> {
     /// What it remembers.
     pub fn snapshot(&self) -> StreamSnapshot<K> {
         self.table.snapshot()

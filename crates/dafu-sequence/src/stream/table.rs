@@ -1,7 +1,9 @@
 //! States by user: bounded in number and in time.
 
 use super::params::{CheckedStreamParams, LatePolicy, StreamParams};
+use super::snapshot::StateSnapshot;
 use crate::SequenceError;
+use crate::native::StepNetwork;
 use dafu_core::Timestamp;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -44,12 +46,18 @@ pub struct StateTable<K, N> {
 
 #[derive(Debug, Clone)]
 struct Slot<K, N> {
-    key: K,
+    /// `None` where nobody uses it.
+    key: Option<K>,
     note: N,
     last_seen: Timestamp,
     /// Towards those seen later, and those seen earlier.
     newer: u32,
     older: u32,
+}
+
+/// Counts one more; counts may come from a snapshot that somebody made up.
+const fn count(number: &mut u64) {
+    *number = number.saturating_add(1);
 }
 
 /// From an earlier time to a later one, rounded up; 0 where it is not later.
@@ -59,12 +67,20 @@ pub(super) fn seconds_between(earlier: Timestamp, later: Timestamp) -> u64 {
 }
 
 impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
-    /// An empty table.
+    /// An empty table for the states of a network.
     ///
     /// # Errors
     ///
     /// When bounds are out of range.
-    pub fn new(params: &StreamParams, state_len: usize) -> Result<Self, SequenceError> {
+    pub fn new(params: &StreamParams, network: &StepNetwork) -> Result<Self, SequenceError> {
+        Self::of_length(params, network.state_len())
+    }
+
+    /// An empty table for states of so many numbers.
+    pub(super) fn of_length(
+        params: &StreamParams,
+        state_len: usize,
+    ) -> Result<Self, SequenceError> {
         Ok(Self {
             params: params.check()?,
             state_len,
@@ -153,7 +169,20 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
 
     /// Copies the state of a key as of a time, zeros where there is none; its note, and whether the time is earlier than the
     /// key was last seen.
-    pub(crate) fn read<Q>(
+    ///
+    /// # Errors
+    ///
+    /// [`ClockJump`](SequenceError::ClockJump) for a time too far ahead of the newest, and
+    /// [`LateEvent`](SequenceError::LateEvent) where no late events are taken.
+    ///
+    /// # Panics
+    ///
+    /// When `state` has another length than [`state_len`](Self::state_len).
+    ///
+    /// # Complexity
+    ///
+    /// O(state).
+    pub fn read<Q>(
         &self,
         key: &Q,
         time: Timestamp,
@@ -168,63 +197,69 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
             state.fill(0.0);
             return Ok((N::default(), false));
         };
-        let late = time < last_seen;
-        if late && self.params.late == LatePolicy::Error {
-            return Err(SequenceError::EventOrder {
-                event: 0,
-                before: last_seen,
-                got: time,
-            });
-        }
+        let late = self.is_late(last_seen, time)?;
         state.copy_from_slice(held);
         Ok((note.clone(), late))
     }
 
-    /// Whether an event moves the state.
-    pub(crate) fn remembers(&self, late: bool) -> bool {
-        !late || self.params.late == LatePolicy::Apply
-    }
-
-    /// The state of a key to be moved on, made anew where there is none, and its note; the key counts as seen at `time`.
+    /// Keeps the state that an event led to, and a note; whether it was kept. A late event is kept as
+    /// [`LatePolicy`] says, and one that is too old already takes nobody's place.
     ///
     /// # Errors
     ///
-    /// [`ClockJump`](SequenceError::ClockJump); the table is then as before.
+    /// As [`read`](Self::read); the table is then as before.
+    ///
+    /// # Panics
+    ///
+    /// When `state` has another length than [`state_len`](Self::state_len).
     ///
     /// # Complexity
     ///
-    /// O(1) on average over calls, and O(state) for a key that is new.
-    pub fn touch<Q>(
+    /// O(state) on average over calls.
+    pub fn keep<Q>(
         &mut self,
         key: &Q,
         time: Timestamp,
-    ) -> Result<(&mut [f32], &mut N), SequenceError>
+        (state, note): (&[f32], N),
+    ) -> Result<bool, SequenceError>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
         self.check_jump(time)?;
-        self.set_now(time);
-        let slot = match self.index.get(key).copied() {
-            Some(slot) => {
-                let last_seen = self.slots[slot as usize].last_seen;
-                if self.is_expired(last_seen, time) {
-                    self.counts.expired += 1;
-                    self.clear(slot);
-                    self.slots[slot as usize].last_seen = time;
-                } else {
-                    self.slots[slot as usize].last_seen = last_seen.max(time);
-                }
-                self.unlink(slot);
-                slot
+        let held = self.index.get(key).copied();
+        let last_seen = held.map(|slot| self.slots[slot as usize].last_seen);
+        let last_seen = last_seen.filter(|last_seen| !self.is_expired(*last_seen, time));
+        if let Some(last_seen) = last_seen {
+            if self.is_late(last_seen, time)? && self.params.late == LatePolicy::Drop {
+                return Ok(false);
             }
-            None => self.claim(key.to_owned(), time),
+        } else if self.is_expired(time, time) {
+            return Ok(false);
+        }
+        self.set_now(time);
+        let slot = if let Some(slot) = held {
+            self.unlink(slot);
+            if last_seen.is_none() {
+                count(&mut self.counts.expired);
+            }
+            slot
+        } else {
+            self.claim(key.to_owned())
         };
+        let seen = last_seen.map_or(time, |last_seen| last_seen.max(time));
+        self.write(slot, seen, (state, note));
         self.link_newest(slot);
         self.sweep(time);
-        let state = slot as usize * self.state_len;
-        let state = &mut self.states[state..state + self.state_len];
-        Ok((state, &mut self.slots[slot as usize].note))
+        Ok(true)
+    }
+
+    /// Takes up what a snapshot holds of a key that is not there yet, after those before it. What is too old is left to be
+    /// given up as it would have been.
+    pub(super) fn put(&mut self, user: &StateSnapshot<K, N>) {
+        let slot = self.claim(user.key.clone());
+        self.write(slot, user.last_seen, (&user.state, user.note.clone()));
+        self.link_newest(slot);
     }
 
     /// Forgets a key; whether there was something of it.
@@ -233,13 +268,20 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let Some(slot) = self.index.remove(key) else {
+        let Some(slot) = self.index.get(key).copied() else {
             return false;
         };
-        self.unlink(slot);
-        self.clear(slot);
-        self.free.push(slot);
+        self.release(slot);
         true
+    }
+
+    /// Whether there is something of a key, be it too old by now.
+    pub fn contains<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.index.contains_key(key)
     }
 
     /// Keys with their states, those not seen for longest first.
@@ -249,13 +291,25 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
             let slot = self.slots.get(next as usize)?;
             let state = self.state(next);
             next = slot.newer;
-            Some((&slot.key, state, &slot.note, slot.last_seen))
+            Some((slot.key.as_ref()?, state, &slot.note, slot.last_seen))
         })
     }
 
     fn state(&self, slot: u32) -> &[f32] {
         let from = slot as usize * self.state_len;
         &self.states[from..from + self.state_len]
+    }
+
+    /// Whether a time is before a key was last seen.
+    fn is_late(&self, last_seen: Timestamp, time: Timestamp) -> Result<bool, SequenceError> {
+        let late = time < last_seen;
+        if late && self.params.late == LatePolicy::Error {
+            return Err(SequenceError::LateEvent {
+                before: last_seen,
+                got: time,
+            });
+        }
+        Ok(late)
     }
 
     /// Refuses a time that is too far ahead of the newest: all states would be given up for it.
@@ -276,39 +330,49 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         })
     }
 
-    /// A slot for a new key: a free one, a new one, or that of the key not seen for longest.
-    fn claim(&mut self, key: K, time: Timestamp) -> u32 {
+    /// A slot for a new key: a free one, a new one, or that of the key not seen for longest. What is in it is left open.
+    fn claim(&mut self, key: K) -> u32 {
         if self.index.len() >= self.params.capacity {
-            let oldest = self.oldest;
-            let evicted = self.slots[oldest as usize].key.clone();
-            self.forget(&evicted);
-            self.counts.evicted += 1;
+            self.release(self.oldest);
+            count(&mut self.counts.evicted);
         }
-        let fresh = Slot {
-            key: key.clone(),
-            note: N::default(),
-            last_seen: time,
-            newer: NONE,
-            older: NONE,
-        };
-        let slot = if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = fresh;
-            slot
-        } else {
+        let slot = self.free.pop().unwrap_or_else(|| {
             // Capacity is below what 32 bits count.
             let slot = u32::try_from(self.slots.len()).unwrap_or(NONE);
-            self.slots.push(fresh);
+            self.slots.push(Slot {
+                key: None,
+                note: N::default(),
+                last_seen: Timestamp::EPOCH,
+                newer: NONE,
+                older: NONE,
+            });
             self.states.resize(self.slots.len() * self.state_len, 0.0);
             slot
-        };
+        });
+        self.slots[slot as usize].key = Some(key.clone());
         self.index.insert(key, slot);
         slot
     }
 
-    fn clear(&mut self, slot: u32) {
+    fn write(&mut self, slot: u32, last_seen: Timestamp, (state, note): (&[f32], N)) {
+        let from = slot as usize * self.state_len;
+        self.states[from..from + self.state_len].copy_from_slice(state);
+        let held = &mut self.slots[slot as usize];
+        held.last_seen = last_seen;
+        held.note = note;
+    }
+
+    /// Frees a slot. Nothing of its key stays behind.
+    fn release(&mut self, slot: u32) {
+        self.unlink(slot);
         let from = slot as usize * self.state_len;
         self.states[from..from + self.state_len].fill(0.0);
-        self.slots[slot as usize].note = N::default();
+        let held = &mut self.slots[slot as usize];
+        held.note = N::default();
+        if let Some(key) = held.key.take() {
+            self.index.remove(&key);
+        }
+        self.free.push(slot);
     }
 
     /// Gives up a few states that are too old; the ones not seen for longest are looked at first.
@@ -316,15 +380,15 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         /// More than one, so that the table shrinks although each call may add a key.
         const MOST: usize = 2;
         for _ in 0..MOST {
-            let Some(slot) = self.slots.get(self.oldest as usize) else {
+            let oldest = self.oldest;
+            let Some(slot) = self.slots.get(oldest as usize) else {
                 return;
             };
             if !self.is_expired(slot.last_seen, now) {
                 return;
             }
-            let key = slot.key.clone();
-            self.forget(&key);
-            self.counts.expired += 1;
+            self.release(oldest);
+            count(&mut self.counts.expired);
         }
     }
 

@@ -7,7 +7,6 @@ use crate::native::StepNetwork;
 use crate::network::{Cell, NetworkConfig, Task, Weights};
 use dafu_core::Timestamp;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
@@ -37,38 +36,85 @@ fn inputs(number: &f32) -> EventNumbers<'_> {
     }
 }
 
-proptest! {
-    /// Each touch adds its number to the state; a plain map does the same.
-    #[test]
-    fn a_table_holds_what_a_map_holds(
-        events in prop::collection::vec((0_u32..6, -20_i64..200), 1..120),
-        time_to_live in prop::option::of(1_u64..40),
-    ) {
-        let params = StreamParams::default().time_to_live(time_to_live);
-        let mut table: StateTable<u32, u32> = StateTable::new(&params, 1).unwrap();
-        let mut map: BTreeMap<u32, (f32, u32, i64)> = BTreeMap::new();
-        let mut now = i64::MIN;
-        for (number, (key, seconds)) in events.iter().enumerate() {
-            now = now.max(*seconds);
-            let added = number as f32;
-            let (state, note) = table.touch(key, at(*seconds)).unwrap();
-            state[0] += added;
-            *note += 1;
-            let old = |seen: i64| time_to_live.is_some_and(|limit| now - seen > limit.cast_signed());
-            let held = map.entry(*key).or_insert((0.0, 0, *seconds));
-            if old(held.2) {
-                *held = (0.0, 0, *seconds);
-            }
-            *held = (held.0 + added, held.1 + 1, held.2.max(*seconds));
-            for (key, (sum, count, seen)) in &map {
-                let got = table.get(key, at(*seconds));
-                let got = got.map(|(state, note, seen)| (state[0], *note, seen));
-                let expected = (!old(*seen)).then_some((*sum, *count, at(*seen)));
-                prop_assert_eq!(got, expected);
+/// A table as a list of key, sum, count and time, those not seen for longest first.
+#[derive(Debug)]
+struct ListTable {
+    capacity: usize,
+    time_to_live: Option<u64>,
+    now: i64,
+    held: Vec<(u32, f32, u32, i64)>,
+}
+
+impl ListTable {
+    fn is_old(&self, seen: i64) -> bool {
+        let limit = self.time_to_live.map(u64::cast_signed);
+        limit.is_some_and(|limit| self.now - seen > limit)
+    }
+
+    fn get(&self, key: u32) -> Option<(f32, u32, i64)> {
+        let held = self.held.iter().find(|held| held.0 == key)?;
+        (!self.is_old(held.3)).then_some((held.1, held.2, held.3))
+    }
+
+    fn keep(&mut self, key: u32, time: i64, added: f32) -> bool {
+        self.now = self.now.max(time);
+        let (sum, count, seen) = match self.get(key) {
+            Some(held) => held,
+            None if self.is_old(time) => return false,
+            None => (0.0, 0, time),
+        };
+        let before = self.held.len();
+        self.held.retain(|held| held.0 != key);
+        if self.held.len() == before && before == self.capacity {
+            self.held.remove(0);
+        }
+        self.held
+            .push((key, sum + added, count + 1, seen.max(time)));
+        for _ in 0..2 {
+            if self.is_old(self.held[0].3) {
+                self.held.remove(0);
             }
         }
-        let kept = map.values().filter(|held| time_to_live.is_none_or(|limit| now - held.2 <= limit.cast_signed()));
-        prop_assert!(table.len() >= kept.count());
+        true
+    }
+}
+
+proptest! {
+    /// Each event adds its number to the state, or forgets its key; a plain list does the same.
+    #[test]
+    fn a_table_holds_what_a_list_holds(
+        events in prop::collection::vec((0_u32..6, -20_i64..200, prop::bool::weighted(0.15)), 1..120),
+        capacity in 1_usize..8,
+        time_to_live in prop::option::of(1_u64..40),
+    ) {
+        let params = StreamParams::default().capacity(capacity).time_to_live(time_to_live);
+        let mut table: StateTable<u32, u32> = StateTable::of_length(&params, 1).unwrap();
+        let mut list = ListTable { capacity, time_to_live, now: i64::MIN / 2, held: Vec::new() };
+        let mut state = [f32::NAN];
+        for (number, (key, seconds, forget)) in events.iter().enumerate() {
+            if *forget {
+                let held = list.held.len();
+                list.held.retain(|held| held.0 != *key);
+                prop_assert_eq!(table.forget(key), list.held.len() < held);
+            } else {
+                let added = number as f32;
+                let (count, _) = table.read(key, at(*seconds), &mut state).unwrap();
+                state[0] += added;
+                let kept = table.keep(key, at(*seconds), (&state, count + 1)).unwrap();
+                prop_assert_eq!(kept, list.keep(*key, *seconds, added));
+            }
+            prop_assert_eq!(table.len(), list.held.len());
+            let order = table.iter().map(|(key, state, note, seen)| (*key, state[0], *note, seen));
+            let expected = list.held.iter().map(|held| (held.0, held.1, held.2, at(held.3)));
+            prop_assert!(order.eq(expected));
+            for key in 0..6 {
+                let got = table.get(&key, at(-20));
+                let got = got.map(|(state, note, seen)| (state[0], *note, seen));
+                let expected = list.get(key).map(|(sum, count, seen)| (sum, count, at(seen)));
+                prop_assert_eq!(got, expected);
+                prop_assert_eq!(table.contains(&key), list.held.iter().any(|held| held.0 == key));
+            }
+        }
     }
 
     #[test]
@@ -123,7 +169,7 @@ fn late_events_are_applied_dropped_or_refused() {
     let (refused, after_refused) = late(LatePolicy::Error);
     assert_eq!(applied, dropped);
     assert!(applied.unwrap().late);
-    assert!(matches!(refused, Err(SequenceError::EventOrder { .. })));
+    assert!(matches!(refused, Err(SequenceError::LateEvent { .. })));
     assert!((after_applied - on_time).abs() > 1e-6);
     assert_eq!(
         (after_dropped.to_bits(), after_refused.to_bits()),
@@ -217,4 +263,28 @@ fn a_snapshot_whose_time_has_jumped_is_refused() {
     let mut keeping = self::scorer(&StreamParams::default().time_to_live(None));
     keeping.restore(&jumped).unwrap();
     assert_eq!(keeping.users(), 1);
+}
+
+#[test]
+fn nothing_of_a_key_stays_behind() {
+    let mut table: StateTable<String, String> =
+        StateTable::of_length(&StreamParams::default().capacity(1), 1).unwrap();
+    for (key, seconds) in [("first-key", 0), ("second-key", 1)] {
+        let note = format!("note-of-{key}");
+        assert!(table.keep(key, at(seconds), (&[0.5], note)).unwrap());
+    }
+    assert!(!format!("{table:?}").contains("first"), "{table:?}");
+    assert!(table.forget("second-key"));
+    let left = format!("{table:?}");
+    assert!(!left.contains("second") && !left.contains("0.5"), "{left}");
+}
+
+#[test]
+fn an_event_that_is_too_old_already_takes_nobodys_place() {
+    let params = StreamParams::default().capacity(1).time_to_live(Some(50));
+    let mut scorer = scorer(&params);
+    scorer.score(&1, at(1_000), inputs(&1.0)).unwrap();
+    let before = scorer.snapshot();
+    let late = scorer.score(&2, at(0), inputs(&1.0)).unwrap();
+    assert_eq!((scorer.snapshot(), late.late), (before, false));
 }
