@@ -226,6 +226,16 @@ pub enum SequenceError {
         /// What is wrong.
         what: String,
     },
+    /// There is no answer about an event, since numbers grew beyond what 32 bits hold.
+    #[error(
+        "the {what} after an event would be {got}: the weights of the network, or the numbers of the event, are too large"
+    )]
+    NotANumber {
+        /// What there is not.
+        what: &'static str,
+        /// What it would be.
+        got: f32,
+    },
     /// A snapshot does not fit.
     #[error("snapshot: {what}")]
     Snapshot {

@@ -6,9 +6,8 @@ use super::calibration::ByPlace;
 use crate::SequenceError;
 use crate::data::EventNumbers;
 use crate::encode::{Encoder, EncoderState, Record};
-use crate::native::{StepNetwork, StepScratch};
-use crate::objective::{input_surprise, most_likely};
-use crate::stream::{StateTable, StreamParams, StreamSnapshot, TableCounts};
+use crate::objective::most_likely;
+use crate::stream::{StateTable, Stepper, StreamParams, StreamSnapshot, TableCounts};
 
 /// What is said about one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,20 +25,16 @@ pub struct BehaviorAnswer {
 
 /// Scores the events of users one by one.
 ///
-/// Made by [`UserBehaviorAnalyzer::stream`]. Memory for each user: the network's state, and 80 bytes of what the encoder
-/// has to know.
+/// Made by [`UserBehaviorAnalyzer::stream`]. Memory for each user: that of a [`StateTable`], which holds the name twice, with
+/// 80 bytes of what the encoder has to know.
 #[derive(Debug, Clone)]
 pub struct BehaviorStream {
     encoder: Encoder,
-    network: StepNetwork,
     conformal: ByPlace,
     table: StateTable<String, EncoderState>,
-    scratch: StepScratch,
-    state: Vec<f32>,
+    stepper: Stepper,
     numeric: Vec<f32>,
     codes: Vec<u32>,
-    outputs: Vec<f32>,
-    surprises: Vec<f32>,
 }
 
 impl BehaviorStream {
@@ -48,18 +43,14 @@ impl BehaviorStream {
         params: &StreamParams,
     ) -> Result<Self, SequenceError> {
         let network = analyzer.model.step_network()?;
-        let inputs = network.config().numeric_inputs + network.config().embeddings.len();
+        let encoder = analyzer.encoder.clone();
         Ok(Self {
-            encoder: analyzer.encoder.clone(),
             conformal: analyzer.calibration.events()?,
             table: StateTable::new(params, &network)?,
-            scratch: network.scratch(),
-            state: vec![0.0; network.state_len()],
+            stepper: Stepper::new(network),
             numeric: Vec::new(),
             codes: Vec::new(),
-            outputs: vec![0.0; network.config().outputs()],
-            surprises: vec![0.0; inputs],
-            network,
+            encoder,
         })
     }
 
@@ -78,24 +69,14 @@ impl BehaviorStream {
         record: &R,
     ) -> Result<BehaviorAnswer, SequenceError> {
         let (user, time) = (record.entity(), record.time());
-        let (mut context, late) = self.table.read(user, time, &mut self.state)?;
+        let (mut context, late) = self.table.read(user, time, &mut self.stepper.state)?;
         let first = context.previous().is_none();
         let (numeric, codes) = (&mut self.numeric, &mut self.codes);
         self.encoder
             .encode_late(&mut context, record, numeric, codes)?;
-        let inputs = EventNumbers { numeric, codes };
-        let outputs = self.network.answer(&self.state, &mut self.scratch);
-        self.outputs.copy_from_slice(outputs);
-        input_surprise(
-            self.network.config(),
-            inputs,
-            &self.outputs,
-            &mut self.surprises,
-        )?;
-        self.network
-            .advance(inputs, &mut self.state, &mut self.scratch)?;
-        self.table.keep(user, time, (&self.state, context))?;
-        let surprise: f64 = self.surprises.iter().map(|number| f64::from(*number)).sum();
+        let surprise = self.stepper.judge(EventNumbers { numeric, codes })?;
+        self.table
+            .keep(user, time, (&self.stepper.state, context))?;
         let conformal = self.conformal.of(first);
         Ok(BehaviorAnswer {
             score: conformal.score(surprise),
@@ -107,7 +88,7 @@ impl BehaviorStream {
 
     /// The input of the last event that surprised most, in words. Allocates: for events that are worth a look.
     pub fn last_input(&self) -> SurprisingInput {
-        let (numeric, codes) = most_likely(self.network.config(), &self.outputs);
+        let (numeric, codes) = most_likely(self.stepper.network().config(), self.stepper.outputs());
         let observed = EventNumbers {
             numeric: &self.numeric,
             codes: &self.codes,
@@ -116,7 +97,11 @@ impl BehaviorStream {
             numeric: &numeric,
             codes: &codes,
         };
-        surprising_input(&self.encoder, (observed, expected), &self.surprises)
+        surprising_input(
+            &self.encoder,
+            (observed, expected),
+            self.stepper.surprises(),
+        )
     }
 
     /// Forgets a user; whether there was something of it.

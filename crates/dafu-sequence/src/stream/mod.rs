@@ -3,6 +3,7 @@
 mod params;
 mod scorer;
 mod snapshot;
+mod step;
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -11,4 +12,6 @@ mod tests;
 pub use params::{CheckedStreamParams, LatePolicy, MAX_CAPACITY, StreamParams};
 pub use scorer::{StreamAnswer, StreamScorer};
 pub use snapshot::{StateSnapshot, StreamSnapshot};
+pub(crate) use step::Stepper;
+pub use step::{check_answer, check_state};
 pub use table::{StateTable, TableCounts};

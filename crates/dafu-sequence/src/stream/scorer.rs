@@ -1,12 +1,11 @@
 //! Scores of events as they come.
 
 use super::params::StreamParams;
+use super::step::Stepper;
 use super::table::{StateTable, TableCounts};
 use crate::SequenceError;
 use crate::data::EventNumbers;
-use crate::native::{StepNetwork, StepScratch};
-use crate::network::Task;
-use crate::objective::input_surprise;
+use crate::native::StepNetwork;
 use dafu_core::Timestamp;
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -14,14 +13,16 @@ use std::hash::Hash;
 /// What is said about one event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StreamAnswer {
-    /// Log odds of fraud of a classifier; otherwise how surprising the event is, minus the natural logarithm of its
-    /// likelihood.
+    /// Log odds of fraud of a classifier, which are finite; otherwise how surprising the event is, minus the natural
+    /// logarithm of its likelihood, which is infinite where that is 0 to the precision of 32 bits.
     pub value: f32,
     /// Whether the event was earlier than the newest one of its user.
     pub late: bool,
 }
 
 /// Scores events of users one by one: a state of a few hundred numbers each takes the place of the events before.
+///
+/// Memory for each user: that of a [`StateTable`], which holds the key twice.
 ///
 /// # Examples
 ///
@@ -56,12 +57,8 @@ pub struct StreamAnswer {
 /// ```
 #[derive(Debug, Clone)]
 pub struct StreamScorer<K> {
-    network: StepNetwork,
     pub(super) table: StateTable<K, ()>,
-    scratch: StepScratch,
-    /// A state, and the surprises of the last event.
-    state: Vec<f32>,
-    surprises: Vec<f32>,
+    stepper: Stepper,
 }
 
 impl<K: Hash + Eq + Clone> StreamScorer<K> {
@@ -71,13 +68,9 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
     ///
     /// When bounds are out of range.
     pub fn new(network: StepNetwork, params: &StreamParams) -> Result<Self, SequenceError> {
-        let inputs = network.config().numeric_inputs + network.config().embeddings.len();
         Ok(Self {
             table: StateTable::new(params, &network)?,
-            scratch: network.scratch(),
-            state: vec![0.0; network.state_len()],
-            surprises: vec![0.0; inputs],
-            network,
+            stepper: Stepper::new(network),
         })
     }
 
@@ -86,7 +79,8 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
     /// # Errors
     ///
     /// When inputs are not those of the network, a late event is not taken, or an event is too far ahead of the newest
-    /// ([`StreamParams::max_jump`]); nothing is remembered then.
+    /// ([`StreamParams::max_jump`]); [`NotANumber`](SequenceError::NotANumber) where the network's weights are so large that
+    /// there is no answer. Nothing is remembered then.
     ///
     /// # Complexity
     ///
@@ -102,7 +96,7 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
         let answer = self.peek(user, time, inputs)?;
-        self.table.keep(user, time, (&self.state, ()))?;
+        self.table.keep(user, time, (&self.stepper.state, ()))?;
         Ok(answer)
     }
 
@@ -139,24 +133,16 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let ((), late) = self.table.read(user, time, &mut self.state)?;
-        let value = if self.network.config().task == Task::NextEvent {
-            let outputs = self.network.answer(&self.state, &mut self.scratch);
-            input_surprise(self.network.config(), inputs, outputs, &mut self.surprises)?;
-            self.network
-                .advance(inputs, &mut self.state, &mut self.scratch)?;
-            self.surprises.iter().sum()
-        } else {
-            self.network
-                .advance(inputs, &mut self.state, &mut self.scratch)?;
-            self.network.answer(&self.state, &mut self.scratch)[0]
-        };
+        let ((), late) = self.table.read(user, time, &mut self.stepper.state)?;
+        let value = self.stepper.judge(inputs)?;
+        #[expect(clippy::cast_possible_truncation, reason = "as precise as its parts")]
+        let value = value as f32;
         Ok(StreamAnswer { value, late })
     }
 
     /// How surprising each input of the last event was, numeric inputs first; zeros for a classifier.
     pub fn last_surprises(&self) -> &[f32] {
-        &self.surprises
+        self.stepper.surprises()
     }
 
     /// Forgets a user; whether there was something of it.
@@ -180,6 +166,6 @@ impl<K: Hash + Eq + Clone> StreamScorer<K> {
 
     /// The network.
     pub const fn network(&self) -> &StepNetwork {
-        &self.network
+        self.stepper.network()
     }
 }

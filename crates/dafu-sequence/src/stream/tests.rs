@@ -4,7 +4,7 @@ use super::{LatePolicy, StateTable, StreamParams, StreamScorer};
 use crate::SequenceError;
 use crate::data::EventNumbers;
 use crate::native::StepNetwork;
-use crate::network::{Cell, NetworkConfig, Task, Weights};
+use crate::network::{Cell, Embedding, NetworkConfig, Task, Weights};
 use dafu_core::Timestamp;
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
 }
 
-fn network() -> StepNetwork {
+fn network(task: Task, seed: u64) -> StepNetwork {
     let config = NetworkConfig {
         numeric_inputs: 1,
         embeddings: Vec::new(),
@@ -20,13 +20,13 @@ fn network() -> StepNetwork {
         layers: 1,
         hidden_units: 5,
         dropout: 0.0,
-        task: Task::NextEvent,
+        task,
     };
-    StepNetwork::new(&config, &Weights::first(&config, 3).unwrap()).unwrap()
+    StepNetwork::new(&config, &Weights::first(&config, seed).unwrap()).unwrap()
 }
 
 fn scorer(params: &StreamParams) -> StreamScorer<u32> {
-    StreamScorer::new(network(), params).unwrap()
+    StreamScorer::new(network(Task::NextEvent, 3), params).unwrap()
 }
 
 fn inputs(number: &f32) -> EventNumbers<'_> {
@@ -287,4 +287,44 @@ fn an_event_that_is_too_old_already_takes_nobodys_place() {
     let before = scorer.snapshot();
     let late = scorer.score(&2, at(0), inputs(&1.0)).unwrap();
     assert_eq!((scorer.snapshot(), late.late), (before, false));
+}
+
+#[test]
+fn what_adds_up_to_no_number_is_a_named_error_and_is_not_remembered() {
+    for task in [Task::Classify { attention: false }, Task::NextEvent] {
+        let config = NetworkConfig {
+            embeddings: vec![Embedding {
+                categories: 3,
+                dimension: 1,
+            }],
+            ..network(task, 3).config().clone()
+        };
+        // All units near 1, all answers beyond 32 bits; of categories none is likelier than another then.
+        let first = Weights::first(&config, 3).unwrap();
+        let mut numbers = first.numbers().to_vec();
+        for parameter in first.layout().parameters() {
+            let weights = &mut numbers[parameter.range.clone()];
+            if parameter.name.contains("head") {
+                weights.fill(f32::MAX);
+            } else if parameter.name.contains("bias") {
+                weights.fill(50.0);
+            }
+        }
+        let weights = Weights::new(&config, numbers).unwrap();
+        let network = StepNetwork::new(&config, &weights).unwrap();
+        let mut scorer: StreamScorer<u32> =
+            StreamScorer::new(network, &StreamParams::default()).unwrap();
+        let inputs = EventNumbers {
+            numeric: &[0.5],
+            codes: &[1],
+        };
+        if task == Task::NextEvent {
+            scorer.score(&1, at(0), inputs).unwrap();
+        }
+        let before = scorer.snapshot();
+        let refused = scorer.score(&1, at(1), inputs).unwrap_err();
+        assert!(matches!(refused, SequenceError::NotANumber { .. }));
+        assert!(refused.to_string().contains("are too large"), "{refused}");
+        assert_eq!(scorer.snapshot(), before);
+    }
 }
