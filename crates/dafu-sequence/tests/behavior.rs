@@ -10,7 +10,7 @@ use dafu_core::random::Stream;
 use dafu_core::{BehaviorEvent, Currency, DailySummary, Money, Timestamp};
 use dafu_sequence::SequenceError;
 use dafu_sequence::behavior::{AnomalyParams, BehaviorParams, UserBehaviorAnalyzer};
-use dafu_sequence::stream::{LatePolicy, StreamParams};
+use dafu_sequence::stream::{LatePolicy, StreamParams, StreamScorer};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -367,4 +367,25 @@ mod saved {
         let result = HistoryClassifier::from_safetensors(&bytes, &Limits::default());
         assert!(matches!(result, Err(SequenceError::Model { .. })));
     }
+}
+
+#[test]
+fn a_snapshot_of_other_inputs_or_another_time_is_refused() {
+    let records = behavior(6, None);
+    let mut stream = ANALYZER.stream(&StreamParams::default()).unwrap();
+    for record in &records {
+        stream.score(record).unwrap();
+    }
+    let good = stream.snapshot();
+    let mut moved = good.clone();
+    moved.users[0].note = moved.users[1].note;
+    let refused = stream.restore(&moved).unwrap_err().to_string();
+    assert!(refused.contains("another time"), "{refused}");
+    let network = ANALYZER.model().step_network().unwrap();
+    let plain: StreamScorer<String> = StreamScorer::new(network, &StreamParams::default()).unwrap();
+    let mut other = good.clone();
+    other.fingerprint = plain.snapshot().fingerprint;
+    let refused = stream.restore(&other).unwrap_err().to_string();
+    assert!(refused.contains("other inputs"), "{refused}");
+    assert_eq!(stream.snapshot(), good);
 }

@@ -46,7 +46,7 @@ impl BehaviorStream {
         let encoder = analyzer.encoder.clone();
         Ok(Self {
             conformal: analyzer.calibration.events()?,
-            table: StateTable::new(params, &network)?,
+            table: StateTable::new(params, &network)?.with_inputs(&encoder),
             stepper: Stepper::new(network),
             numeric: Vec::new(),
             codes: Vec::new(),
@@ -128,11 +128,12 @@ impl BehaviorStream {
     ///
     /// # Errors
     ///
-    /// As [`StateTable::restore`].
+    /// As [`StateTable::restore`] and [`StreamSnapshot::check_contexts`].
     pub fn restore(
         &mut self,
         snapshot: &StreamSnapshot<String, EncoderState>,
     ) -> Result<(), SequenceError> {
+        snapshot.check_contexts()?;
         self.table.restore(snapshot)
     }
 }

@@ -1,5 +1,6 @@
 //! One state for each user, moved on by one step an event.
 
+mod fingerprint;
 mod params;
 mod scorer;
 mod snapshot;
@@ -9,6 +10,7 @@ mod table;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
+pub use fingerprint::Fingerprint;
 pub use params::{CheckedStreamParams, LatePolicy, MAX_CAPACITY, StreamParams};
 pub use scorer::{StreamAnswer, StreamScorer};
 pub use snapshot::{StateSnapshot, StreamSnapshot};

@@ -1,8 +1,10 @@
 //! What a stream remembers, to be kept and taken up again.
 
+use super::fingerprint::Fingerprint;
 use super::scorer::StreamScorer;
-use super::table::StateTable;
+use super::table::{StateTable, TableCounts, add};
 use crate::SequenceError;
+use crate::encode::EncoderState;
 use dafu_core::Timestamp;
 use std::hash::Hash;
 
@@ -28,17 +30,47 @@ pub struct StateSnapshot<K, N = ()> {
 pub struct StreamSnapshot<K, N = ()> {
     /// Numbers of a state.
     pub state_len: usize,
+    /// Of the network that made the states.
+    pub fingerprint: Fingerprint,
     /// Time of the newest event.
     pub now: Option<Timestamp>,
+    /// States that were given up so far.
+    pub counts: TableCounts,
     /// The users.
     pub users: Vec<StateSnapshot<K, N>>,
 }
 
+impl<K> StreamSnapshot<K, EncoderState> {
+    /// Checks that what encoders know of users is of the time when these were last seen; otherwise what they say about
+    /// the time since would be made up.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError::Snapshot`].
+    pub fn check_contexts(&self) -> Result<(), SequenceError> {
+        let mut users = self.users.iter();
+        let wrong = users.position(|user| user.note.previous() != Some(user.last_seen));
+        wrong.map_or(Ok(()), |number| {
+            refuse(format!(
+                "what the encoder knows of the user of state {number} is of another time than the state"
+            ))
+        })
+    }
+}
+
+fn refuse(what: String) -> Result<(), SequenceError> {
+    Err(SequenceError::Snapshot { what })
+}
+
 impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
-    /// What it holds.
+    /// What it holds. States that are too old already and first to be given up are left out, and counted.
     pub fn snapshot(&self) -> StreamSnapshot<K, N> {
+        let mut counts = self.counts();
+        let old = self.iter().take_while(|user| self.is_old(user.3)).count();
+        add(&mut counts.expired, old as u64);
         let users = self
             .iter()
+            .skip(old)
             .map(|(key, state, note, last_seen)| StateSnapshot {
                 key: key.clone(),
                 last_seen,
@@ -47,34 +79,52 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
             });
         StreamSnapshot {
             state_len: self.state_len(),
+            fingerprint: self.fingerprint().clone(),
             now: self.now(),
+            counts,
             users: users.collect(),
         }
     }
 
-    /// Replaces what it holds. Of more users than there is room for, those not seen for longest are left out.
+    /// Replaces what it holds, trusting nothing in the snapshot. Of more users than there is room for, those not seen for
+    /// longest are left out, and counted as evicted.
     ///
     /// # Errors
     ///
-    /// When states are those of another network, hold what is no number, or a user comes twice; and where the time of the
-    /// newest event lies so far ahead of all users ([`StreamParams::max_jump`](super::StreamParams::max_jump)) that they
-    /// would all be given up. The table is then as before.
+    /// [`SequenceError::Snapshot`] where states are those of another network, or no states at all: numbers that are too
+    /// many, too few or not finite, times after the newest event, a user twice. [`SequenceError::ClockJump`] where the time
+    /// of the newest event lies so far ahead of all users ([`StreamParams::max_jump`](super::StreamParams::max_jump)) that
+    /// they would all be given up. The table is then as before.
+    ///
+    /// # Complexity
+    ///
+    /// O(users x state). The memory before is held until the new one is whole.
     pub fn restore(&mut self, snapshot: &StreamSnapshot<K, N>) -> Result<(), SequenceError> {
-        let mut fresh = Self::of_length(self.params(), self.state_len())?;
-        if let Some(now) = snapshot.now {
-            fresh.check_now(now, snapshot.users.iter().map(|user| user.last_seen).max())?;
-            fresh.set_now(now);
+        let mut fresh = self.emptied();
+        let (expected, got) = (self.state_len(), snapshot.state_len);
+        if expected != got {
+            return refuse(format!(
+                "states have {got} numbers, this network's have {expected}"
+            ));
         }
-        let refuse = |what: String| Err(SequenceError::Snapshot { what });
-        for (number, user) in snapshot.users.iter().enumerate() {
-            if user.state.len() != self.state_len() {
-                let (expected, got) = (self.state_len(), user.state.len());
-                return refuse(format!(
-                    "state {number} has {got} numbers, this network's have {expected}"
-                ));
+        if !self.fingerprint().is_of_same(&snapshot.fingerprint) {
+            return refuse(
+                "its states are those of another network, or of other inputs".to_owned(),
+            );
+        }
+        let newest = snapshot.users.iter().map(|user| user.last_seen).max();
+        match snapshot.now {
+            Some(now) => fresh.check_now(now, newest)?,
+            None if newest.is_some() => {
+                return refuse("it holds states, and no time of the newest event".to_owned());
             }
-            if let Some(bad) = user.state.iter().find(|number| !number.is_finite()) {
-                return refuse(format!("state {number} holds {bad}"));
+            None => {}
+        }
+        fresh.begin(snapshot.now, snapshot.counts);
+        for (number, user) in snapshot.users.iter().enumerate() {
+            self.check_user(number, user)?;
+            if snapshot.now.is_some_and(|now| now < user.last_seen) {
+                return refuse(format!("state {number} is of later than the newest event"));
             }
             if fresh.contains(&user.key) {
                 return refuse(format!("the user of state {number} has one already"));
@@ -82,6 +132,25 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
             fresh.put(user);
         }
         *self = fresh;
+        Ok(())
+    }
+
+    fn check_user(&self, number: usize, user: &StateSnapshot<K, N>) -> Result<(), SequenceError> {
+        let (expected, got) = (self.state_len(), user.state.len());
+        if expected != got {
+            return refuse(format!(
+                "state {number} has {got} numbers, this network's have {expected}"
+            ));
+        }
+        if let Some(bad) = user.state.iter().find(|number| !number.is_finite()) {
+            return refuse(format!("state {number} holds {bad}"));
+        }
+        let sum = self.attention_sum().and_then(|at| user.state.get(at));
+        if let Some(sum) = sum.filter(|sum| **sum < 0.0) {
+            return refuse(format!(
+                "weights of attention in state {number} add up to {sum}"
+            ));
+        }
         Ok(())
     }
 }

@@ -1,9 +1,12 @@
 //! States by user: bounded in number and in time.
 
+use super::fingerprint::Fingerprint;
 use super::params::{CheckedStreamParams, LatePolicy, StreamParams};
 use super::snapshot::StateSnapshot;
 use crate::SequenceError;
+use crate::encode::Encoder;
 use crate::native::StepNetwork;
+use crate::network::Task;
 use dafu_core::Timestamp;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -15,6 +18,7 @@ const NONE: u32 = u32::MAX;
 /// What was given up so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct TableCounts {
     /// States given up because there were too many.
     pub evicted: u64,
@@ -24,11 +28,15 @@ pub struct TableCounts {
 
 /// A state of `state_len` numbers and a note of type `N` for each key.
 ///
-/// Memory: what was in use at most at one time, about `4 x state_len + size of key and note + 60` bytes a key.
+/// Memory: what was in use at most at one time, about `4 x state_len + 2 x size of the key + size of the note + 60` bytes a
+/// key. The key is held twice, in the index and beside the state, with what it has on the heap: a `String` of 20 bytes
+/// counts as 2 x (24 + 20).
 #[derive(Debug, Clone)]
 pub struct StateTable<K, N> {
     params: CheckedStreamParams,
     state_len: usize,
+    fingerprint: Fingerprint,
+    attention_sum: Option<usize>,
     index: HashMap<K, u32>,
     slots: Vec<Slot<K, N>>,
     /// The states of all slots, one after another.
@@ -55,9 +63,20 @@ struct Slot<K, N> {
     older: u32,
 }
 
-/// Counts one more; counts may come from a snapshot that somebody made up.
-const fn count(number: &mut u64) {
-    *number = number.saturating_add(1);
+/// Counts some more; counts may come from a snapshot that somebody made up.
+pub(super) const fn add(number: &mut u64, more: u64) {
+    *number = number.saturating_add(more);
+}
+
+/// Numbers of the vectors that states are padded to.
+const VECTOR: usize = 16;
+
+/// Where a network's states hold the sum of the weights of attention: behind those of the layers.
+fn attention_sum(network: &StepNetwork) -> Option<usize> {
+    let config = network.config();
+    let attends = config.task == (Task::Classify { attention: true });
+    let width = config.hidden_units.next_multiple_of(VECTOR);
+    attends.then_some(config.layers * config.cell.states() * width)
 }
 
 /// From an earlier time to a later one, rounded up; 0 where it is not later.
@@ -73,7 +92,35 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     ///
     /// When bounds are out of range.
     pub fn new(params: &StreamParams, network: &StepNetwork) -> Result<Self, SequenceError> {
-        Self::of_length(params, network.state_len())
+        Ok(Self {
+            fingerprint: Fingerprint::of(network)?,
+            attention_sum: attention_sum(network),
+            ..Self::of_length(params, network.state_len())?
+        })
+    }
+
+    /// The table, for inputs that an encoder made: snapshots of other inputs are refused.
+    #[must_use]
+    pub fn with_inputs(mut self, encoder: &Encoder) -> Self {
+        self.fingerprint.set_inputs(encoder);
+        self
+    }
+
+    /// A table of the same kind that holds nothing.
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            params: self.params.clone(),
+            fingerprint: self.fingerprint.clone(),
+            index: HashMap::new(),
+            slots: Vec::new(),
+            states: Vec::new(),
+            free: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            now: None,
+            counts: TableCounts::default(),
+            ..*self
+        }
     }
 
     /// An empty table for states of so many numbers.
@@ -84,6 +131,8 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         Ok(Self {
             params: params.check()?,
             state_len,
+            fingerprint: Fingerprint::default(),
+            attention_sum: None,
             index: HashMap::new(),
             slots: Vec::new(),
             states: Vec::new(),
@@ -125,8 +174,27 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         self.now
     }
 
-    /// Lets time go on without an event.
-    pub(super) fn set_now(&mut self, time: Timestamp) {
+    pub(super) const fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Where states hold a sum of weights, which is never negative.
+    pub(super) const fn attention_sum(&self) -> Option<usize> {
+        self.attention_sum
+    }
+
+    /// Whether a key that was last seen then is too old by now.
+    pub(super) fn is_old(&self, last_seen: Timestamp) -> bool {
+        self.now.is_some_and(|now| self.is_expired(last_seen, now))
+    }
+
+    /// Begins where another table was.
+    pub(super) const fn begin(&mut self, now: Option<Timestamp>, counts: TableCounts) {
+        self.now = now;
+        self.counts = counts;
+    }
+
+    fn set_now(&mut self, time: Timestamp) {
         self.now = Some(self.now.map_or(time, |now| now.max(time)));
     }
 
@@ -241,7 +309,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         let slot = if let Some(slot) = held {
             self.unlink(slot);
             if last_seen.is_none() {
-                count(&mut self.counts.expired);
+                add(&mut self.counts.expired, 1);
             }
             slot
         } else {
@@ -334,7 +402,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     fn claim(&mut self, key: K) -> u32 {
         if self.index.len() >= self.params.capacity {
             self.release(self.oldest);
-            count(&mut self.counts.evicted);
+            add(&mut self.counts.evicted, 1);
         }
         let slot = self.free.pop().unwrap_or_else(|| {
             // Capacity is below what 32 bits count.
@@ -388,7 +456,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
                 return;
             }
             self.release(oldest);
-            count(&mut self.counts.expired);
+            add(&mut self.counts.expired, 1);
         }
     }
 

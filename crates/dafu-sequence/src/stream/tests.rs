@@ -1,6 +1,6 @@
 //! The table of states against one that never gives anything up, and what scorers do with late events.
 
-use super::{LatePolicy, StateTable, StreamParams, StreamScorer};
+use super::{LatePolicy, StateTable, StreamParams, StreamScorer, StreamSnapshot, TableCounts};
 use crate::SequenceError;
 use crate::data::EventNumbers;
 use crate::native::StepNetwork;
@@ -204,13 +204,22 @@ fn a_snapshot_that_does_not_fit_is_refused_and_changes_nothing() {
     let mut scorer = scorer(&StreamParams::default());
     scorer.score(&1, at(0), inputs(&1.0)).unwrap();
     let good = scorer.snapshot();
-    let mut short = good.clone();
-    short.users[0].state.pop();
-    let mut bad = good.clone();
-    bad.users[0].state[0] = f32::NAN;
-    let mut twice = good.clone();
-    twice.users.push(twice.users[0].clone());
-    for snapshot in [short, bad, twice] {
+    let changed = |change: fn(&mut StreamSnapshot<u32>)| {
+        let mut snapshot = good.clone();
+        change(&mut snapshot);
+        snapshot
+    };
+    let snapshots = [
+        changed(|snapshot| snapshot.state_len += 1),
+        changed(|snapshot| snapshot.now = None),
+        changed(|snapshot| snapshot.now = Some(at(-1))),
+        changed(|snapshot| snapshot.fingerprint = super::Fingerprint::default()),
+        changed(|snapshot| snapshot.users[0].state.truncate(3)),
+        changed(|snapshot| snapshot.users[0].state[0] = f32::NAN),
+        changed(|snapshot| snapshot.users[0].state[0] = f32::INFINITY),
+        changed(|snapshot| snapshot.users.push(snapshot.users[0].clone())),
+    ];
+    for snapshot in snapshots {
         assert!(matches!(
             scorer.restore(&snapshot),
             Err(SequenceError::Snapshot { .. })
@@ -287,6 +296,75 @@ fn an_event_that_is_too_old_already_takes_nobodys_place() {
     let before = scorer.snapshot();
     let late = scorer.score(&2, at(0), inputs(&1.0)).unwrap();
     assert_eq!((scorer.snapshot(), late.late), (before, false));
+}
+
+#[test]
+fn a_snapshot_of_another_network_is_refused() {
+    let params = StreamParams::default();
+    let scorer = |seed| StreamScorer::<u32>::new(network(Task::NextEvent, seed), &params).unwrap();
+    let mut one = scorer(3);
+    one.score(&1, at(0), inputs(&1.0)).unwrap();
+    let mut other = scorer(4);
+    let refused = other.restore(&one.snapshot()).unwrap_err().to_string();
+    assert!(refused.contains("another network"), "{refused}");
+    assert_eq!(other.users(), 0);
+    // The last places may differ on another machine.
+    let mut elsewhere = one.snapshot();
+    elsewhere.fingerprint = super::Fingerprint::of_numbers(
+        elsewhere
+            .fingerprint
+            .numbers()
+            .iter()
+            .map(|number| number + 1e-5),
+    );
+    assert!(scorer(3).restore(&elsewhere).is_ok());
+}
+
+#[test]
+fn a_restored_stream_goes_on_counting() {
+    let params = StreamParams::default().capacity(3).time_to_live(Some(50));
+    let mut scorer = scorer(&params);
+    for (user, seconds) in [(1, 0), (2, 0), (3, 0), (4, 0), (5, 100)] {
+        scorer.score(&user, at(seconds), inputs(&1.0)).unwrap();
+    }
+    let counts = |evicted, expired| TableCounts { evicted, expired };
+    assert_eq!(scorer.counts(), counts(2, 2));
+    let mut snapshot = scorer.snapshot();
+    let mut other = self::scorer(&params);
+    other.restore(&snapshot).unwrap();
+    assert_eq!(
+        (other.counts(), other.snapshot()),
+        (counts(2, 2), snapshot.clone())
+    );
+    // Numbers that somebody made up do not overflow.
+    snapshot.counts = counts(u64::MAX, u64::MAX);
+    other.restore(&snapshot).unwrap();
+    for (user, seconds) in [(6, 100), (7, 100), (8, 100), (9, 100), (9, 200)] {
+        other.score(&user, at(seconds), inputs(&1.0)).unwrap();
+    }
+    assert_eq!(other.counts(), counts(u64::MAX, u64::MAX));
+}
+
+#[test]
+fn weights_of_attention_never_add_up_to_less_than_nothing() {
+    let network = network(Task::Classify { attention: true }, 3);
+    let mut scorer: StreamScorer<u32> =
+        StreamScorer::new(network, &StreamParams::default()).unwrap();
+    scorer.score(&1, at(0), inputs(&1.0)).unwrap();
+    let good = scorer.snapshot();
+    let place = scorer.table.attention_sum().unwrap();
+    // The place is that of the network: a positive number, alone in its vector, then the mean of all states so far, which
+    // after one event is the last one.
+    let state = &good.users[0].state;
+    let (before, behind) = state.split_at(place);
+    assert!(behind[0] > 0.0 && behind[1..16].iter().all(|number| *number == 0.0));
+    assert_eq!(behind[16..], before[..16]);
+    for (sum, sound) in [(0.0, true), (-1e-3, false), (-behind[0], false)] {
+        let mut snapshot = good.clone();
+        snapshot.users[0].state[place] = sum;
+        assert_eq!(scorer.restore(&snapshot).is_ok(), sound);
+        assert!(scorer.score(&1, at(1), inputs(&1.0)).is_ok());
+    }
 }
 
 #[test]
