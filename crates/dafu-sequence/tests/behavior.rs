@@ -274,7 +274,7 @@ fn a_stream_of_behaviour_is_surprised_as_a_history_is() {
         .iter()
         .find(|anomaly| anomaly.user == "user-004")
         .unwrap();
-    assert!((found.surprise - largest.0).abs() < 1e-3 * largest.0);
+    assert!((found.surprise - largest.0).abs() < 1e-6 * largest.0);
     assert_eq!(found.records[found.step], largest.1);
     assert_eq!(stream.users(), 10);
     assert!(stream.forget("user-004") && !stream.forget("user-004"));

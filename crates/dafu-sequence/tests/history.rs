@@ -84,33 +84,34 @@ fn windows_and_streams_find_what_single_payments_do_not_show() {
 
 #[test]
 fn a_stream_judges_as_whole_histories_are_judged() {
-    let records = payments(40, 3);
+    let mut records = payments(40, 3);
     let classifier = params(Reading::Stream).fit(&records).unwrap();
+    // Users by turns.
+    records.sort_by_key(|record| record.timestamp);
     let sequences = classifier.predict_fraud_sequences(&records).unwrap();
-    let mut scorer = classifier.stream(&StreamParams::default()).unwrap();
-    let (mut numeric, mut codes) = (Vec::new(), Vec::new());
-    for sequence in &sequences {
-        // Records come user after user here.
-        let record = &records[sequence.record];
-        let mut state = dafu_sequence::encode::EncoderState::default();
-        for before in records[..=sequence.record]
-            .iter()
-            .filter(|other| other.user_id == record.user_id)
-        {
-            classifier
-                .encoder()
-                .encode_record(&mut state, before, &mut numeric, &mut codes)
-                .unwrap();
-        }
-        let inputs = dafu_sequence::data::EventNumbers {
-            numeric: &numeric,
-            codes: &codes,
-        };
-        let answer = scorer
-            .score(record.user_id.as_str(), record.timestamp, inputs)
-            .unwrap();
-        assert!((f64::from(answer.value) - sequence.log_odds).abs() < 1e-5);
+    let mut expected = vec![f64::NAN; records.len()];
+    for sequence in sequences {
+        expected[sequence.record] = sequence.log_odds;
     }
+    let mut stream = classifier.stream(&StreamParams::default()).unwrap();
+    let (first, rest) = records.split_at(records.len() / 2);
+    for (record, expected) in first.iter().zip(&expected) {
+        let peeked = stream.peek(record).unwrap();
+        let answer = stream.score(record).unwrap();
+        assert_eq!(peeked, answer);
+        assert!((answer.log_odds - expected).abs() < 1e-6 * expected.abs().max(1.0));
+        assert!((answer.score.get() - 1.0 / (1.0 + (-answer.log_odds).exp())).abs() < 1e-12);
+    }
+    let mut other = classifier.stream(&StreamParams::default()).unwrap();
+    other.restore(&stream.snapshot()).unwrap();
+    for (record, expected) in rest.iter().zip(&expected[first.len()..]) {
+        let answer = other.score(record).unwrap();
+        assert!((answer.log_odds - expected).abs() < 1e-6 * expected.abs().max(1.0));
+        stream.observe(record).unwrap();
+    }
+    assert_eq!(stream.snapshot(), other.snapshot());
+    assert_eq!((stream.users(), stream.counts()), (40, other.counts()));
+    assert!(stream.forget("u-001") && !stream.forget("u-001"));
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn a_model_of_windows_makes_no_stream() {
     let error = classifier.stream(&StreamParams::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`reading` must be Stream, to score events one by one, got Windows"
+        "`reading` must be Stream, to score records one by one, got Windows"
     );
 }
 

@@ -5,9 +5,9 @@ use super::anomaly::SurprisingInput;
 use super::calibration::ByPlace;
 use crate::SequenceError;
 use crate::data::EventNumbers;
-use crate::encode::{Encoder, EncoderState, Record};
+use crate::encode::{EncoderState, Record};
 use crate::objective::most_likely;
-use crate::stream::{StateTable, Stepper, StreamParams, StreamSnapshot, TableCounts};
+use crate::stream::{RecordStepper, StreamParams, StreamSnapshot, TableCounts, record_stream};
 
 /// What is said about one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,17 +25,15 @@ pub struct BehaviorAnswer {
 
 /// Scores the events of users one by one.
 ///
-/// Made by [`UserBehaviorAnalyzer::stream`]. Memory for each user: that of a [`StateTable`], which holds the name twice, with
+/// Made by [`UserBehaviorAnalyzer::stream`]. Memory for each user: that of a [`StateTable`](crate::stream::StateTable), which holds the name twice, with
 /// 80 bytes of what the encoder has to know.
 #[derive(Debug, Clone)]
 pub struct BehaviorStream {
-    encoder: Encoder,
+    steps: RecordStepper,
     conformal: ByPlace,
-    table: StateTable<String, EncoderState>,
-    stepper: Stepper,
-    numeric: Vec<f32>,
-    codes: Vec<u32>,
 }
+
+record_stream!(BehaviorStream);
 
 impl BehaviorStream {
     pub(super) fn new(
@@ -43,14 +41,9 @@ impl BehaviorStream {
         params: &StreamParams,
     ) -> Result<Self, SequenceError> {
         let network = analyzer.model.step_network()?;
-        let encoder = analyzer.encoder.clone();
         Ok(Self {
+            steps: RecordStepper::new(&analyzer.encoder, network, params)?,
             conformal: analyzer.calibration.events()?,
-            table: StateTable::new(params, &network)?.with_inputs(&encoder),
-            stepper: Stepper::new(network),
-            numeric: Vec::new(),
-            codes: Vec::new(),
-            encoder,
         })
     }
 
@@ -68,72 +61,25 @@ impl BehaviorStream {
         &mut self,
         record: &R,
     ) -> Result<BehaviorAnswer, SequenceError> {
-        let (user, time) = (record.entity(), record.time());
-        let (mut context, late) = self.table.read(user, time, &mut self.stepper.state)?;
-        let first = context.previous().is_none();
-        let (numeric, codes) = (&mut self.numeric, &mut self.codes);
-        self.encoder
-            .encode_late(&mut context, record, numeric, codes)?;
-        let surprise = self.stepper.judge(EventNumbers { numeric, codes })?;
-        self.table
-            .keep(user, time, (&self.stepper.state, context))?;
-        let conformal = self.conformal.of(first);
+        let step = self.steps.judge(record)?;
+        let conformal = self.conformal.of(step.first);
         Ok(BehaviorAnswer {
-            score: conformal.score(surprise),
-            p_value: conformal.p_value(surprise),
-            surprise,
-            late,
+            score: conformal.score(step.value),
+            p_value: conformal.p_value(step.value),
+            surprise: step.value,
+            late: step.late,
         })
     }
 
     /// The input of the last event that surprised most, in words. Allocates: for events that are worth a look.
     pub fn last_input(&self) -> SurprisingInput {
-        let (numeric, codes) = most_likely(self.stepper.network().config(), self.stepper.outputs());
-        let observed = EventNumbers {
-            numeric: &self.numeric,
-            codes: &self.codes,
-        };
+        let stepper = self.steps.stepper();
+        let (numeric, codes) = most_likely(stepper.network().config(), stepper.outputs());
         let expected = EventNumbers {
             numeric: &numeric,
             codes: &codes,
         };
-        surprising_input(
-            &self.encoder,
-            (observed, expected),
-            self.stepper.surprises(),
-        )
-    }
-
-    /// Forgets a user; whether there was something of it.
-    pub fn forget(&mut self, user: &str) -> bool {
-        self.table.forget(user)
-    }
-
-    /// Users that are remembered.
-    pub fn users(&self) -> usize {
-        self.table.len()
-    }
-
-    /// States that were given up so far.
-    pub const fn counts(&self) -> TableCounts {
-        self.table.counts()
-    }
-
-    /// What it remembers.
-    pub fn snapshot(&self) -> StreamSnapshot<String, EncoderState> {
-        self.table.snapshot()
-    }
-
-    /// Replaces what it remembers: answers go on as those of the stream that the snapshot was taken of.
-    ///
-    /// # Errors
-    ///
-    /// As [`StateTable::restore`] and [`StreamSnapshot::check_contexts`].
-    pub fn restore(
-        &mut self,
-        snapshot: &StreamSnapshot<String, EncoderState>,
-    ) -> Result<(), SequenceError> {
-        snapshot.check_contexts()?;
-        self.table.restore(snapshot)
+        let (observed, encoder) = (self.steps.inputs(), self.steps.encoder());
+        surprising_input(encoder, (observed, expected), stepper.surprises())
     }
 }

@@ -4,7 +4,7 @@ use super::params::{HistoryParams, Reading};
 use crate::data::{Events, SequenceSet, Span};
 use crate::encode::{Encoder, Histories, Record};
 use crate::native::Baseline;
-use crate::stream::{StreamParams, StreamScorer};
+use crate::stream::check_answer;
 use crate::{SequenceClassifier, SequenceError};
 use dafu_core::{Score, Timestamp};
 
@@ -145,17 +145,13 @@ impl HistoryClassifier {
                 user += 1;
             }
             let log_odds = f64::from(log_odds);
-            let score = Score::new(1.0 / (1.0 + (-log_odds).exp())).map_err(|_| {
-                let what = "are finite, but so large that log odds are no number".to_owned();
-                SequenceError::Weights { what }
-            })?;
             sequences.push(FraudSequence {
                 user: histories.entity_name(user).unwrap_or_default().to_owned(),
                 record: histories.record(event).unwrap_or_default(),
                 time: events.time(event),
                 length: event + 1 - start,
                 log_odds,
-                score,
+                score: score(log_odds)?,
             });
         }
         Ok(sequences)
@@ -168,21 +164,15 @@ impl HistoryClassifier {
             Reading::Stream => events.segments(usize::MAX, 0),
         }
     }
+}
 
-    /// A scorer of encoded events, one by one: for [`Reading::Stream`], which trains for states that go on.
-    ///
-    /// # Errors
-    ///
-    /// When bounds are out of range, or the network has learned from windows: in a state without end it answers otherwise
-    /// than in those.
-    pub fn stream(&self, params: &StreamParams) -> Result<StreamScorer<String>, SequenceError> {
-        if self.params.reading == Reading::Windows {
-            return Err(SequenceError::Parameter {
-                name: "reading",
-                expected: "Stream, to score events one by one".to_owned(),
-                got: "Windows".to_owned(),
-            });
-        }
-        StreamScorer::new(self.classifier.step_network()?, params)
-    }
+/// Log odds from 0 to 1.
+pub(super) fn score(log_odds: f64) -> Result<Score, SequenceError> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "32 bits as they were computed"
+    )]
+    let got = check_answer("log odds", log_odds as f32)?;
+    let of = |log_odds: f64| Score::new(1.0 / (1.0 + (-log_odds).exp()));
+    of(log_odds).map_err(|_| SequenceError::NotANumber { what: "score", got })
 }

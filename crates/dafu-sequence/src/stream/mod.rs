@@ -2,6 +2,7 @@
 
 mod fingerprint;
 mod params;
+mod records;
 mod scorer;
 mod snapshot;
 mod step;
@@ -12,8 +13,8 @@ mod tests;
 
 pub use fingerprint::Fingerprint;
 pub use params::{CheckedStreamParams, LatePolicy, MAX_CAPACITY, StreamParams};
+pub(crate) use records::{RecordStepper, record_stream};
 pub use scorer::{StreamAnswer, StreamScorer};
 pub use snapshot::{StateSnapshot, StreamSnapshot};
-pub(crate) use step::Stepper;
 pub use step::{check_answer, check_state};
 pub use table::{StateTable, TableCounts};
