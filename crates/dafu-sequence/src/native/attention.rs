@@ -6,19 +6,20 @@
 //! Source: Yang et al., "Hierarchical Attention Networks", NAACL 2016, equations 5 to 7, here over prefixes. `e` is held
 //! within [`MOST`] so that sums need no rescaling.
 
-use super::LANES;
 use super::buffer::{Buffer, padded};
 use super::math::TanhDots;
 use super::matmul::{Factor, MatMul, Start};
 use super::packed::PackedAttention;
 use super::recurrent::{Active, LayerTape, add, add_rows};
+use super::{BLOCK, LANES};
 use crate::network::{AttentionLayout, NetworkConfig};
 use pulp::Arch;
 
 /// Largest exponent of a weight.
 pub(crate) const MOST: f32 = 40.0;
 
-/// The numbers of a chunk, a row a lane. Slots count the states read, as for states.
+/// The numbers of a chunk, a row a lane; of what is not taped, those of a block of steps. Slots count the states read, as
+/// for states.
 #[derive(Debug, Default)]
 pub(crate) struct AttentionTape {
     /// `tanh(W h + b)` of each step.
@@ -53,6 +54,29 @@ impl AttentionTape {
         }
     }
 
+    /// Makes room for so many steps.
+    pub(crate) fn reserve(&mut self, units: usize, steps: usize) {
+        let block = place(units, 1, 0);
+        self.projected.reserve(steps * block);
+        self.weights.reserve(steps * LANES);
+        self.within.reserve(steps * LANES);
+        self.sums.reserve((steps + 1) * LANES);
+        self.pooled.reserve((steps + 1) * block);
+    }
+
+    /// Pools before the first step: zeros, or those after the block before.
+    fn begin_pools(&mut self, units: usize, active: Active<'_>) {
+        let block = place(units, 1, 0);
+        if active.before() == 0 {
+            self.pooled[..block].fill(0.0);
+            self.sums[..LANES].fill(0.0);
+        } else {
+            let from = BLOCK * block;
+            self.pooled.copy_within(from..from + block, 0);
+            self.sums.copy_within(BLOCK * LANES..(BLOCK + 1) * LANES, 0);
+        }
+    }
+
     pub(crate) fn forward(
         &mut self,
         arch: Arch,
@@ -60,16 +84,10 @@ impl AttentionTape {
         layer: &LayerTape,
         active: Active<'_>,
     ) {
-        let (units, steps) = (weights.projection.inputs, active.steps());
+        let units = weights.projection.inputs;
         let (width, block) = (padded(units), place(units, 1, 0));
-        self.projected.reserve(steps * block);
-        self.weights.reserve(steps * LANES);
-        self.within.reserve(steps * LANES);
-        self.sums.reserve((steps + 1) * LANES);
-        self.pooled.reserve((steps + 1) * block);
-        self.pooled[..block].fill(0.0);
-        self.sums[..LANES].fill(0.0);
-        for (step, lanes) in active.0.iter().enumerate() {
+        self.begin_pools(units, active);
+        for (step, lanes) in active.lanes().iter().enumerate() {
             let slot = step + 1;
             let (states, stride) = layer.all_states(slot);
             let projected = &mut self.projected[step * block..slot * block];
@@ -128,7 +146,7 @@ impl AttentionTape {
         let mut by_projected = Buffer::zeros(block);
         let mut by_weights = Buffer::zeros(units * width);
         let (mut by_bias, mut by_query) = (Buffer::zeros(width), Buffer::zeros(width));
-        for (step, lanes) in active.0.iter().enumerate().rev() {
+        for (step, lanes) in active.lanes().iter().enumerate().rev() {
             let slot = step + 1;
             let (d_states, states, stride) = layer.all_d_states(slot);
             for lane in centred..*lanes {

@@ -195,6 +195,7 @@ impl NativeNetwork {
             }
         }
         self.give_back(workspace);
+        self.free_large();
         let step = self.step_network()?;
         let (mut state, mut scratch) = (vec![0.0; step.state_len()], step.scratch());
         for event in span.start..span.end {

@@ -6,7 +6,7 @@ use super::dropout::Dropout;
 use super::matmul::{Factor, MatMul, Start};
 use super::packed::{Packed, PackedLayer};
 use super::recurrent::{Active, LayerGradient, LayerTape, Tape, add, copy_rows};
-use super::{LANES, VECTOR};
+use super::{BLOCK, LANES, VECTOR};
 use crate::data::{SequenceSet, Span};
 use crate::network::{Layout, NetworkConfig, Objective, RecurrentLayout, Task};
 use pulp::Arch;
@@ -42,7 +42,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// Lanes active at each step.
-    fn active(self) -> Vec<usize> {
+    pub(super) fn active(self) -> Vec<usize> {
         let mut spans = self.spans();
         let steps = spans.next().map_or(0, Span::len);
         let lanes_at = |step| self.spans().take_while(|span| span.len() > step).count();
@@ -52,10 +52,10 @@ impl<'a> Chunk<'a> {
 
 /// One answer: which event it is for, and where its features stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer {
+pub(super) struct Answer {
     /// Hidden states after so many steps.
-    slot: usize,
-    lane: usize,
+    pub(super) slot: usize,
+    pub(super) lane: usize,
     event: usize,
 }
 
@@ -65,10 +65,14 @@ pub(crate) struct Workspace {
     encoder: Vec<LayerTape>,
     decoder: Vec<LayerTape>,
     attention: AttentionTape,
+    /// The encoder's last states, a row a lane.
+    summary: Buffer,
+    /// Most steps that there was room for at a time.
+    longest: usize,
     /// What answers are computed from at one slot, and the answers; a row a lane.
     features: Buffer,
     d_features: Buffer,
-    outputs: Buffer,
+    pub(super) outputs: Buffer,
     d_outputs: Buffer,
     gradient: Option<ChunkGradient>,
 }
@@ -149,27 +153,9 @@ fn besides_layers(layout: &Layout) -> [Range<usize>; 2] {
 }
 
 impl Workspace {
-    /// Writes the outputs of a chunk's scored events, sequence after sequence in the order of the chunk.
-    pub(crate) fn outputs(&mut self, net: &Net<'_>, chunk: Chunk<'_>, out: &mut Vec<f32>) {
-        let active = chunk.active();
-        let active = Active(&active);
-        self.forward(net, chunk, active, None);
-        let answers = answers(net.config.task, chunk);
-        let count = net.config.outputs();
-        let width = padded(count);
-        // By slot they are computed, by sequence they are wanted.
-        let mut order: Vec<usize> = (0..answers.len()).collect();
-        order.sort_by_key(|at| answers[*at]);
-        out.clear();
-        out.resize(answers.len() * count, 0.0);
-        for group in order.chunk_by(|left, right| answers[*left].slot == answers[*right].slot) {
-            let slot = answers[group[0]].slot;
-            self.head_forward(net, slot, active.lanes_after(slot), None);
-            for at in group {
-                let outputs = &self.outputs[answers[*at].lane * width..][..count];
-                out[at * count..(at + 1) * count].copy_from_slice(outputs);
-            }
-        }
+    /// Whether it has more room than answers ever take: what the way back of a long history leaves behind.
+    pub(crate) const fn is_large(&self) -> bool {
+        self.longest > BLOCK
     }
 
     /// The loss of a chunk's scored events, and the gradient of `scale` times it.
@@ -181,8 +167,11 @@ impl Workspace {
         (scale, dropout): (f32, Dropout),
     ) -> f64 {
         let active = chunk.active();
-        let active = Active(&active);
-        self.forward(net, chunk, active, Some(&dropout));
+        let active = Active::new(&active);
+        self.reserve(net, active.steps(), Tape::Kept);
+        let passing = (active, Tape::Kept, Some(&dropout));
+        self.encode(net, chunk, passing);
+        self.decode(net, passing);
         self.gradient
             .get_or_insert_with(|| ChunkGradient::zeros(net))
             .clear(net.layout);
@@ -237,20 +226,10 @@ impl Workspace {
         self.gradient.take()
     }
 
-    fn forward(
-        &mut self,
-        net: &Net<'_>,
-        chunk: Chunk<'_>,
-        active: Active<'_>,
-        dropout: Option<&Dropout>,
-    ) {
+    /// Makes room for so many steps.
+    pub(super) fn reserve(&mut self, net: &Net<'_>, steps: usize, tape: Tape) {
         let config = net.config;
-        let tape = if dropout.is_some() {
-            Tape::Kept
-        } else {
-            Tape::Dropped
-        };
-        let steps = active.steps();
+        self.longest = self.longest.max(steps);
         for (stack, packed) in [
             (&mut self.encoder, &net.packed.encoder),
             (&mut self.decoder, &net.packed.decoder),
@@ -264,21 +243,43 @@ impl Workspace {
         self.d_features.reserve(padded(config.features()) * LANES);
         self.outputs.reserve(padded(config.outputs()) * LANES);
         self.d_outputs.reserve(padded(config.outputs()) * LANES);
-        read_inputs(net, chunk, &mut self.encoder[0]);
-        let passing = (active, tape, dropout);
-        let encoder = (&net.layout.encoder[..], &net.packed.encoder[..]);
-        run_stack(net, encoder, &mut self.encoder, passing);
-        if let (Some(first), Some(top)) = (self.decoder.first_mut(), self.encoder.last()) {
-            spread_summary(chunk, top, first);
-            let decoder = (&net.layout.decoder[..], &net.packed.decoder[..]);
-            run_stack(net, decoder, &mut self.decoder, passing);
+        if config.attention() {
+            self.attention.reserve(config.hidden_units, steps);
         }
-        if let (Some(weights), Some(top)) = (&net.packed.attention, self.encoder.last()) {
-            self.attention.forward(net.arch, weights, top, active);
+        if !self.decoder.is_empty() {
+            self.summary.reserve(padded(config.hidden_units) * LANES);
         }
     }
 
-    fn head_forward(
+    /// Steps of the encoder.
+    pub(super) fn encode(&mut self, net: &Net<'_>, chunk: Chunk<'_>, passing: Passing<'_>) {
+        let active = passing.0;
+        read_inputs(net, chunk, active, &mut self.encoder[0]);
+        let encoder = (&net.layout.encoder[..], &net.packed.encoder[..]);
+        run_stack(net, encoder, &mut self.encoder, passing);
+        let Some(top) = self.encoder.last() else {
+            return;
+        };
+        if let Some(weights) = &net.packed.attention {
+            self.attention.forward(net.arch, weights, top, active);
+        }
+        if !self.decoder.is_empty() {
+            keep_summaries(chunk, active, top, &mut self.summary);
+        }
+    }
+
+    /// Steps of the decoder, where there is one: of all sequences the encoder has read the last event.
+    pub(super) fn decode(&mut self, net: &Net<'_>, passing: Passing<'_>) {
+        if let Some(first) = self.decoder.first_mut() {
+            let width = padded(net.config.hidden_units);
+            spread_summary(passing.0, (&self.summary, width), first);
+            let decoder = (&net.layout.decoder[..], &net.packed.decoder[..]);
+            run_stack(net, decoder, &mut self.decoder, passing);
+        }
+    }
+
+    /// The answers at a slot, counted from that before the first step there is room for.
+    pub(super) fn head_forward(
         &mut self,
         net: &Net<'_>,
         slot: usize,
@@ -396,8 +397,11 @@ impl Workspace {
     }
 }
 
+/// The lanes of some steps, and what is kept and left out of them.
+pub(super) type Passing<'a> = (Active<'a>, Tape, Option<&'a Dropout>);
+
 /// The answers of a chunk's scored events, sequence after sequence.
-fn answers(task: Task, chunk: Chunk<'_>) -> Vec<Answer> {
+pub(super) fn answers(task: Task, chunk: Chunk<'_>) -> Vec<Answer> {
     let events = chunk.set.events();
     let mut answers = Vec::new();
     for (lane, span) in chunk.spans().enumerate() {
@@ -420,13 +424,17 @@ fn rows_of(matrix: &mut [f32], length: usize) -> impl Iterator<Item = &mut [f32]
     rows.map(move |row| &mut row[..length])
 }
 
-/// The inputs of a chunk's events: numbers, then a row of each embedding.
-fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, layer: &mut LayerTape) {
+/// The inputs of a chunk's events at some steps: numbers, then a row of each embedding.
+fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, active: Active<'_>, layer: &mut LayerTape) {
     let numeric = net.config.numeric_inputs;
+    let lanes = chunk.spans().take(active.most_lanes()).map(|span| {
+        let start = span.start + active.before();
+        start..span.end.min(start + active.steps())
+    });
     if net.config.embeddings.is_empty() && chunk.path.is_none() {
         // Nothing but numbers, which lie event after event.
-        for (lane, span) in chunk.spans().enumerate() {
-            let numbers = chunk.set.events().numeric(span.start..span.end);
+        for (lane, events) in lanes.enumerate() {
+            let numbers = chunk.set.events().numeric(events);
             let rows = numbers.chunks_exact(numeric);
             for (numbers, row) in rows.zip(layer.lane_inputs(lane)) {
                 copy(numbers, row);
@@ -434,8 +442,8 @@ fn read_inputs(net: &Net<'_>, chunk: Chunk<'_>, layer: &mut LayerTape) {
         }
         return;
     }
-    for (lane, span) in chunk.spans().enumerate() {
-        for (step, event) in (span.start..span.end).enumerate() {
+    for (lane, events) in lanes.enumerate() {
+        for (step, event) in events.enumerate() {
             let row = layer.inputs(step, lane);
             let numbers = chunk.set.events().numbers(event);
             copy(numbers.numeric, &mut row[..numeric]);
@@ -493,13 +501,13 @@ fn run_stack(
     net: &Net<'_>,
     (layouts, packed): (&[RecurrentLayout], &[PackedLayer]),
     stack: &mut [LayerTape],
-    (active, tape, dropout): (Active<'_>, Tape, Option<&Dropout>),
+    (active, tape, dropout): Passing<'_>,
 ) {
     for (at, (layout, weights)) in layouts.iter().zip(packed).enumerate() {
         if at > 0 {
             let (below, layers) = stack.split_at_mut(at);
             let (below, layer) = (&below[at - 1], &mut layers[0]);
-            for (step, lanes) in active.0.iter().enumerate() {
+            for (step, lanes) in active.lanes().iter().enumerate() {
                 for lane in 0..*lanes {
                     copy(below.states(step + 1, lane), layer.inputs(step, lane));
                 }
@@ -527,7 +535,7 @@ fn run_stack_back(
             let (below, layers) = stack.split_at_mut(at);
             let (below, layer) = (&mut below[at - 1], &mut layers[0]);
             dropout.inputs(layout.weight_ih.start, layer.each_d_inputs(active));
-            for (step, lanes) in active.0.iter().enumerate() {
+            for (step, lanes) in active.lanes().iter().enumerate() {
                 for lane in 0..*lanes {
                     add(layer.d_inputs(step, lane), below.d_states(step + 1, lane));
                 }
@@ -536,11 +544,24 @@ fn run_stack_back(
     }
 }
 
+/// Keeps the encoder's last state of the lanes that end at some steps.
+fn keep_summaries(chunk: Chunk<'_>, active: Active<'_>, top: &LayerTape, summary: &mut [f32]) {
+    for (lane, span) in chunk.spans().take(active.most_lanes()).enumerate() {
+        let steps = span.len() - active.before();
+        if steps <= active.steps() {
+            let states = top.states(steps, lane);
+            let to = lane * padded(states.len());
+            summary[to..to + states.len()].copy_from_slice(states);
+        }
+    }
+}
+
 /// Gives the encoder's last state of each lane to the decoder at every step.
-fn spread_summary(chunk: Chunk<'_>, top: &LayerTape, decoder: &mut LayerTape) {
-    for (lane, span) in chunk.spans().enumerate() {
-        for step in 0..span.len() {
-            copy(top.states(span.len(), lane), decoder.inputs(step, lane));
+fn spread_summary(active: Active<'_>, (summary, width): (&[f32], usize), decoder: &mut LayerTape) {
+    for (step, lanes) in active.lanes().iter().enumerate() {
+        for (lane, summary) in summary.chunks(width).take(*lanes).enumerate() {
+            let inputs = decoder.inputs(step, lane);
+            copy(&summary[..inputs.len()], inputs);
         }
     }
 }

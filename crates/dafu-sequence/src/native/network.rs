@@ -64,6 +64,11 @@ impl<T> Pool<T> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(free);
     }
+
+    fn retain(&self, keep: impl Fn(&T) -> bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(keep);
+    }
 }
 
 impl NativeNetwork {
@@ -111,6 +116,12 @@ impl NativeNetwork {
 
     pub(super) fn give_back(&self, workspace: Workspace) {
         self.workspaces.give(workspace);
+    }
+
+    /// Frees what the way back of long histories left behind: one such history would hold it for as long as there is a
+    /// network.
+    pub(super) fn free_large(&self) {
+        self.workspaces.retain(|workspace| !workspace.is_large());
     }
 }
 
@@ -202,6 +213,7 @@ impl Network for NativeNetwork {
             total += scored.count() * count;
         }
         starts.push(total);
+        self.free_large();
         if total != out.len() {
             return Err(SequenceError::OutputLength {
                 expected: total,

@@ -9,7 +9,7 @@ use super::gru::{GruBackward, GruForward};
 use super::lstm::{LstmBackward, LstmForward};
 use super::matmul::{Factor, MatMul, Start};
 use super::packed::{GATES, PackedLayer, Shape, state_gate};
-use super::{LANES, VECTOR};
+use super::{BLOCK, LANES, VECTOR};
 use crate::network::{Cell, RecurrentLayout};
 use pulp::Arch;
 use std::ops::Range;
@@ -23,16 +23,49 @@ pub(crate) enum Tape {
 
 /// The lanes that are active at each step, none increasing.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Active<'a>(pub(crate) &'a [usize]);
+pub(crate) struct Active<'a> {
+    lanes: &'a [usize],
+    /// Steps before the first of them: what they left is carried on.
+    before: usize,
+}
 
-impl Active<'_> {
-    pub(crate) const fn steps(self) -> usize {
-        self.0.len()
+impl<'a> Active<'a> {
+    /// From the first step on.
+    pub(crate) const fn new(lanes: &'a [usize]) -> Self {
+        Self { lanes, before: 0 }
     }
 
-    /// Lanes that have a state after so many steps.
+    /// The same in blocks of steps.
+    pub(crate) fn blocks(self) -> impl Iterator<Item = Self> {
+        let blocks = self.lanes.chunks(BLOCK).enumerate();
+        blocks.map(|(at, lanes)| Self {
+            lanes,
+            before: at * BLOCK,
+        })
+    }
+
+    pub(crate) const fn steps(self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Steps before the first of these.
+    pub(crate) const fn before(self) -> usize {
+        self.before
+    }
+
+    /// Lanes of each step.
+    pub(crate) const fn lanes(self) -> &'a [usize] {
+        self.lanes
+    }
+
+    /// Lanes of the first step.
+    pub(crate) fn most_lanes(self) -> usize {
+        self.lanes.first().copied().unwrap_or(0)
+    }
+
+    /// Lanes that have a state after so many of these steps; after none of them those that go on.
     pub(crate) fn lanes_after(self, steps: usize) -> usize {
-        self.0[steps.saturating_sub(1)]
+        self.lanes[steps.saturating_sub(1)]
     }
 }
 
@@ -40,11 +73,12 @@ impl Active<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct LayerTape {
     shape: Shape,
-    /// For each step the rows of the lanes: states before the step, and inputs; states after the last one at the end.
+    /// For each step the rows of the lanes: states before the step, and inputs; states after the last one at the end. Of
+    /// what is not taped, a block of steps.
     rows: Buffer,
     /// Rows of gates of each step.
     gates: Buffer,
-    /// States of the cells, before the first step (zeros) and after each.
+    /// States of the cells, before the first step (zeros) and after each; of what is not taped, those of now.
     cell: Buffer,
     /// Derivatives by `rows`: by states what comes from above, then all of it.
     d_rows: Buffer,
@@ -147,6 +181,23 @@ impl LayerTape {
         }
     }
 
+    /// States before the first step: zeros, or those after the block before.
+    fn begin_states(&mut self, active: Active<'_>) {
+        let (width, states) = (self.shape.width(), self.shape.state_width());
+        if active.before == 0 {
+            self.cell[..LANES * states].fill(0.0);
+        }
+        for lane in 0..active.most_lanes() {
+            let to = lane * width;
+            if active.before == 0 {
+                self.rows[to..to + states].fill(0.0);
+            } else {
+                let from = self.place(BLOCK, lane);
+                self.rows.copy_within(from..from + states, to);
+            }
+        }
+    }
+
     /// From inputs to states.
     pub(crate) fn forward(
         &mut self,
@@ -159,9 +210,9 @@ impl LayerTape {
         let (block, states) = (LANES * shape.width(), LANES * shape.state_width());
         let gates = LANES * shape.gate_width();
         let kept = tape == Tape::Kept;
-        self.cell[..states].fill(0.0);
-        for (step, lanes) in active.0.iter().enumerate() {
-            let first = step == 0;
+        self.begin_states(active);
+        for (step, lanes) in active.lanes.iter().enumerate() {
+            let first = active.before + step == 0;
             let (before, after) = self.rows.split_at_mut((step + 1) * block);
             let (before, after) = (&before[step * block..], &mut after[..block]);
             let gates = kept.then(|| &mut self.gates[step * gates..(step + 1) * gates]);
@@ -218,7 +269,7 @@ impl LayerTape {
             gradient.weights.fill(0.0);
         }
         self.d_cell[..states].fill(0.0);
-        for (step, lanes) in active.0.iter().enumerate().rev() {
+        for (step, lanes) in active.lanes.iter().enumerate().rev() {
             let lanes = *lanes;
             let gates = &mut self.gates[step * LANES * gate_width..][..LANES * gate_width];
             let before = &self.rows[step * block..(step + 1) * block];
@@ -227,7 +278,7 @@ impl LayerTape {
             let from_above = self.from_above[step];
             if !from_above && step > 0 {
                 // Those whose last state this is.
-                d_before[lanes * width..active.0[step - 1] * width].fill(0.0);
+                d_before[lanes * width..active.lanes[step - 1] * width].fill(0.0);
             }
             match weights.cell {
                 Cell::Lstm => arch.dispatch(LstmBackward {
@@ -314,7 +365,7 @@ fn each_inputs<'a>(
     shape: Shape,
     active: Active<'_>,
 ) -> impl Iterator<Item = &'a mut [f32]> {
-    let steps = rows.chunks_mut(LANES * shape.width()).zip(active.0);
+    let steps = rows.chunks_mut(LANES * shape.width()).zip(active.lanes);
     steps.flat_map(move |(rows, lanes)| {
         let rows = rows.chunks_mut(shape.width()).take(*lanes);
         rows.map(move |row| &mut row[shape.state_width()..shape.read()])
