@@ -109,8 +109,8 @@ fn precision<N: Network>(network: &N, set: SequenceSet<'_>) -> Result<f64, Seque
             scores.push(f64::from(log_odds));
         }
     }
-    // Both classes are there: it was checked. What is no number has no order.
-    Ok(average_precision(&frauds, &scores, None).unwrap_or(0.0))
+    // Both classes are there: it was checked. Log odds that are no numbers have no order.
+    Ok(average_precision(&frauds, &scores, None).unwrap_or(f64::NAN))
 }
 
 fn check_classes(set: SequenceSet<'_>) -> Result<(), SequenceError> {

@@ -97,7 +97,7 @@ pub enum SequenceError {
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
-        /// The loss.
+        /// The loss, or the value on the validation sequences.
         loss: f64,
     },
     /// A parameter of one input of an encoder is outside of its range.

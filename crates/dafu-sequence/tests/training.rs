@@ -15,7 +15,7 @@
 
 use dafu_core::Timestamp;
 use dafu_core::random::Stream;
-use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
+use dafu_sequence::data::{EventNumbers, Events, EventsBuilder, SequenceSet};
 use dafu_sequence::network::Cell;
 use dafu_sequence::objective::ClassLoss;
 use dafu_sequence::training::{EpochReport, Schedule, Training};
@@ -210,6 +210,64 @@ fn an_exploding_rate_is_an_error() {
         matches!(result, Err(SequenceError::Diverged { .. })),
         "{result:?}"
     );
+}
+
+#[test]
+fn a_validation_value_that_is_no_number_is_an_error() {
+    let events = events(20, 3);
+    let spans = events.windows(6);
+    // A distance whose square is beyond 32 bits.
+    let mut builder = Events::builder(1, &[]);
+    let inputs = EventNumbers {
+        numeric: &[1e30],
+        codes: &[],
+    };
+    let time = Timestamp::from_seconds(0).unwrap();
+    builder.push(time, inputs, None).unwrap();
+    let far = builder.build();
+    let far_spans = far.windows(6);
+    let training = Training::new(SequenceSet::new(&events, &spans).unwrap())
+        .validation(SequenceSet::new(&far, &far_spans).unwrap());
+    let result = params().epochs(3).fit_next_event(&training);
+    assert!(
+        matches!(result, Err(SequenceError::Diverged { epoch: 1, .. })),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn a_batch_without_a_label_changes_nothing() {
+    let push = |builder: &mut EventsBuilder, label: Option<bool>| {
+        for second in 0..4 {
+            let inputs = EventNumbers {
+                numeric: &[second as f32],
+                codes: &[],
+            };
+            let time = Timestamp::from_seconds(second).unwrap();
+            let label = label.map(|fraud| fraud == (second == 2));
+            builder.push(time, inputs, label).unwrap();
+        }
+        builder.end_entity();
+    };
+    let fit = |unlabelled: usize| {
+        let mut builder = Events::builder(1, &[]);
+        push(&mut builder, Some(true));
+        for _ in 0..unlabelled {
+            push(&mut builder, None);
+        }
+        let events = builder.build();
+        let spans = events.segments(4, 0);
+        let params = params()
+            .batch_size(1)
+            .epochs(2)
+            .dropout(0.0)
+            .schedule(Schedule::Constant)
+            .warm_up(0.0);
+        let training = Training::new(SequenceSet::new(&events, &spans).unwrap());
+        let model = params.fit_classifier(&training).unwrap();
+        model.weights().numbers().to_vec()
+    };
+    assert_eq!(fit(0), fit(9));
 }
 
 #[test]

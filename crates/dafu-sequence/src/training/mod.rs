@@ -92,11 +92,17 @@ pub(crate) fn train<N: Network>(
                 noise: (params.seed, step.step),
             };
             let (of_batch, events) = network.gradient(batch, objective)?;
+            if events == 0 {
+                // Nothing to learn: a step would only take decay and the momentum of others.
+                pace.skip();
+                training.monitor.batch(epoch, number + 1, batches);
+                continue;
+            }
             let norm = network.update(step)?;
             if !(of_batch.is_finite() && norm.is_finite()) {
                 return Err(SequenceError::Diverged {
                     epoch,
-                    loss: of_batch / usize::max(events, 1) as f64,
+                    loss: of_batch / events as f64,
                 });
             }
             loss += of_batch;
@@ -119,6 +125,10 @@ pub(crate) fn train<N: Network>(
         training.monitor.epoch(&of_epoch);
         report.epochs.push(of_epoch);
         let value = validation.unwrap_or(-loss);
+        if !value.is_finite() {
+            // No later value would be better than one that has no order.
+            return Err(SequenceError::Diverged { epoch, loss: value });
+        }
         if validation.is_none() || best.as_ref().is_none_or(|(best, _)| value > *best) {
             best = Some((value, network.weights()));
             report.best_epoch = epoch;

@@ -51,7 +51,10 @@ pub(crate) struct Pace<'a> {
     params: &'a CheckedSequenceParams,
     steps: f64,
     warm_up: f64,
+    /// Batches so far.
     step: u64,
+    /// Those of them that the weights were changed by.
+    updates: u64,
     /// What plateaus have left of the size.
     factor: f64,
     best: f64,
@@ -66,6 +69,7 @@ impl<'a> Pace<'a> {
             steps,
             warm_up: (steps * params.warm_up).floor(),
             step: 0,
+            updates: 0,
             factor: 1.0,
             best: f64::NEG_INFINITY,
             epochs_without_better: 0,
@@ -75,12 +79,18 @@ impl<'a> Pace<'a> {
     /// The next step.
     pub(crate) fn next(&mut self) -> AdamStep {
         self.step += 1;
+        self.updates += 1;
         AdamStep {
-            step: self.step,
+            step: self.updates,
             learning_rate: self.learning_rate(),
             weight_decay: self.params.weight_decay,
             clip_norm: self.params.clip_norm,
         }
+    }
+
+    /// The last step was not made: running means start with the steps that are.
+    pub(crate) const fn skip(&mut self) {
+        self.updates -= 1;
     }
 
     /// Size of the current step.
