@@ -14,7 +14,7 @@ pub struct EventNumbers<'a> {
 }
 
 /// Events in time order, entity after entity.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Events {
     pub(super) numeric_inputs: usize,
     pub(super) categories: Vec<u32>,
@@ -30,6 +30,23 @@ pub struct Events {
     pub(super) starts: Vec<usize>,
 }
 
+impl Default for Events {
+    /// No events, of no inputs.
+    fn default() -> Self {
+        Self {
+            numeric_inputs: 0,
+            categories: Vec::new(),
+            dimensions: Vec::new(),
+            numeric: Vec::new(),
+            codes: Vec::new(),
+            labels: Vec::new(),
+            scorable: Vec::new(),
+            times: Vec::new(),
+            starts: vec![0],
+        }
+    }
+}
+
 impl Events {
     /// Starts a collection of events with so many numeric inputs, and categorical inputs of so many categories each.
     pub fn builder(numeric_inputs: usize, categories: &[u32]) -> EventsBuilder {
@@ -37,7 +54,6 @@ impl Events {
             events: Self {
                 numeric_inputs,
                 categories: categories.to_vec(),
-                starts: vec![0],
                 ..Self::default()
             },
         }
