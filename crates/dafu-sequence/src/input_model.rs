@@ -5,7 +5,7 @@ use crate::native::{NativeBackend, NativeNetwork, StepNetwork};
 use crate::network::{Backend, Network, NetworkConfig, Task, Weights};
 use crate::objective::InputLikelihood;
 use crate::params::CheckedSequenceParams;
-use crate::surprise::{Predictions, Surprises, log_likelihood, predictions};
+use crate::surprise::{Predictions, Surprises, log_likelihood, predictions, surprises};
 use crate::training::{Training, TrainingReport, train};
 use crate::{SequenceError, SequenceParams};
 
@@ -174,7 +174,7 @@ macro_rules! input_model {
             ///
             /// When the events have other inputs than the network.
             pub fn surprises(&self, set: SequenceSet<'_>) -> Result<Surprises, SequenceError> {
-                Ok(self.predictions(set)?.surprises().clone())
+                surprises(&self.0.network, set)
             }
 
             /// What was expected of the scored events of sequences, and how surprising they are, in the order of

@@ -5,6 +5,9 @@ use crate::data::SequenceSet;
 use crate::network::{Network, NetworkConfig};
 use crate::objective::{input_surprise, most_likely};
 
+/// Outputs that are there at a time where only surprises are asked for: enough sequences for many threads, and 64 MiB.
+const BLOCK: usize = 1 << 24;
+
 /// How surprising the inputs of events are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Surprises {
@@ -95,16 +98,63 @@ pub(crate) fn predictions<N: Network>(
     })
 }
 
+/// Tells `each` how surprising the inputs of the scored events of sequences are, event after event. Outputs are those of
+/// some sequences at a time.
+fn each_surprise<N: Network>(
+    network: &N,
+    set: SequenceSet<'_>,
+    each: &mut dyn FnMut(&[f32]),
+) -> Result<(), SequenceError> {
+    let config = network.config();
+    let count = config.outputs();
+    let scored_of = |at: usize| set.part(at..at + 1).scored().count();
+    let (mut outputs, mut from) = (Vec::new(), 0);
+    let mut surprises = vec![0.0; config.numeric_inputs + config.embeddings.len()];
+    while from < set.spans().len() {
+        let (mut to, mut length) = (from + 1, scored_of(from) * count);
+        while to < set.spans().len() && length < BLOCK {
+            length += scored_of(to) * count;
+            to += 1;
+        }
+        let part = set.part(from..to);
+        outputs.clear();
+        outputs.resize(length, 0.0);
+        network.outputs(part, &mut outputs)?;
+        for (event, outputs) in part.scored().zip(outputs.chunks(count)) {
+            let inputs = set.events().numbers(event);
+            input_surprise(config, inputs, outputs, &mut surprises)?;
+            each(&surprises);
+        }
+        from = to;
+    }
+    Ok(())
+}
+
+/// How surprising the scored events of sequences are.
+pub(crate) fn surprises<N: Network>(
+    network: &N,
+    set: SequenceSet<'_>,
+) -> Result<Surprises, SequenceError> {
+    let config = network.config();
+    let inputs = config.numeric_inputs + config.embeddings.len();
+    let mut numbers = Vec::with_capacity(set.scored().count() * inputs);
+    let mut keep = |surprises: &[f32]| numbers.extend_from_slice(surprises);
+    each_surprise(network, set, &mut keep)?;
+    Ok(Surprises { inputs, numbers })
+}
+
 /// Mean log likelihood of the scored events.
 pub(crate) fn log_likelihood<N: Network>(
     network: &N,
     set: SequenceSet<'_>,
 ) -> Result<f64, SequenceError> {
-    let surprises = predictions(network, set)?.surprises;
-    let sum: f64 = surprises
-        .numbers
-        .iter()
-        .map(|number| f64::from(*number))
-        .sum();
-    Ok(-sum / usize::max(surprises.len(), 1) as f64)
+    let (mut sum, mut count) = (0.0, 0_usize);
+    let mut add = |surprises: &[f32]| {
+        count += 1;
+        for number in surprises {
+            sum += f64::from(*number);
+        }
+    };
+    each_surprise(network, set, &mut add)?;
+    Ok(-sum / usize::max(count, 1) as f64)
 }

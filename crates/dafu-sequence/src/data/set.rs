@@ -75,6 +75,14 @@ impl<'a> SequenceSet<'a> {
         self.spans
     }
 
+    /// Some of the sequences.
+    pub(crate) fn part(self, sequences: Range<usize>) -> Self {
+        Self {
+            spans: &self.spans[sequences],
+            ..self
+        }
+    }
+
     /// Events that are scored: of all sequences, those from `scored_from` on that are scorable.
     pub fn scored(&self) -> impl Iterator<Item = usize> + use<'a> {
         let events = self.events;
