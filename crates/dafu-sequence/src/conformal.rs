@@ -93,7 +93,7 @@ impl Conformal {
 
     /// The score of what is larger than all that was held out: no other is higher.
     pub fn highest_score(&self) -> f64 {
-        self.score(f64::INFINITY)
+        highest_score(self.len())
     }
 
     /// Whether scores reach a threshold.
@@ -112,17 +112,37 @@ impl Conformal {
         if self.highest_score() >= threshold {
             return Ok(());
         }
-        let needed = (1.0 - threshold).powi(-3).ceil() - 1.0;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count; beyond 2^64 it is as unreachable"
-        )]
         Err(SequenceError::Calibration {
-            needed: needed as usize,
+            needed: needed(threshold, self.len()),
             got: self.len(),
         })
     }
+}
+
+/// The highest score with so many held out.
+fn highest_score(held_out: usize) -> f64 {
+    1.0 - (1.0 / (held_out as f64 + 1.0)).cbrt()
+}
+
+/// How many have to be held out for scores to reach a threshold that `too_few` do not reach.
+fn needed(threshold: f64, too_few: usize) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count; beyond 2^64 it is as unreachable"
+    )]
+    let mut enough = ((1.0 - threshold).powi(-3) * 1.001) as usize;
+    let mut too_few = too_few;
+    // The formula is rounded, and so are scores: the least of those that do reach it.
+    while enough.saturating_sub(too_few) > 1 {
+        let middle = too_few + (enough - too_few) / 2;
+        if highest_score(middle) >= threshold {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
+    }
+    enough
 }
 
 impl TryFrom<Vec<f64>> for Conformal {

@@ -3,7 +3,7 @@
 use crate::SequenceError;
 use crate::check::within;
 use crate::data::Events;
-use crate::network::{Cell, Embedding, NetworkConfig, Task};
+use crate::network::{Cell, Embedding, MAX_UNITS, NetworkConfig, Task};
 use crate::objective::ClassLoss;
 use crate::training::Schedule;
 use std::ops::Deref;
@@ -46,7 +46,7 @@ pub struct SequenceParams {
     pub attention: bool,
     /// Events that are read together: the length of windows, and of the pieces that histories are cut into.
     pub sequence_length: usize,
-    /// Numbers that stand for a category; `None` for what the encoder says of each input, or
+    /// Numbers that stand for a category, 1 to [`MAX_UNITS`]; `None` for what the encoder says of each input, or
     /// [`Embedding::default_dimension`].
     pub embedding: Option<usize>,
     /// Rounds over the training sequences; with validation sequences at most.
@@ -153,6 +153,9 @@ impl SequenceParams {
             1,
             MAX_SEQUENCE_LENGTH,
         )?;
+        if let Some(dimension) = self.embedding {
+            within("embedding", dimension, 1, MAX_UNITS)?;
+        }
         within("epochs", self.epochs, 1, MAX_EPOCHS)?;
         within("batch_size", self.batch_size, 1, MAX_BATCH)?;
         within("patience", self.patience, 1, MAX_EPOCHS)?;

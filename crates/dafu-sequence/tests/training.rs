@@ -355,6 +355,8 @@ fn parameters_out_of_range_are_named() {
         (params().dropout(1.0), "dropout"),
         (params().dropout(f64::NAN), "dropout"),
         (params().sequence_length(0), "sequence_length"),
+        (params().embedding(Some(0)), "embedding"),
+        (params().embedding(Some(4097)), "embedding"),
         (params().epochs(0), "epochs"),
         (params().batch_size(0), "batch_size"),
         (params().learning_rate(0.0), "learning_rate"),
