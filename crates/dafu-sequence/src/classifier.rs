@@ -163,7 +163,7 @@ impl SequenceClassifier {
 
     /// Its weights.
     pub fn weights(&self) -> Weights {
-        self.network.weights()
+        self.network.own_weights().clone()
     }
 
     /// How it was trained; empty for weights that were trained before.

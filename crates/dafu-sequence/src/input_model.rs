@@ -160,7 +160,7 @@ macro_rules! input_model {
 
             /// Its weights.
             pub fn weights(&self) -> Weights {
-                self.0.network.weights()
+                self.0.network.own_weights().clone()
             }
 
             /// How it was trained; empty for weights that were trained before.

@@ -121,7 +121,7 @@ fn check(config: &NetworkConfig, loss: ClassLoss, (entities, stride): (u64, usiz
         noise: (0, 0),
     };
     let (sum, count) = network.gradient(batch, objective).unwrap();
-    let gradient = network.kept_gradient();
+    let gradient = network.kept_gradient().unwrap();
     let of_event = |event: usize, outputs: &[f64]| match classify {
         true => events
             .label(event)

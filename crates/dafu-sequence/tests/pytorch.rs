@@ -94,7 +94,7 @@ fn compare(golden: &Golden, events: &Events, spans: &[Span], largest: &mut Large
     for (at, norm) in norms.iter().enumerate() {
         mean_loss(&mut network, at);
         if at == 0 {
-            let gradient = network.kept_gradient();
+            let gradient = network.kept_gradient().unwrap();
             for parameter in weights.layout().parameters() {
                 let expected = expected.floats(&format!("gradient.{}", parameter.name));
                 let most = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
@@ -114,7 +114,7 @@ fn compare(golden: &Golden, events: &Events, spans: &[Span], largest: &mut Large
         largest.norms = largest.norms.max(off);
     }
     mean_loss(&mut network, norms.len());
-    let after = network.weights();
+    let after = network.weights().unwrap();
     for parameter in after.layout().parameters() {
         let expected = expected.floats(&format!("after.{}", parameter.name));
         let off = distance(&after.numbers()[parameter.range.clone()], &expected);
@@ -261,7 +261,7 @@ fn train_and_write(folder: &Path, name: &str, config: &NetworkConfig) {
         network.update(step).unwrap();
     }
     assert!(losses[59] < losses[0], "{name}: {losses:?}");
-    let bytes = network.weights().to_safetensors(config).unwrap();
+    let bytes = network.weights().unwrap().to_safetensors(config).unwrap();
     std::fs::write(folder.join(format!("{name}.safetensors")), bytes).unwrap();
     let mut json = String::new();
     let all: Vec<_> = (0..events.len()).map(|at| events.numbers(at)).collect();

@@ -452,7 +452,8 @@ fn weights_of_training_that_diverged_are_not_written() {
         clip_norm: 1.0,
     };
     trained.update(step).unwrap();
-    let error = trained.weights().to_safetensors(&config).unwrap_err();
+    let weights = trained.weights().unwrap();
+    let error = weights.to_safetensors(&config).unwrap_err();
     assert!(error.to_string().contains("is NaN"), "{error}");
 }
 

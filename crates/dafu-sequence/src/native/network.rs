@@ -105,6 +105,11 @@ impl NativeNetwork {
     ///
     /// # Errors
     ///
+    /// Its weights, which are in this memory.
+    pub(crate) const fn own_weights(&self) -> &Weights {
+        &self.weights
+    }
+
     /// As [`StepNetwork::new`].
     pub fn step_network(&self) -> Result<StepNetwork, SequenceError> {
         StepNetwork::new(&self.config, &self.weights)
@@ -130,8 +135,8 @@ impl Network for NativeNetwork {
         &self.config
     }
 
-    fn weights(&self) -> Weights {
-        self.weights.clone()
+    fn weights(&self) -> Result<Weights, SequenceError> {
+        Ok(self.weights.clone())
     }
 
     fn gradient(
@@ -188,8 +193,8 @@ impl Network for NativeNetwork {
         Ok((loss, counted))
     }
 
-    fn kept_gradient(&self) -> Vec<f32> {
-        self.gradient.clone()
+    fn kept_gradient(&self) -> Result<Vec<f32>, SequenceError> {
+        Ok(self.gradient.clone())
     }
 
     fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError> {

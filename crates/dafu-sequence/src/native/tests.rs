@@ -250,7 +250,7 @@ fn networks_learn_the_same_on_all_instructions() {
                         .unwrap();
                 }
             }
-            let gradient = network.kept_gradient();
+            let gradient = network.kept_gradient().unwrap();
             let Some((expected_loss, expected)) = &expected else {
                 expected = Some((loss, gradient));
                 continue;

@@ -73,7 +73,11 @@ pub trait Network: fmt::Debug {
     fn config(&self) -> &NetworkConfig;
 
     /// Its weights.
-    fn weights(&self) -> Weights;
+    ///
+    /// # Errors
+    ///
+    /// Of the backend, whose device may not give them back.
+    fn weights(&self) -> Result<Weights, SequenceError>;
 
     /// Sum of the losses of the scored events of a batch that count, and how many these are; the gradient of their mean is kept for
     /// [`update`](Self::update).
@@ -89,7 +93,11 @@ pub trait Network: fmt::Debug {
     ) -> Result<(f64, usize), SequenceError>;
 
     /// The kept gradient, in the order of the weights.
-    fn kept_gradient(&self) -> Vec<f32>;
+    ///
+    /// # Errors
+    ///
+    /// Of the backend, whose device may not give it back.
+    fn kept_gradient(&self) -> Result<Vec<f32>, SequenceError>;
 
     /// Changes the weights by the kept gradient, and gives back its length before it was shortened.
     ///

@@ -218,12 +218,11 @@ impl Network for TorchNetwork {
         &self.config
     }
 
-    fn weights(&self) -> Weights {
+    fn weights(&self) -> Result<Weights, SequenceError> {
         let mut weights = self.weights.clone();
-        if let Ok(numbers) = Self::numbers_of(&self.numbers) {
-            weights.numbers_mut().copy_from_slice(&numbers);
-        }
-        weights
+        let numbers = Self::numbers_of(&self.numbers).map_err(failed)?;
+        weights.numbers_mut().copy_from_slice(&numbers);
+        Ok(weights)
     }
 
     fn gradient(
@@ -241,8 +240,8 @@ impl Network for TorchNetwork {
         Ok((loss, count))
     }
 
-    fn kept_gradient(&self) -> Vec<f32> {
-        Self::numbers_of(&self.gradient).unwrap_or_default()
+    fn kept_gradient(&self) -> Result<Vec<f32>, SequenceError> {
+        Self::numbers_of(&self.gradient).map_err(failed)
     }
 
     fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError> {

@@ -130,7 +130,7 @@ pub(crate) fn train<N: Network>(
             return Err(SequenceError::Diverged { epoch, loss: value });
         }
         if validation.is_none() || best.as_ref().is_none_or(|(best, _)| value > *best) {
-            best = Some((value, network.weights()));
+            best = Some((value, network.weights()?));
             report.best_epoch = epoch;
         }
         pace.end_epoch(value);
@@ -138,7 +138,10 @@ pub(crate) fn train<N: Network>(
             break;
         }
     }
-    let weights = best.map_or_else(|| network.weights(), |(_, weights)| weights);
+    let weights = match best {
+        Some((_, weights)) => weights,
+        None => network.weights()?,
+    };
     // What left the numbers in the last step is found here.
     let weights = Weights::new(network.config(), weights.numbers().to_vec()).map_err(|_| {
         SequenceError::Diverged {
