@@ -171,6 +171,38 @@ fn the_same_seed_gives_the_same_model_on_a_cpu() {
 }
 
 #[test]
+fn trainings_side_by_side_draw_what_each_draws_alone() {
+    let events = events(60);
+    let spans = events.windows(6);
+    let set = SequenceSet::new(&events, &spans).unwrap();
+    let fit = |seed| {
+        let params = SequenceParams::default().hidden_units(8).epochs(5);
+        let params = params
+            .dropout(0.5)
+            .batch_size(32)
+            .seed(seed)
+            .check()
+            .unwrap();
+        let training = Training::new(set);
+        let model = params
+            .fit_classifier(&TorchBackend::cpu(), &training)
+            .unwrap();
+        model.weights().numbers().to_vec()
+    };
+    let fit = &fit;
+    let alone: Vec<_> = (0..4).map(fit).collect();
+    let beside: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || fit(seed))).collect();
+        let results = threads.into_iter().map(|thread| thread.join().unwrap());
+        results.collect()
+    });
+    for (alone, beside) in alone.iter().zip(&beside) {
+        // But for the order of sums on other numbers of threads.
+        assert!(largest_difference(alone, beside) < 1e-4);
+    }
+}
+
+#[test]
 fn a_gpu_that_is_not_there_is_an_error() {
     let error = TorchBackend::cuda(1000).unwrap_err();
     assert!(matches!(error, SequenceError::Backend { .. }));

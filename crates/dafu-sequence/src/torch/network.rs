@@ -10,12 +10,17 @@ use crate::network::{
     check_events,
 };
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Sequences that are answered together.
 const BLOCK: usize = 1024;
 /// Largest exponent of an attention weight, as in the native backend.
 const MOST: f64 = 40.0;
+
+/// libtorch draws from one generator for all threads: from the seed of a step to the last number drawn, no other training
+/// may seed it or draw.
+static DRAWING: Mutex<()> = Mutex::new(());
 
 /// A network of libtorch.
 #[derive(Debug)]
@@ -103,6 +108,22 @@ impl TorchNetwork {
         features.f_linear(&weight, Some(&bias))
     }
 
+    /// Answers of a training, with units left out that are drawn from `noise`.
+    fn answer_with_dropout(
+        &self,
+        lanes: &Lanes,
+        (seed, step): (u64, u64),
+    ) -> Result<Tensor, TchError> {
+        let alone = (self.config.dropout > 0.0)
+            .then(|| DRAWING.lock().unwrap_or_else(PoisonError::into_inner));
+        if alone.is_some() {
+            // A seed of 63 bits is what libtorch takes.
+            let mixed = dafu_core::random::Stream::new(seed, step, 0).bits() >> 1;
+            tch::manual_seed(mixed.cast_signed());
+        }
+        self.answer(lanes, true)
+    }
+
     /// States of the top layer, `steps x lanes x units`.
     fn recurrent(
         &self,
@@ -180,12 +201,7 @@ impl TorchNetwork {
         if lanes.events.is_empty() {
             return Ok((0.0, 0, None));
         }
-        if self.config.dropout > 0.0 {
-            let (seed, step) = batch.noise;
-            let mixed = dafu_core::random::Stream::new(seed, step, 0).bits() >> 1;
-            tch::manual_seed(mixed.cast_signed());
-        }
-        let outputs = self.answer(&lanes, true)?;
+        let outputs = self.answer_with_dropout(&lanes, batch.noise)?;
         let numbers = Self::numbers_of(&outputs)?;
         let mut slopes = vec![0.0_f32; numbers.len()];
         let count = self.config.outputs();
