@@ -61,6 +61,10 @@
 //! | `download-libtorch` | the same, with libtorch downloaded while building |
 //! | `doc-only` | the same for documentation, without libtorch |
 //!
+//! Programs with the feature `tch` find libtorch when they run by a path that their own build script puts into them, or by
+//! `LD_LIBRARY_PATH`: the page of the module `torch` has the lines. Trainings there with dropout seed the generator of libtorch
+//! that the whole process shares.
+//!
 //! Minimum supported Rust version: 1.89.
 
 pub mod behavior;
