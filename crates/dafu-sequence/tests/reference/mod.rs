@@ -68,6 +68,51 @@ fn recurrent(
     sequence
 }
 
+/// How much attention is given to a state, before it is held within bounds.
+fn exponent(layout: &Layout, numbers: &[f64], state: &[f64]) -> f64 {
+    let get = |name: &str| tensor(layout, numbers, &format!("attention.{name}"));
+    let projected = affine(get("projection.weight"), get("projection.bias"), state);
+    let query = get("query.weight").iter().zip(projected);
+    query.map(|(q, x)| q * x.tanh()).sum()
+}
+
+/// How much attention is given to each event of a span, before it is held within bounds.
+pub(crate) fn exponents(
+    config: &NetworkConfig,
+    numbers: &[f64],
+    events: &Events,
+    span: Span,
+) -> Vector {
+    let layout = Layout::new(config);
+    let inputs = inputs(config, &layout, numbers, (events, span));
+    let states = recurrent(config, &layout, numbers, "rnn", &inputs);
+    let states = states.iter();
+    states
+        .map(|state| exponent(&layout, numbers, state))
+        .collect()
+}
+
+/// What the network reads of each event of a span.
+fn inputs(
+    config: &NetworkConfig,
+    layout: &Layout,
+    numbers: &[f64],
+    (events, span): (&Events, Span),
+) -> Vec<Vector> {
+    (span.start..span.end)
+        .map(|event| {
+            let inputs = events.numbers(event);
+            let mut x: Vector = inputs.numeric.iter().map(|x| f64::from(*x)).collect();
+            for (at, (embedding, code)) in config.embeddings.iter().zip(inputs.codes).enumerate() {
+                let table = tensor(layout, numbers, &format!("embeddings.{at}.weight"));
+                let row = *code as usize * embedding.dimension;
+                x.extend(&table[row..row + embedding.dimension]);
+            }
+            x
+        })
+        .collect()
+}
+
 /// Outputs of each event of a span.
 pub(crate) fn outputs(
     config: &NetworkConfig,
@@ -76,36 +121,18 @@ pub(crate) fn outputs(
     span: Span,
 ) -> Vec<Vector> {
     let layout = Layout::new(config);
-    let inputs: Vec<Vector> = (span.start..span.end)
-        .map(|event| {
-            let inputs = events.numbers(event);
-            let mut x: Vector = inputs.numeric.iter().map(|x| f64::from(*x)).collect();
-            for (at, (embedding, code)) in config.embeddings.iter().zip(inputs.codes).enumerate() {
-                let table = tensor(&layout, numbers, &format!("embeddings.{at}.weight"));
-                let row = *code as usize * embedding.dimension;
-                x.extend(&table[row..row + embedding.dimension]);
-            }
-            x
-        })
-        .collect();
+    let inputs = inputs(config, &layout, numbers, (events, span));
     let states = recurrent(config, &layout, numbers, "rnn", &inputs);
     let zero = vec![0.0; config.hidden_units];
     let features: Vec<Vector> = match config.task {
         Task::Classify { attention: false } => states,
         Task::Classify { attention: true } => {
-            let get = |name: &str| tensor(&layout, numbers, &format!("attention.{name}"));
             let (mut sums, mut total) = (zero, 0.0);
             states
                 .into_iter()
                 .map(|state| {
-                    let projected =
-                        affine(get("projection.weight"), get("projection.bias"), &state);
-                    let query = get("query.weight").iter().zip(projected);
-                    let weight = query
-                        .map(|(q, x)| q * x.tanh())
-                        .sum::<f64>()
-                        .clamp(-40.0, 40.0)
-                        .exp();
+                    let exponent = exponent(&layout, numbers, &state);
+                    let weight = exponent.clamp(-40.0, 40.0).exp();
                     total += weight;
                     for (sum, state) in sums.iter_mut().zip(&state) {
                         *sum += weight * state;
