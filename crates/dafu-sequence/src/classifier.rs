@@ -59,6 +59,15 @@ impl SequenceParams {
     /// # Errors
     ///
     /// When parameters are out of range, there is nothing to learn from, all labels are the same, or training diverges.
+    ///
+    /// # Complexity
+    ///
+    /// O(epochs x (3 e + v) x weights), with e the events of the training sequences and v those of the validation sequences,
+    /// each as often as sequences read it. Each thread has room for all steps of the longest of 64 sequences at a time, some
+    /// ten numbers a unit, step and sequence.
+    ///
+    /// Determinism: the same parameters, seed and sequences give the same bits, on any number of threads; with other vector
+    /// instructions last places differ, and so may all that training makes of them.
     pub fn fit_classifier(
         &self,
         training: &Training<'_>,
@@ -73,6 +82,10 @@ impl CheckedSequenceParams {
     /// # Errors
     ///
     /// As there, and those of the backend.
+    ///
+    /// # Complexity
+    ///
+    /// As there; room and determinism are those of the backend.
     pub fn fit_classifier<B: Backend>(
         &self,
         backend: &B,
@@ -171,11 +184,16 @@ impl SequenceClassifier {
         &self.report
     }
 
-    /// Log odds of fraud of the scored events of sequences, in the order of [`SequenceSet::scored`].
+    /// Log odds of fraud of the scored events of sequences, one number each, in the order of [`SequenceSet::scored`].
     ///
     /// # Errors
     ///
     /// When the events have other inputs than the network.
+    ///
+    /// # Complexity
+    ///
+    /// O(events x weights), where events count as often as sequences read them. Besides the answers each thread has room for
+    /// 64 steps of 64 sequences, however long these are.
     pub fn log_odds(&self, set: SequenceSet<'_>) -> Result<Vec<f32>, SequenceError> {
         let mut out = vec![0.0; set.scored().count()];
         self.network.outputs(set, &mut out)?;
@@ -187,6 +205,10 @@ impl SequenceClassifier {
     /// # Errors
     ///
     /// When the events have other inputs than the network, or there is none.
+    ///
+    /// # Complexity
+    ///
+    /// O(events x inputs), where events count as often as sequences read them.
     pub fn baseline(&self, set: SequenceSet<'_>) -> Result<Baseline, SequenceError> {
         self.network.baseline(set)
     }

@@ -120,6 +120,15 @@ macro_rules! input_model {
             /// # Errors
             ///
             /// When parameters are out of range, there is nothing to learn from, or training diverges.
+            ///
+            /// # Complexity
+            ///
+            /// O(epochs x (3 e + v) x weights), with e the events of the training sequences and v those of the validation sequences,
+            /// each as often as sequences read it. Each thread has room for all steps of the longest of 64 sequences at a time, some
+            /// ten numbers a unit, step and sequence.
+            ///
+            /// Determinism: the same parameters, seed and sequences give the same bits, on any number of threads; with other vector
+            /// instructions last places differ, and so may all that training makes of them.
             pub fn $fit(&self, training: &Training<'_>) -> Result<$model, SequenceError> {
                 self.check()?.$fit(&NativeBackend, training)
             }
@@ -131,6 +140,10 @@ macro_rules! input_model {
             /// # Errors
             ///
             /// When there is nothing to learn from, training diverges, or the backend cannot be used here.
+            ///
+            /// # Complexity
+            ///
+            /// As of the method of the same name of [`SequenceParams`]; room and determinism are those of the backend.
             pub fn $fit<B: Backend>(
                 &self,
                 backend: &B,
@@ -173,6 +186,11 @@ macro_rules! input_model {
             /// # Errors
             ///
             /// When the events have other inputs than the network.
+            ///
+            /// # Complexity
+            ///
+            /// O(events x weights), where events count as often as sequences read them. What they are made of,
+            /// [`NetworkConfig::outputs`] numbers an event, is there for 2^24 numbers at a time (or for one sequence).
             pub fn surprises(&self, set: SequenceSet<'_>) -> Result<Surprises, SequenceError> {
                 surprises(&self.0.network, set)
             }
@@ -183,6 +201,11 @@ macro_rules! input_model {
             /// # Errors
             ///
             /// When the events have other inputs than the network.
+            ///
+            /// # Complexity
+            ///
+            /// As of [`surprises`](Self::surprises), but [`NetworkConfig::outputs`] numbers are kept of each scored event: a
+            /// million events of a thousand categories are 4 GB. Ask for some sequences at a time, or for surprises alone.
             pub fn predictions(&self, set: SequenceSet<'_>) -> Result<Predictions, SequenceError> {
                 predictions(&self.0.network, set)
             }

@@ -16,6 +16,10 @@ use crate::network::{Network, Objective, Task, check_events};
 pub struct Baseline(Vec<f32>);
 
 /// What moved the answer about an event.
+///
+/// Shape: [`events`](Self::events) x inputs, where those of an event are its numeric inputs in their order, then its categorical
+/// inputs in theirs (one number each, the sum over the numbers that stand for the category). All of them together are
+/// `answer - baseline`, but for the error of the sum. In log odds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
     /// The answer for a sequence of ordinary events.
@@ -87,6 +91,10 @@ impl NativeNetwork {
     /// # Errors
     ///
     /// When events have other inputs than the network, or there is none.
+    ///
+    /// # Complexity
+    ///
+    /// O(events x inputs), where events count as often as sequences read them.
     pub fn baseline(&self, set: SequenceSet<'_>) -> Result<Baseline, SequenceError> {
         check_events(self.config(), set)?;
         let net = self.net();
@@ -131,7 +139,8 @@ impl NativeNetwork {
     ///
     /// # Complexity
     ///
-    /// Forwards and backwards through the network for 64 sequences of this length.
+    /// Forwards and backwards through the network for 64 sequences of this length, with room for all their steps, which is
+    /// freed after those of more than 64 events.
     pub fn attribution(
         &self,
         set: SequenceSet<'_>,

@@ -35,6 +35,10 @@ impl Backend for NativeBackend {
 }
 
 /// A network in plain Rust.
+///
+/// Answers take room for 64 steps of 64 sequences a thread, however long these are. The way back of
+/// [`gradient`](Network::gradient) needs every step of up to 64 sequences at a time, and that room is kept for the next batch
+/// until answers are asked for.
 #[derive(Debug)]
 pub struct NativeNetwork {
     arch: Arch,
@@ -101,15 +105,15 @@ impl NativeNetwork {
         }
     }
 
-    /// The network laid out for one event after another.
-    ///
-    /// # Errors
-    ///
     /// Its weights, which are in this memory.
     pub(crate) const fn own_weights(&self) -> &Weights {
         &self.weights
     }
 
+    /// The network laid out for one event after another.
+    ///
+    /// # Errors
+    ///
     /// As [`StepNetwork::new`].
     pub fn step_network(&self) -> Result<StepNetwork, SequenceError> {
         StepNetwork::new(&self.config, &self.weights)

@@ -19,6 +19,12 @@ use pulp::{Arch, Simd, WithSimd};
 /// events before.
 ///
 /// Weights are stored by inputs, so that a step reads them once from front to end.
+///
+/// Shape of a state: layer after layer the hidden states, and after those of each layer of an LSTM the states of its cells;
+/// each is [`hidden_units`](NetworkConfig::hidden_units) numbers, then zeros up to a multiple of 16. With attention, 16 numbers
+/// follow of which the first is the sum of the weights so far, then the pool in as many as a hidden state has. All are zeros
+/// before the first event. Instructions and numbers of threads do not change the shape: a state may be kept in a store and go on
+/// on another machine.
 #[derive(Debug, Clone)]
 pub struct StepNetwork {
     arch: Arch,
@@ -117,7 +123,7 @@ impl StepNetwork {
         &self.config
     }
 
-    /// Numbers of state: zeros before the first event.
+    /// Numbers of state, of the shape that [`StepNetwork`] says: zeros before the first event.
     pub fn state_len(&self) -> usize {
         let width = padded(self.config.hidden_units);
         let recurrent = self.layers.len() * self.config.cell.states() * width;
@@ -265,7 +271,7 @@ impl StepNetwork {
         }
     }
 
-    /// The outputs of the network in a state: for [`Task::Classify`] about the event that led there, for
+    /// The outputs of the network in a state, [`NetworkConfig::outputs`] numbers as they are laid out there: for [`Task::Classify`] about the event that led there, for
     /// [`Task::NextEvent`] about the one to come.
     ///
     /// # Panics

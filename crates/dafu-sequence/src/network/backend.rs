@@ -6,6 +6,47 @@ use crate::data::{SequenceSet, Span};
 use std::fmt;
 
 /// Makes networks.
+///
+/// # Examples
+///
+/// Three steps of a training of one's own, which works on any backend:
+///
+/// ```
+/// use dafu_core::Timestamp;
+/// use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
+/// use dafu_sequence::native::NativeBackend;
+/// use dafu_sequence::network::{AdamStep, Backend, Batch, Cell, Network, NetworkConfig, Task, Weights};
+/// use dafu_sequence::objective::ClassObjective;
+///
+/// let mut builder = Events::builder(1, &[]);
+/// for second in 0..4 {
+///     let inputs = EventNumbers { numeric: &[second as f32], codes: &[] };
+///     builder.push(Timestamp::from_seconds(second)?, inputs, Some(second == 3))?;
+/// }
+/// let events = builder.build();
+/// let spans = events.segments(4, 0);
+/// let set = SequenceSet::new(&events, &spans)?;
+///
+/// let config = NetworkConfig {
+///     numeric_inputs: 1,
+///     embeddings: Vec::new(),
+///     cell: Cell::Gru,
+///     layers: 1,
+///     hidden_units: 8,
+///     dropout: 0.0,
+///     task: Task::Classify { attention: false },
+/// };
+/// let mut network = NativeBackend.network(&config, &Weights::first(&config, 1)?)?;
+/// let mut losses = Vec::new();
+/// for step in 1..=3 {
+///     let batch = Batch { set, sequences: &[0], noise: (1, step) };
+///     let (loss, events) = network.gradient(batch, &ClassObjective::default())?;
+///     network.update(AdamStep { step, learning_rate: 0.01, weight_decay: 0.0, clip_norm: 1.0 })?;
+///     losses.push(loss / events as f64);
+/// }
+/// assert!(losses[2] < losses[0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Backend: fmt::Debug {
     /// Its networks.
     type Network: Network;
@@ -34,6 +75,31 @@ pub struct Batch<'a> {
 }
 
 /// What outputs cost.
+///
+/// # Examples
+///
+/// A classifier for which a missed fraud costs as much as ten false alarms and whose log odds cost the more the larger they are:
+///
+/// ```
+/// use dafu_sequence::data::SequenceSet;
+/// use dafu_sequence::network::Objective;
+/// use dafu_sequence::objective::ClassLoss;
+///
+/// struct Modest;
+///
+/// impl Objective for Modest {
+///     fn counts(&self, set: SequenceSet<'_>, event: usize) -> bool {
+///         set.events().label(event).is_some()
+///     }
+///
+///     fn event_loss(&self, set: SequenceSet<'_>, event: usize, outputs: &[f32], gradient: &mut [f32]) -> f32 {
+///         let fraud = set.events().label(event) == Some(true);
+///         let (loss, slope) = ClassLoss::CrossEntropy { pos_weight: 10.0 }.of(outputs[0], fraud);
+///         gradient[0] = slope + 0.02 * outputs[0];
+///         loss + 0.01 * outputs[0] * outputs[0]
+///     }
+/// }
+/// ```
 pub trait Objective: Sync {
     /// Whether a scored event counts: one without a label cannot be judged. Default: all do.
     fn counts(&self, set: SequenceSet<'_>, event: usize) -> bool {
@@ -41,7 +107,8 @@ pub trait Objective: Sync {
         true
     }
 
-    /// The loss of one event, and its derivative by each output.
+    /// The loss of one event, and its derivative by each output: `outputs` are as [`NetworkConfig::outputs`] says, and
+    /// `gradient`, zeros at first, has as many numbers.
     fn event_loss(
         &self,
         set: SequenceSet<'_>,
@@ -108,8 +175,8 @@ pub trait Network: fmt::Debug {
     /// Of the backend.
     fn update(&mut self, step: AdamStep) -> Result<f64, SequenceError>;
 
-    /// Writes the outputs of the scored events of sequences, in the order of [`SequenceSet::scored`], each
-    /// [`NetworkConfig::outputs`] numbers.
+    /// Writes the outputs of the scored events of sequences: a row for each in the order of [`SequenceSet::scored`], row after
+    /// row, of [`NetworkConfig::outputs`] numbers, which says what they are.
     ///
     /// # Errors
     ///

@@ -16,6 +16,47 @@ pub use schedule::Schedule;
 const ORDER: u64 = 0x5e9_0003;
 
 /// What a model learns from.
+///
+/// # Examples
+///
+/// Learns from what happened before a day, and stops when it gets no better on what came after:
+///
+/// ```
+/// use dafu_core::Timestamp;
+/// use dafu_core::random::Stream;
+/// use dafu_sequence::SequenceParams;
+/// use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
+/// use dafu_sequence::training::{EpochReport, Training};
+/// use std::cell::Cell;
+///
+/// // A large number is fraud if the one before it was small.
+/// let mut stream = Stream::new(1, 0, 0);
+/// let mut builder = Events::builder(1, &[]);
+/// for _user in 0..100 {
+///     let mut before = 0.0;
+///     for second in 0..10 {
+///         let number = if stream.below(2) == 1 { 1.0 } else { -1.0 };
+///         let inputs = EventNumbers { numeric: &[number], codes: &[] };
+///         builder.push(Timestamp::from_seconds(second)?, inputs, Some(number > 0.0 && before < 0.0))?;
+///         before = number;
+///     }
+///     builder.end_entity();
+/// }
+/// let events = builder.build();
+/// let (before, after) = events.split_at(&events.segments(10, 0), Timestamp::from_seconds(7)?, 3);
+///
+/// let epochs = Cell::new(0);
+/// let count = |_: &EpochReport| epochs.set(epochs.get() + 1);
+/// let training = Training::new(SequenceSet::new(&events, &before)?)
+///     .validation(SequenceSet::new(&events, &after)?)
+///     .monitor(&count);
+/// let params = SequenceParams::default().hidden_units(8).batch_size(16).epochs(20).learning_rate(0.02);
+/// let model = params.fit_classifier(&training)?;
+/// let report = model.report();
+/// assert_eq!(report.epochs.len(), epochs.get());
+/// assert!(report.epochs[report.best_epoch - 1].validation > Some(0.9));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Training<'a> {
     /// Sequences to learn from.
