@@ -224,7 +224,7 @@ fn own_label(row: usize) -> Label {
 fn labels_that_teach_nothing_are_named_errors() {
     let spec = SequenceSpec::new(quick());
     let unknown = stage_of(&spec, |_| Label::Unknown).unwrap_err();
-    assert!(unknown.contains("nothing to learn from"), "{unknown}");
+    assert!(unknown.contains("no sequence to learn from"), "{unknown}");
     let honest = stage_of(&spec, |_| Label::Legitimate).unwrap_err();
     assert!(honest.contains("are legitimate"), "{honest}");
     let wrong = stage_of(&SequenceSpec::new(quick().epochs(0)), own_label).unwrap_err();

@@ -92,9 +92,9 @@ impl CheckedSequenceParams {
         training: &Training<'_>,
     ) -> Result<SequenceClassifier, SequenceError> {
         let events = training.train.events();
-        check_classes(training.train)?;
+        check_classes(training.train, Purpose::Learn)?;
         if let Some(validation) = training.validation {
-            check_classes(validation)?;
+            check_classes(validation, Purpose::Stop)?;
         }
         let task = Task::Classify {
             attention: self.attention,
@@ -126,27 +126,41 @@ fn precision<N: Network>(network: &N, set: SequenceSet<'_>) -> Result<f64, Seque
     Ok(average_precision(&frauds, &scores, None).unwrap_or(f64::NAN))
 }
 
-fn check_classes(set: SequenceSet<'_>) -> Result<(), SequenceError> {
+/// What labels are for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Learn,
+    Stop,
+}
+
+fn check_classes(set: SequenceSet<'_>, purpose: Purpose) -> Result<(), SequenceError> {
     let labels = set.scored().filter_map(|event| set.events().label(event));
     let (mut events, mut frauds) = (0, 0);
     for fraud in labels {
         events += 1;
         frauds += usize::from(fraud);
     }
-    match (events, frauds) {
-        (0, _) => Err(SequenceError::Empty {
-            what: "no sequence has a scored event with a label",
-        }),
-        (_, 0) => Err(SequenceError::OneClass {
-            events,
-            fraud: false,
-        }),
-        _ if events == frauds => Err(SequenceError::OneClass {
-            events,
-            fraud: true,
-        }),
-        _ => Ok(()),
+    let (purpose, unlabelled) = match purpose {
+        Purpose::Learn => (
+            "learn from",
+            "no sequence to learn from has a scored event with a label: label events, or take a model that needs no labels",
+        ),
+        Purpose::Stop => (
+            "tell when to stop (validation)",
+            "no validation sequence has a scored event with a label: leave validation out, or begin it earlier",
+        ),
+    };
+    if events == 0 {
+        return Err(SequenceError::Empty { what: unlabelled });
     }
+    if frauds == 0 || frauds == events {
+        return Err(SequenceError::OneClass {
+            purpose,
+            events,
+            fraud: frauds > 0,
+        });
+    }
+    Ok(())
 }
 
 impl SequenceClassifier {

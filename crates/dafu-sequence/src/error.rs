@@ -76,15 +76,17 @@ pub enum SequenceError {
         /// The span.
         span: Span,
     },
-    /// There is nothing to learn from.
-    #[error("{what}: there is nothing to learn from")]
+    /// Something that is needed is not there.
+    #[error("{what}")]
     Empty {
         /// What is missing.
         what: &'static str,
     },
     /// All labels are the same.
-    #[error("all {events} labelled events to learn from are {}: a classifier needs both kinds", if *fraud { "frauds" } else { "legitimate" })]
+    #[error("all {events} labelled events to {purpose} are {}: a classifier needs both kinds", if *fraud { "frauds" } else { "legitimate" })]
     OneClass {
+        /// What they are for.
+        purpose: &'static str,
         /// Labelled events.
         events: usize,
         /// Which label they have.

@@ -71,15 +71,16 @@ impl InputModel {
         backend: &B,
         training: &Training<'_>,
     ) -> Result<Self, SequenceError> {
-        for set in [Some(training.train), training.validation]
-            .into_iter()
-            .flatten()
-        {
-            if set.scored().next().is_none() {
-                return Err(SequenceError::Empty {
-                    what: "no sequence has a scored event",
-                });
-            }
+        let empty = |set: SequenceSet<'_>| set.scored().next().is_none();
+        if empty(training.train) {
+            return Err(SequenceError::Empty {
+                what: "no sequence to learn from has a scored event",
+            });
+        }
+        if training.validation.is_some_and(empty) {
+            return Err(SequenceError::Empty {
+                what: "no validation sequence has a scored event: leave validation out, or begin it earlier",
+            });
         }
         let config = params.network_for(training.train.events(), task);
         let first = Weights::first(&config, params.seed)?;

@@ -332,7 +332,7 @@ fn refuses_what_cannot_be_fitted() {
     );
     assert_eq!(
         message(EncoderParams::behavior(), Some(at(5))),
-        "no event before the boundary: there is nothing to learn from"
+        "no event to learn scales and categories from: there is none, or none before the boundary"
     );
     assert_eq!(message(bare(), None), "`inputs` must be 1 to 4096, got 0");
 }

@@ -299,6 +299,7 @@ fn one_class_and_nothing_at_all_are_errors() {
     assert!(matches!(
         class,
         Some(SequenceError::OneClass {
+            purpose: "learn from",
             events: 5,
             fraud: false
         })

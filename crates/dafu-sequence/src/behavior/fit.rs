@@ -56,7 +56,12 @@ impl CheckedBehaviorParams {
         let held_out = SequenceSet::new(&events, &held_out)?;
         if held_out.scored().next().is_none() {
             return Err(SequenceError::Empty {
-                what: "no user with normal events is held out for calibration",
+                what: "no user with normal events is held out for calibration: raise `calibration_share`, or give more users",
+            });
+        }
+        if train.is_empty() {
+            return Err(SequenceError::Empty {
+                what: "no user with normal events is left to learn from: lower `calibration_share`, or give more users",
             });
         }
         let mut training = Training::new(SequenceSet::new(&events, &train)?).monitor(monitor);

@@ -135,7 +135,7 @@ impl EncoderFit {
     pub fn finish(self) -> Result<Encoder, SequenceError> {
         if self.events == 0 {
             return Err(SequenceError::Empty {
-                what: "no event before the boundary",
+                what: "no event to learn scales and categories from: there is none, or none before the boundary",
             });
         }
         let params = self.params;
