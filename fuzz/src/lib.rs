@@ -3,10 +3,12 @@
 mod bytes;
 mod events;
 mod networks;
+mod streams;
 mod tables;
 
 pub use events::{engine_events, engine_restore, feature_set};
 pub use networks::sequence_weights;
+pub use streams::sequence_stream;
 pub use tables::engine_table;
 
 use dafu_core::model::{Envelope, Limits};

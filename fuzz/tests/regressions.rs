@@ -96,3 +96,8 @@ fn golden_networks_are_decoded() {
     assert!(!files.is_empty());
     run_on(&files, dafu_fuzz::sequence_weights);
 }
+
+#[test]
+fn sequence_stream_holds() {
+    replay("sequence_stream", dafu_fuzz::sequence_stream);
+}
