@@ -20,7 +20,7 @@ use dafu_sequence::stream::StreamParams;
 use dafu_sequence::{SequenceError, SequenceParams};
 use reader::Reader;
 use serde::{Deserialize, Serialize};
-use state::SequenceState;
+use state::{SequenceState, Table};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -110,8 +110,9 @@ impl SequenceSpec {
         self
     }
 
-    /// Sets how many users are remembered, for how long, and what becomes of an event that is earlier than the newest one
-    /// of its user. Default: a million users, 180 days; a late event moves the state as if it came now.
+    /// Sets how many users are remembered, for how long, what becomes of an event that is earlier than the newest one of its
+    /// user, and how far ahead of the newest one may be. Default: a million users, 180 days; a late event moves the state as
+    /// if it came now, and one 366 days ahead is an error.
     #[must_use]
     pub const fn memory(mut self, memory: StreamParams) -> Self {
         self.memory = memory;
@@ -172,6 +173,8 @@ struct Fitted {
     saved: SavedNetwork,
     network: StepNetwork,
     memory: StreamParams,
+    /// What a state begins with.
+    empty: Arc<Table>,
     /// Of the network: states go with it.
     hash: SchemaHash,
 }
@@ -183,8 +186,9 @@ struct Fitted {
 /// frequent category. Contributions do not add up to the log odds, and what the events before, and the time since the last of
 /// them, add is not among them, since neither is a feature of the row.
 ///
-/// Complexity of an answer: O(weights), whatever the number of events before; with contributions as much for each input that
-/// is not as usual.
+/// Complexity of an answer: one step of the network, O(weights), whatever the number of events before; with contributions
+/// one more for each feature that is not as usual. An event that is recorded right after it was judged takes no further
+/// step.
 #[derive(Debug, Clone)]
 pub struct SequenceStage {
     fitted: Arc<Fitted>,
@@ -227,8 +231,8 @@ impl SequenceStage {
             }));
         }
         reader.check(&saved.config)?;
-        memory.check()?;
         let network = StepNetwork::new(&saved.config, &saved.weights)?;
+        let empty = Table::new(&memory, &network)?.with_inputs(reader.encoder());
         let hash = SchemaHash(StableHasher::hash_bytes(&saved.to_safetensors()?));
         Ok(Self {
             fitted: Arc::new(Fitted {
@@ -237,6 +241,7 @@ impl SequenceStage {
                 saved,
                 network,
                 memory,
+                empty: Arc::new(empty),
                 hash,
             }),
         })

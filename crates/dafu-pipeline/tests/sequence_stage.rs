@@ -9,7 +9,8 @@
 use dafu_core::model::{Envelope, Limits};
 use dafu_core::{
     Currency, Dataset, EntityKey, EntityKind, FeatureRow, History, Label, Money, NoProgress,
-    NoState, Role, Stage, StageInput, StageSpec, Table, Timestamp, Transaction,
+    NoState, Role, SchemaHash, Stage, StageInput, StageSpec, StageState, Table, Timestamp,
+    Transaction,
 };
 use dafu_features::{ColumnParams, Encoding, FeatureSet, Preprocessor, PreprocessorParams};
 use dafu_pipeline::{
@@ -17,7 +18,8 @@ use dafu_pipeline::{
     SequenceStage, stage_registry,
 };
 use dafu_sequence::SequenceParams;
-use dafu_sequence::network::Cell;
+use dafu_sequence::network::{Cell, Weights};
+use dafu_sequence::saved::SavedNetwork;
 use dafu_sequence::stream::{LatePolicy, StreamParams};
 use dafu_sim::SimulatorParams;
 use std::sync::{Arc, LazyLock};
@@ -323,6 +325,97 @@ fn late_events_do_as_the_memory_says() {
     assert_ne!(applied[2], dropped[2]);
     assert_eq!(refused, [dropped[0], None, dropped[2]]);
     assert!(applied.iter().all(Option::is_some));
+}
+
+#[test]
+fn what_was_judged_before_changes_no_memory() {
+    let stage = stage_of(&SequenceSpec::new(quick()), own_label).unwrap();
+    let (dataset, records) = rows(past());
+    let run = |judged: &dyn Fn(usize) -> Vec<usize>| {
+        let mut state = stage.new_state();
+        let (mut scores, mut memory) = (Vec::new(), Vec::new());
+        for (row, transaction) in records.iter().enumerate().take(60) {
+            let input = |row| StageInput {
+                row: dataset.row(row).unwrap(),
+                transaction: Some(transaction),
+                explain: true,
+            };
+            for other in judged(row) {
+                stage.evaluate(&input(other), &*state).unwrap();
+            }
+            let judge = |state: &dyn StageState| stage.evaluate(&input(row), state).unwrap();
+            let before = (row == 40).then(|| judge(&*state));
+            state.record(&input(row)).unwrap();
+            let after = judge(&*state);
+            // What was found is not taken for good when the memory changes under it.
+            if row == 20 {
+                let kind = EntityKind::User;
+                let id = transaction.user_id.clone();
+                assert!(state.forget(&EntityKey { kind, id }));
+                assert_ne!(judge(&*state), after);
+                assert_eq!(judge(&*state), judge(&*stage.new_state()));
+            }
+            if let Some(before) = before {
+                state.restore(&memory).unwrap();
+                assert_ne!(before, after);
+                assert_eq!(judge(&*state), before);
+            }
+            scores.push(after);
+            memory = state.snapshot().unwrap();
+        }
+        (scores, memory)
+    };
+    let alone = run(&|_| Vec::new());
+    // The same event, and the same user at the same time with other features.
+    assert!(run(&|row| vec![row]) == alone);
+    assert!(run(&|row| vec![row, (row + 7) % 60]) == alone);
+    assert!(run(&|row| vec![(row + 7) % 60, row]) == alone);
+}
+
+#[test]
+fn log_odds_that_are_no_number_are_a_named_error() {
+    /// What is saved of a stage.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Saved {
+        name: String,
+        width: u32,
+        categories: Vec<u32>,
+        encoder: String,
+        memory: String,
+        network: Vec<u8>,
+    }
+    let stage = stage_of(&SequenceSpec::new(quick()), own_label).unwrap();
+    let limits = Limits::default();
+    let bytes = stage.save().unwrap();
+    let envelope = Envelope::expect(&bytes, SequenceStage::KIND, 1, &limits).unwrap();
+    let mut saved: Saved = envelope.decode().unwrap();
+    let mut network = SavedNetwork::from_safetensors(&saved.network, &limits).unwrap();
+    let mut numbers = network.weights.numbers().to_vec();
+    for parameter in network.weights.layout().parameters() {
+        let weights = &mut numbers[parameter.range.clone()];
+        if parameter.name.contains("head") {
+            weights.fill(f32::MAX);
+        } else if parameter.name.contains("bias") {
+            weights.fill(50.0);
+        }
+    }
+    network.weights = Weights::new(&network.config, numbers).unwrap();
+    saved.network = network.to_safetensors().unwrap();
+    let bytes = Envelope::encode(SequenceStage::KIND, 1, SchemaHash(0), &saved).unwrap();
+    let stage = SequenceStage::decode(&bytes, &limits).unwrap();
+    let (dataset, records) = rows(&past()[..1]);
+    let input = StageInput {
+        row: dataset.row(0).unwrap(),
+        transaction: Some(&records[0]),
+        explain: true,
+    };
+    let mut state = stage.new_state();
+    let before = state.snapshot().unwrap();
+    let refused = stage.evaluate(&input, &*state).unwrap_err();
+    let source = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(source.contains("log odds"), "{source}");
+    assert!(state.record(&input).is_err());
+    assert_eq!(state.snapshot().unwrap(), before);
 }
 
 #[test]

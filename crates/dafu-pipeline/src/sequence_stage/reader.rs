@@ -10,6 +10,7 @@ use dafu_sequence::encode::{
 };
 use dafu_sequence::network::NetworkConfig;
 use std::collections::BTreeMap;
+use std::mem::replace;
 use std::sync::LazyLock;
 
 /// Most levels of a column that is read as categories.
@@ -73,7 +74,39 @@ pub(super) struct Inputs {
     pub(super) codes: Vec<u32>,
 }
 
+/// What stood in a column of the inputs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Observed {
+    /// In an input of numbers, and in the one that says whether it is missing.
+    Number(usize, f32, Option<(usize, u32)>),
+    /// In an input of codes, and whether it is another than usual.
+    Category(usize, u32, bool),
+}
+
+impl Observed {
+    /// Whether it is not as usual.
+    fn differs(self) -> bool {
+        match self {
+            Self::Number(_, number, flag) => number != 0.0 || flag.is_some_and(|flag| flag.1 != 0),
+            Self::Category(.., differs) => differs,
+        }
+    }
+}
+
 impl Inputs {
+    /// Undoes what [`Reader::make_usual`] did.
+    pub(super) fn put_back(&mut self, observed: Observed) {
+        match observed {
+            Observed::Number(input, number, flag) => {
+                self.numeric[input] = number;
+                if let Some((flag, code)) = flag {
+                    self.codes[flag] = code;
+                }
+            }
+            Observed::Category(input, code, _) => self.codes[input] = code,
+        }
+    }
+
     pub(super) fn numbers(&self) -> EventNumbers<'_> {
         EventNumbers {
             numeric: &self.numeric,
@@ -212,7 +245,7 @@ impl Reader {
     }
 
     /// The inputs of an event, of which the context takes note. An event before the newest one of its user is read as if it
-    /// came at the same time as that.
+    /// came at the same time as that, which is what [`Encoder::encode_late`] does where hour and weekday are no inputs.
     pub(super) fn read(
         &self,
         (row, time): (&[f64], Timestamp),
@@ -233,20 +266,20 @@ impl Reader {
         Ok(self.encoder.encode(context, &event, numeric, codes)?)
     }
 
-    /// The inputs with one column as usual, written over `other`; whether they differ.
-    pub(super) fn as_usual(&self, column: usize, inputs: &Inputs, other: &mut Inputs) -> bool {
-        other.numeric.clone_from(&inputs.numeric);
-        other.codes.clone_from(&inputs.codes);
-        match self.usual.get(column).copied().flatten() {
-            None => {}
-            Some(Usual::Number(input, flag)) => {
-                other.numeric[input] = 0.0;
-                if let Some(flag) = flag {
-                    other.codes[flag] = 0;
-                }
+    /// Makes one column of the inputs as usual. What was there; `None` where it was as usual, or is not read.
+    pub(super) fn make_usual(&self, column: usize, inputs: &mut Inputs) -> Option<Observed> {
+        let observed = match self.usual.get(column).copied().flatten()? {
+            Usual::Number(input, flag) => {
+                let number = replace(inputs.numeric.get_mut(input)?, 0.0);
+                let flag = flag.and_then(|flag| Some((flag, inputs.codes.get_mut(flag)?)));
+                let flag = flag.map(|(flag, code)| (flag, replace(code, 0)));
+                Observed::Number(input, number, flag)
             }
-            Some(Usual::Category(input, code)) => other.codes[input] = code,
-        }
-        other.numeric != inputs.numeric || other.codes != inputs.codes
+            Usual::Category(input, code) => {
+                let observed = replace(inputs.codes.get_mut(input)?, code);
+                Observed::Category(input, observed, observed != code)
+            }
+        };
+        observed.differs().then_some(observed)
     }
 }

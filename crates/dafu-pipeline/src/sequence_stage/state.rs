@@ -11,7 +11,7 @@ use dafu_core::{
 use dafu_sequence::SequenceError;
 use dafu_sequence::encode::EncoderState;
 use dafu_sequence::native::StepScratch;
-use dafu_sequence::stream::{StateTable, StreamSnapshot};
+use dafu_sequence::stream::{StateTable, StreamSnapshot, check_answer, check_state};
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
@@ -19,36 +19,55 @@ use std::sync::Arc;
 
 /// Kind of the envelope around a memory. Its hash is that of the network.
 const KIND: &str = "dafu.sequence_stage.memory";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
-type Table = StateTable<EntityId, EncoderState>;
+pub(super) type Table = StateTable<EntityId, EncoderState>;
 
 /// The states of users, and room for one step.
 pub(super) struct SequenceState {
     fitted: Arc<Fitted>,
-    /// Shared with copies until an event comes; `None` while nobody is remembered.
-    table: Option<Arc<Table>>,
+    /// Shared with copies until an event comes.
+    table: Arc<Table>,
     scratch: RefCell<Scratch>,
 }
 
 impl fmt::Debug for SequenceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let users = self.table.as_ref().map_or(0, |table| table.len());
         f.debug_struct("SequenceState")
             .field("stage", &self.fitted.name)
-            .field("users", &users)
+            .field("users", &self.table.len())
             .finish_non_exhaustive()
     }
 }
 
 struct Scratch {
     network: StepScratch,
-    /// The state before an event, and after it.
+    /// The state before an event, after it, and after one that differs.
     before: Vec<f32>,
     after: Vec<f32>,
+    other: Vec<f32>,
     context: EncoderState,
     inputs: Inputs,
-    others: Inputs,
+    /// The event that led from `before` to `after`, as long as the table is as it was then.
+    stepped: Option<Stepped>,
+}
+
+/// What the state after an event depends on beside the table, and what was found.
+struct Stepped {
+    user: EntityId,
+    time: Timestamp,
+    row: Vec<f64>,
+    log_odds: f32,
+}
+
+impl Stepped {
+    fn is_of(&self, transaction: &Transaction, row: &[f64]) -> bool {
+        let mut pairs = self.row.iter().zip(row);
+        self.time == transaction.timestamp
+            && self.user == transaction.user_id
+            && self.row.len() == row.len()
+            && pairs.all(|(one, other)| one.to_bits() == other.to_bits())
+    }
 }
 
 impl Scratch {
@@ -58,22 +77,20 @@ impl Scratch {
             network: fitted.network.scratch(),
             before: vec![0.0; length],
             after: vec![0.0; length],
+            other: vec![0.0; length],
             context: EncoderState::default(),
             inputs: Inputs::default(),
-            others: Inputs::default(),
+            stepped: None,
         }
     }
 
-    /// Advances the state before the event by its inputs, or by the others.
-    fn advance(&mut self, fitted: &Fitted, others: bool) -> Result<(), SequenceError> {
-        let inputs = if others { &self.others } else { &self.inputs };
-        self.after.copy_from_slice(&self.before);
+    /// Log odds of the inputs as they are now.
+    fn other_log_odds(&mut self, fitted: &Fitted) -> Result<f32, SequenceError> {
+        self.other.copy_from_slice(&self.before);
         let network = &fitted.network;
-        network.advance(inputs.numbers(), &mut self.after, &mut self.network)
-    }
-
-    fn log_odds(&mut self, fitted: &Fitted) -> f32 {
-        fitted.network.answer(&self.after, &mut self.network)[0]
+        network.advance(self.inputs.numbers(), &mut self.other, &mut self.network)?;
+        let log_odds = network.answer(&self.other, &mut self.network)[0];
+        check_answer("log odds", log_odds)
     }
 }
 
@@ -81,7 +98,7 @@ impl SequenceState {
     pub(super) fn new(fitted: Arc<Fitted>) -> Self {
         Self {
             scratch: RefCell::new(Scratch::new(&fitted)),
-            table: None,
+            table: Arc::clone(&fitted.empty),
             fitted,
         }
     }
@@ -91,30 +108,35 @@ impl SequenceState {
         Arc::ptr_eq(&self.fitted, fitted)
     }
 
-    /// An empty table.
-    fn empty(&self) -> Result<Table, SequenceError> {
-        StateTable::new(&self.fitted.memory, &self.fitted.network)
-    }
-
-    /// Advances the user's state by an event in the scratch.
-    fn step(&self, input: &StageInput<'_>, scratch: &mut Scratch) -> Result<(), AnyError> {
+    /// Advances the user's state by an event in the scratch, unless that was done last. Log odds of the event.
+    fn step(&self, input: &StageInput<'_>, scratch: &mut Scratch) -> Result<f32, AnyError> {
         let transaction = transaction(input)?;
-        let time = transaction.timestamp;
-        match &self.table {
-            Some(table) => {
-                let user = &transaction.user_id;
-                (scratch.context, _) = table.read(user, time, &mut scratch.before)?;
-            }
-            None => {
-                scratch.before.fill(0.0);
-                scratch.context = EncoderState::default();
-            }
-        }
         let row = input.row.to_slice();
+        let stepped = scratch.stepped.take();
+        if let Some(stepped) = stepped.filter(|stepped| stepped.is_of(transaction, &row)) {
+            let log_odds = stepped.log_odds;
+            scratch.stepped = Some(stepped);
+            return Ok(log_odds);
+        }
+        let (user, time) = (&transaction.user_id, transaction.timestamp);
+        let (context, _) = self.table.read(user, time, &mut scratch.before)?;
+        scratch.context = context;
         let (context, inputs) = (&mut scratch.context, &mut scratch.inputs);
         self.fitted.reader.read((&row, time), context, inputs)?;
-        scratch.advance(&self.fitted, false)?;
-        Ok(())
+        let network = &self.fitted.network;
+        scratch.after.copy_from_slice(&scratch.before);
+        let inputs = scratch.inputs.numbers();
+        network.advance(inputs, &mut scratch.after, &mut scratch.network)?;
+        check_state(&scratch.after)?;
+        let log_odds = network.answer(&scratch.after, &mut scratch.network)[0];
+        check_answer("log odds", log_odds)?;
+        scratch.stepped = Some(Stepped {
+            user: user.clone(),
+            time,
+            row: row.into_owned(),
+            log_odds,
+        });
+        Ok(log_odds)
     }
 
     /// Log odds of an event, and what its features add to them where that is asked for.
@@ -124,18 +146,18 @@ impl SequenceState {
     ) -> Result<(f32, Vec<FeatureContribution>), AnyError> {
         let fitted = &*self.fitted;
         let scratch = &mut *self.scratch.borrow_mut();
-        self.step(input, scratch)?;
-        let log_odds = scratch.log_odds(fitted);
+        let log_odds = self.step(input, scratch)?;
         if !input.explain {
             return Ok((log_odds, Vec::new()));
         }
         let mut contributions = vec![0.0; fitted.reader.width()];
         for (column, contribution) in contributions.iter_mut().enumerate() {
-            let (inputs, others) = (&scratch.inputs, &mut scratch.others);
-            if fitted.reader.as_usual(column, inputs, others) {
-                scratch.advance(fitted, true)?;
-                *contribution = f64::from(log_odds - scratch.log_odds(fitted));
-            }
+            let Some(observed) = fitted.reader.make_usual(column, &mut scratch.inputs) else {
+                continue;
+            };
+            let other = scratch.other_log_odds(fitted);
+            scratch.inputs.put_back(observed);
+            *contribution = f64::from(log_odds - other?);
         }
         Ok((log_odds, FeatureContribution::of_row(&contributions)?))
     }
@@ -143,17 +165,13 @@ impl SequenceState {
     fn take(&mut self, input: &StageInput<'_>) -> Result<(), AnyError> {
         self.step(input, &mut self.scratch.borrow_mut())?;
         let transaction = transaction(input)?;
-        let mut table = match self.table.take() {
-            Some(table) => table,
-            None => Arc::new(self.empty()?),
-        };
         let scratch = self.scratch.get_mut();
-        Arc::make_mut(&mut table).keep(
+        scratch.stepped = None;
+        Arc::make_mut(&mut self.table).keep(
             &transaction.user_id,
             transaction.timestamp,
             (&scratch.after, scratch.context),
         )?;
-        self.table = Some(table);
         Ok(())
     }
 
@@ -168,16 +186,14 @@ impl SequenceState {
             return Err(Box::new(PipelineError::OtherState));
         }
         let snapshot: StreamSnapshot<EntityId, EncoderState> = envelope.decode()?;
-        let mut table = self.empty()?;
+        snapshot.check_contexts()?;
+        let mut table = (*self.fitted.empty).clone();
         table.restore(&snapshot)?;
         Ok(table)
     }
 
     fn saved(&self) -> Result<Vec<u8>, AnyError> {
-        let snapshot = match &self.table {
-            Some(table) => table.snapshot(),
-            None => self.empty()?.snapshot(),
-        };
+        let snapshot = self.table.snapshot();
         Ok(Envelope::encode(
             KIND,
             VERSION,
@@ -202,12 +218,12 @@ impl StageState for SequenceState {
     }
 
     fn forget(&mut self, entity: &EntityKey) -> bool {
-        let Some(table) = &mut self.table else {
-            return false;
-        };
         // A table that is shared is not copied for a user that it does not know.
-        let known = table.contains(&entity.id);
-        known && entity.kind == EntityKind::User && Arc::make_mut(table).forget(&entity.id)
+        if entity.kind != EntityKind::User || !self.table.contains(&entity.id) {
+            return false;
+        }
+        self.scratch.get_mut().stepped = None;
+        Arc::make_mut(&mut self.table).forget(&entity.id)
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, StageError> {
@@ -217,20 +233,21 @@ impl StageState for SequenceState {
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), StageError> {
         let table = self.restored(snapshot);
         let table = table.map_err(|error| self.fitted.failed(error))?;
-        self.table = Some(Arc::new(table));
+        self.scratch.get_mut().stepped = None;
+        self.table = Arc::new(table);
         Ok(())
     }
 
     fn fork(&self) -> Option<Box<dyn StageState>> {
         Some(Box::new(Self {
             fitted: Arc::clone(&self.fitted),
-            table: self.table.clone(),
+            table: Arc::clone(&self.table),
             scratch: RefCell::new(Scratch::new(&self.fitted)),
         }))
     }
 
     fn newest(&self) -> Option<Timestamp> {
-        self.table.as_ref()?.now()
+        self.table.now()
     }
 
     fn as_any(&self) -> &dyn Any {
