@@ -30,8 +30,14 @@ fn go_on(
     snapshot: &StreamSnapshot<String>,
 ) {
     let now = snapshot.now.unwrap_or(Timestamp::EPOCH);
-    let known = snapshot.users.iter().map(|user| (user.key.as_str(), user.last_seen));
-    for (user, time) in known.take(8).chain([("somebody", now), ("else", Timestamp::EPOCH)]) {
+    let known = snapshot
+        .users
+        .iter()
+        .map(|user| (user.key.as_str(), user.last_seen));
+    for (user, time) in known
+        .take(8)
+        .chain([("somebody", now), ("else", Timestamp::EPOCH)])
+    {
         for time in [time, now] {
             let inputs = EventNumbers {
                 numeric: &[0.5],
@@ -73,6 +79,21 @@ fn scorer(task: Task) -> StreamScorer<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Otherwise the fuzzer would see refusals alone.
+    #[test]
+    fn what_the_fuzzer_begins_with_is_taken() {
+        for (name, task) in [
+            ("attention", Task::Classify { attention: true }),
+            ("next_event", Task::NextEvent),
+        ] {
+            let json = std::fs::read(format!("regressions/sequence_stream/{name}")).unwrap();
+            let snapshot = serde_json::from_slice(&json).unwrap();
+            let mut scorer = scorer(task);
+            scorer.restore(&snapshot).unwrap();
+            assert_eq!(scorer.users(), 3);
+        }
+    }
 
     /// Writes the inputs that the fuzzer begins with, where a folder is named.
     #[test]
