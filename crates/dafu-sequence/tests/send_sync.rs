@@ -3,7 +3,7 @@
 use dafu_sequence::behavior::{BehaviorStream, UserBehaviorAnalyzer};
 use dafu_sequence::data::{Events, EventsBuilder, SequenceSet};
 use dafu_sequence::encode::{Encoder, EncoderState};
-use dafu_sequence::history::HistoryClassifier;
+use dafu_sequence::history::{HistoryClassifier, HistoryStream};
 use dafu_sequence::native::{
     Attribution, Baseline, NativeBackend, NativeNetwork, StepNetwork, StepScratch,
 };
@@ -20,7 +20,8 @@ const fn shared<T: Send + Sync>() {}
 #[test]
 fn what_is_public_is_send_and_sync() {
     shared::<(SequenceClassifier, NextEventModel, SequenceAutoencoder)>();
-    shared::<(HistoryClassifier, UserBehaviorAnalyzer, BehaviorStream)>();
+    shared::<(HistoryClassifier, HistoryStream)>();
+    shared::<(UserBehaviorAnalyzer, BehaviorStream)>();
     shared::<(
         StreamScorer<u64>,
         StreamSnapshot<u64>,
