@@ -10,7 +10,7 @@
 //! that; customers whose fraud is known by then are left out. Features see all earlier transactions, and labels only
 //! once they are seven days old. Three sets of features, each with and without those that read labels; the forest itself
 //! reads none, all other models learn from those of the training days. They have the defaults of this library, except for
-//! the LSTM over the last five payments of a customer, whose parameters were chosen on earlier weeks than the four that are
+//! the LSTM over the last ten payments of a customer, whose parameters were chosen on earlier weeks than the four that are
 //! judged, as was its weight beside the boosted trees (with `--train-start 2018-06-20 --weeks 3`).
 //!
 //! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--train-days N`, `--delay-days N`,
@@ -35,8 +35,8 @@ use dafu::metrics::Bootstrap;
 use dafu_examples::args::Args;
 use dafu_examples::bar::Bars;
 use dafu_examples::handbook::{
-    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, rich_set, shuffle,
-    standard_set,
+    FILE, Metrics, PUBLISHED, Split, TRAIN_START, day, handbook_set, metrics, print_row, rich_set,
+    shuffle, spread, standard_set,
 };
 use dafu_examples::replayed::{Features, Medians, Rows, open, real_data, replay, write_matrix};
 use dafu_examples::sequence::{CONTEXT_DAYS, Customers, Lstm, Seeds, mixed, paired_change};
@@ -530,27 +530,6 @@ impl Week {
 
 fn date(day: i64) -> Outcome<String> {
     Ok(Timestamp::from_seconds(day * 86_400)?.date())
-}
-
-/// Mean and standard deviation of some metrics; without the latter for a single one.
-fn spread(all: &[Metrics]) -> (Metrics, Option<Metrics>) {
-    let count = all.len() as f64;
-    let mean = [0, 1, 2].map(|at| all.iter().map(|one| one[at]).sum::<f64>() / count);
-    let deviation = [0, 1, 2].map(|at| {
-        let squares = all.iter().map(|one| (one[at] - mean[at]).powi(2));
-        (squares.sum::<f64>() / (count - 1.0)).sqrt()
-    });
-    (mean, (all.len() > 1).then_some(deviation))
-}
-
-fn print_row(name: &str, all: &[Metrics]) {
-    let (mean, deviation) = spread(all);
-    let mut line = format!("{name:<50}");
-    for at in 0..3 {
-        let spread = deviation.map_or(String::new(), |spread| format!(" ({:.3})", spread[at]));
-        line += &format!("{:>8.3}{spread:<8}", mean[at]);
-    }
-    println!("{}", line.trim_end());
 }
 
 fn print_results(results: &[Judged], week: &Week) {

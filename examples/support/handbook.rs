@@ -241,6 +241,28 @@ pub fn shuffle(values: &mut [f64], seed: u64) {
     }
 }
 
+/// Mean and standard deviation of some metrics; without the latter for a single one.
+pub fn spread(all: &[Metrics]) -> (Metrics, Option<Metrics>) {
+    let count = all.len() as f64;
+    let mean = [0, 1, 2].map(|at| all.iter().map(|one| one[at]).sum::<f64>() / count);
+    let deviation = [0, 1, 2].map(|at| {
+        let squares = all.iter().map(|one| (one[at] - mean[at]).powi(2));
+        (squares.sum::<f64>() / (count - 1.0)).sqrt()
+    });
+    (mean, (all.len() > 1).then_some(deviation))
+}
+
+/// Prints a line: means, and deviations where there are several.
+pub fn print_row(name: &str, all: &[Metrics]) {
+    let (mean, deviation) = spread(all);
+    let mut line = format!("{name:<50}");
+    for at in 0..3 {
+        let spread = deviation.map_or(String::new(), |spread| format!(" ({:.3})", spread[at]));
+        line += &format!("{:>8.3}{spread:<8}", mean[at]);
+    }
+    println!("{}", line.trim_end());
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Rows, Split};
