@@ -16,9 +16,12 @@
 use dafu_core::Timestamp;
 use dafu_core::random::Stream;
 use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
-use dafu_sequence::native::{NativeBackend, StepNetwork};
+use dafu_sequence::native::{Alternatives, NativeBackend, StepNetwork};
 use dafu_sequence::network::{Backend, Cell, Embedding, Network, NetworkConfig, Task, Weights};
 use proptest::prelude::*;
+
+#[allow(dead_code, reason = "of what tests share, some")]
+mod networks;
 
 fn history(config: &NetworkConfig, length: usize, seed: u64) -> Events {
     let categories: Vec<u32> = config
@@ -156,6 +159,52 @@ fn an_answer_does_not_depend_on_the_sequences_beside_it() {
                 assert!(
                     (together - other).abs() < 1e-6,
                     "{together} {other} {config:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn events_side_by_side_are_answered_as_one_by_one() {
+    for (cell, layers, task, count) in [
+        (Cell::Lstm, 1, Task::Classify { attention: false }, 1),
+        (Cell::Lstm, 2, Task::Classify { attention: true }, 9),
+        (Cell::Gru, 1, Task::Classify { attention: true }, 14),
+        (Cell::Gru, 3, Task::NextEvent, 70),
+        (Cell::Lstm, 1, Task::NextEvent, 5),
+    ] {
+        let config = networks::config(cell, layers, 19, task);
+        let network = StepNetwork::new(&config, &Weights::first(&config, 5).unwrap()).unwrap();
+        let events = networks::events(40);
+        let mut scratch = network.scratch();
+        let mut state = vec![0.0; network.state_len()];
+        for event in 0..6 {
+            let numbers = events.numbers(event);
+            network.advance(numbers, &mut state, &mut scratch).unwrap();
+        }
+        let mut alternatives = Alternatives::default();
+        // The room is used again.
+        for round in 0..2 {
+            let (mut got, mut expected) = (vec![7.0], vec![7.0]);
+            alternatives.clear();
+            for event in (0..count).map(|event| event + round) {
+                let numbers = events.numbers(event);
+                network
+                    .push_alternative(numbers, &mut scratch, &mut alternatives)
+                    .unwrap();
+                let mut state = state.clone();
+                network.advance(numbers, &mut state, &mut scratch).unwrap();
+                expected.extend_from_slice(network.answer(&state, &mut scratch));
+            }
+            assert_eq!(alternatives.len(), count);
+            network.answer_alternatives(&state, &mut alternatives, &mut scratch, &mut got);
+            assert_eq!(got.len(), expected.len());
+            for (got, expected) in got.iter().zip(&expected) {
+                // Sums of another order.
+                assert!(
+                    (got - expected).abs() < 1e-5,
+                    "{cell:?} {task:?}: {got} {expected}"
                 );
             }
         }

@@ -10,7 +10,7 @@ use dafu_core::{
 };
 use dafu_sequence::SequenceError;
 use dafu_sequence::encode::EncoderState;
-use dafu_sequence::native::StepScratch;
+use dafu_sequence::native::{Alternatives, StepScratch};
 use dafu_sequence::stream::{StateTable, StreamSnapshot, check_answer, check_state};
 use std::any::Any;
 use std::cell::RefCell;
@@ -42,10 +42,13 @@ impl fmt::Debug for SequenceState {
 
 struct Scratch {
     network: StepScratch,
-    /// The state before an event, after it, and after one that differs.
+    /// The state before an event, and after it.
     before: Vec<f32>,
     after: Vec<f32>,
-    other: Vec<f32>,
+    /// The event with one column or another as usual: which columns those are, and log odds.
+    alternatives: Alternatives,
+    columns: Vec<usize>,
+    others: Vec<f32>,
     context: EncoderState,
     inputs: Inputs,
     /// The event that led from `before` to `after`, as long as the table is as it was then.
@@ -77,20 +80,38 @@ impl Scratch {
             network: fitted.network.scratch(),
             before: vec![0.0; length],
             after: vec![0.0; length],
-            other: vec![0.0; length],
+            alternatives: Alternatives::default(),
+            columns: Vec::new(),
+            others: Vec::new(),
             context: EncoderState::default(),
             inputs: Inputs::default(),
             stepped: None,
         }
     }
 
-    /// Log odds of the inputs as they are now.
-    fn other_log_odds(&mut self, fitted: &Fitted) -> Result<f32, SequenceError> {
-        self.other.copy_from_slice(&self.before);
+    /// Log odds of the event with each column as usual that is not.
+    fn answer_others(&mut self, fitted: &Fitted) -> Result<(), SequenceError> {
+        self.alternatives.clear();
+        self.columns.clear();
+        self.others.clear();
         let network = &fitted.network;
-        network.advance(self.inputs.numbers(), &mut self.other, &mut self.network)?;
-        let log_odds = network.answer(&self.other, &mut self.network)[0];
-        check_answer("log odds", log_odds)
+        for column in 0..fitted.reader.width() {
+            let Some(observed) = fitted.reader.make_usual(column, &mut self.inputs) else {
+                continue;
+            };
+            let inputs = self.inputs.numbers();
+            let added = network.push_alternative(inputs, &mut self.network, &mut self.alternatives);
+            self.inputs.put_back(observed);
+            added?;
+            self.columns.push(column);
+        }
+        network.answer_alternatives(
+            &self.before,
+            &mut self.alternatives,
+            &mut self.network,
+            &mut self.others,
+        );
+        Ok(())
     }
 }
 
@@ -151,13 +172,10 @@ impl SequenceState {
             return Ok((log_odds, Vec::new()));
         }
         let mut contributions = vec![0.0; fitted.reader.width()];
-        for (column, contribution) in contributions.iter_mut().enumerate() {
-            let Some(observed) = fitted.reader.make_usual(column, &mut scratch.inputs) else {
-                continue;
-            };
-            let other = scratch.other_log_odds(fitted);
-            scratch.inputs.put_back(observed);
-            *contribution = f64::from(log_odds - other?);
+        scratch.answer_others(fitted)?;
+        for (column, other) in scratch.columns.iter().zip(&scratch.others) {
+            let other = check_answer("log odds", *other)?;
+            contributions[*column] = f64::from(log_odds - other);
         }
         Ok((log_odds, FeatureContribution::of_row(&contributions)?))
     }

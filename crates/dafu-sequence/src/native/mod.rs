@@ -1,6 +1,7 @@
 //! The backend in plain Rust, which needs nothing beside it.
 
 mod adam;
+mod alternatives;
 mod attention;
 mod attribution;
 mod buffer;
@@ -19,6 +20,7 @@ mod step;
 mod tests;
 mod transpose;
 
+pub use alternatives::Alternatives;
 pub use attribution::{Attribution, Baseline};
 pub use network::{NativeBackend, NativeNetwork};
 pub use step::{StepNetwork, StepScratch};

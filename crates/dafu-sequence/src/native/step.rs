@@ -27,16 +27,16 @@ use pulp::{Arch, Simd, WithSimd};
 /// on another machine.
 #[derive(Debug, Clone)]
 pub struct StepNetwork {
-    arch: Arch,
+    pub(super) arch: Arch,
     config: NetworkConfig,
     tables: Vec<Vec<f32>>,
-    layers: Vec<PackedLayer>,
-    attention: Option<StepAttention>,
+    pub(super) layers: Vec<PackedLayer>,
+    pub(super) attention: Option<StepAttention>,
     head: StepHead,
 }
 
 #[derive(Debug, Clone)]
-struct StepAttention {
+pub(super) struct StepAttention {
     weights: Buffer,
     bias: Buffer,
     query: Buffer,
@@ -56,7 +56,7 @@ pub struct StepScratch {
     before: Buffer,
     /// Whether the last step began with the last units.
     from_end: bool,
-    hidden: Buffer,
+    pub(super) hidden: Buffer,
     projected: Buffer,
     exponent: [f32; 1],
     features: Buffer,
@@ -170,6 +170,17 @@ impl StepNetwork {
         state: &mut [f32],
         scratch: &mut StepScratch,
     ) -> Result<(), SequenceError> {
+        self.read(inputs, scratch)?;
+        self.advance_read(state, scratch);
+        Ok(())
+    }
+
+    /// Writes what the first layer reads of an event.
+    pub(super) fn read<'a>(
+        &self,
+        inputs: EventNumbers<'_>,
+        scratch: &'a mut StepScratch,
+    ) -> Result<&'a [f32], SequenceError> {
         let categories = self.config.embeddings.iter().map(|input| input.categories);
         check_inputs(0, inputs, self.config.numeric_inputs, categories)?;
         let first = padded(self.config.hidden_units);
@@ -182,8 +193,7 @@ impl StepNetwork {
                 .copy_from_slice(&table[row..row + embedding.dimension]);
             from += embedding.dimension;
         }
-        self.advance_read(state, scratch);
-        Ok(())
+        Ok(&scratch.before[first..from])
     }
 
     /// As [`advance`](Self::advance), by what the first layer reads of an event.
@@ -247,7 +257,12 @@ impl StepNetwork {
         }
     }
 
-    fn advance_pool(&self, attention: &StepAttention, pool: &mut [f32], scratch: &mut StepScratch) {
+    pub(super) fn advance_pool(
+        &self,
+        attention: &StepAttention,
+        pool: &mut [f32],
+        scratch: &mut StepScratch,
+    ) {
         let units = self.config.hidden_units;
         let width = padded(units);
         let projected = &mut scratch.projected[..];
@@ -282,8 +297,7 @@ impl StepNetwork {
     ///
     /// O(features x outputs), no allocation.
     pub fn answer<'a>(&self, state: &[f32], scratch: &'a mut StepScratch) -> &'a [f32] {
-        let units = self.config.hidden_units;
-        let width = padded(units);
+        let width = padded(self.config.hidden_units);
         let recurrent = self.layers.len() * self.config.cell.states() * width;
         let top = recurrent - self.config.cell.states() * width;
         let hidden = &state[top..top + width];
@@ -291,6 +305,18 @@ impl StepNetwork {
             .attention
             .as_ref()
             .map(|_| &state[recurrent + padded(1)..]);
+        self.answer_by(hidden, pooled, scratch)
+    }
+
+    /// Outputs by the states of the last layer, and their pool.
+    pub(super) fn answer_by<'a>(
+        &self,
+        hidden: &[f32],
+        pooled: Option<&[f32]>,
+        scratch: &'a mut StepScratch,
+    ) -> &'a [f32] {
+        let units = self.config.hidden_units;
+        let width = padded(units);
         let outputs = self.config.outputs();
         if outputs == 1 {
             let mut sum = self.arch.dispatch(Dot {
