@@ -13,6 +13,8 @@ use crate::{SequenceError, SequenceParams};
 ///
 /// A number's distribution is normal with a mean and a variance that depend on what came before, a category's has a
 /// probability for each. An event is as surprising as it was improbable.
+/// Numbers of another shape, with two humps or missing at times, are better read as intervals
+/// ([`Numbers::Intervals`](crate::encode::Numbers::Intervals)), as [`behavior`](crate::behavior) does.
 ///
 /// # Examples
 ///

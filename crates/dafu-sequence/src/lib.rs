@@ -33,17 +33,22 @@
 //! | unusual behaviour, without labels | [`behavior::UserBehaviorAnalyzer`], in batches and as a stream |
 //! | records into numbers | [`encode::Encoder`]: scales, categories, time gaps, what is new for a user |
 //! | models of events as numbers | [`SequenceClassifier`], [`NextEventModel`], [`SequenceAutoencoder`] |
-//! | events one by one | [`stream::StreamScorer`]: one step of about a microsecond an event, bounded states |
+//! | records one by one | [`history::HistoryStream`], [`behavior::BehaviorStream`]: one step a record, bounded states |
+//! | events as numbers one by one | [`stream::StreamScorer`]: a step of about a microsecond |
 //! | a state for each user in a store of your own | [`native::StepNetwork`] |
 //! | the network itself, on either backend | [`network::Network`] |
 //!
 //! **Windows or streams.** A network reads the events of a user in order, and its state carries what it has seen. Trained on
-//! windows ([`history::Reading::Windows`]) it judges each event by the last `sequence_length` events; trained on pieces of histories
-//! ([`history::Reading::Stream`]) its state goes on for as long as the user does, and a new event costs one step instead of a window.
-//! [`stream`] is for the latter.
+//! pieces of histories ([`history::Reading::Stream`], the default) its state goes on for as long as the user does, and a new event
+//! costs one step. Trained on windows ([`history::Reading::Windows`]) it judges each event by the last `sequence_length` events, all
+//! read again, and makes no stream.
 //!
 //! **Explanations.** [`history::HistoryClassifier::explain`] splits the log odds over records and inputs (integrated gradients),
 //! with their values; anomalies of behaviour name the event and the input that surprised most, with what was expected.
+//!
+//! **Saving** (feature `serde`). `to_safetensors` and `from_safetensors` of [`history::HistoryClassifier`] and
+//! [`behavior::UserBehaviorAnalyzer`] hold all of a model; networks by themselves are `saved::SavedNetwork`. Snapshots of streams are
+//! serde types.
 //!
 //! **Determinism.** The same bits for any number of threads. Machines with other vector instructions differ in the last places.
 //!
