@@ -118,8 +118,9 @@ pub enum PipelineError {
     },
     /// All stages, or the threshold, need labels to learn from, and there are none, or none were to be read.
     #[error(
-        "stages and threshold of this detector need labels of both classes in the history: give it such, use another mode \
-         than `Mode::Unsupervised`, or add a stage that needs none"
+        "all stages of this detector, or its threshold, learn from labels, and there are none of both classes in the rows that \
+         are learned from, or `Mode::Unsupervised` reads none: label frauds and legitimate rows, or add a stage that needs no \
+         labels, such as the isolation forest"
     )]
     LabelsNeeded,
     /// A policy needs probabilities, and nothing was calibrated.

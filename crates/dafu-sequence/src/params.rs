@@ -49,7 +49,7 @@ pub struct SequenceParams {
     /// Numbers that stand for a category, 1 to [`MAX_UNITS`]; `None` for what the encoder says of each input, or
     /// [`Embedding::default_dimension`].
     pub embedding: Option<usize>,
-    /// Rounds over the training sequences; with validation sequences at most.
+    /// Passes over the training sequences; with validation sequences at most.
     pub epochs: usize,
     /// Sequences of a step.
     pub batch_size: usize,
@@ -65,7 +65,7 @@ pub struct SequenceParams {
     pub clip_norm: f64,
     /// What the answers of a classifier cost.
     pub loss: ClassLoss,
-    /// Rounds without a better value on the validation sequences after which no more are made.
+    /// Epochs without a better value on the validation sequences after which no more are made.
     pub patience: usize,
     /// Seed of first weights, order of sequences and dropout.
     pub seed: u64,

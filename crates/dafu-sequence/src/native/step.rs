@@ -136,6 +136,13 @@ impl StepNetwork {
         recurrent + pool
     }
 
+    /// Where a state holds the sum of the weights of attention, which is never negative; `None` without attention.
+    pub(crate) fn attention_sum(&self) -> Option<usize> {
+        let width = padded(self.config.hidden_units);
+        let recurrent = self.layers.len() * self.config.cell.states() * width;
+        self.attention.as_ref().map(|_| recurrent)
+    }
+
     /// Room for the numbers of a step.
     pub fn scratch(&self) -> StepScratch {
         let width = padded(self.config.hidden_units);

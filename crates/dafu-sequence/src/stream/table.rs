@@ -6,7 +6,6 @@ use super::snapshot::StateSnapshot;
 use crate::SequenceError;
 use crate::encode::Encoder;
 use crate::native::StepNetwork;
-use crate::network::Task;
 use dafu_core::Timestamp;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -68,17 +67,6 @@ pub(super) const fn add(number: &mut u64, more: u64) {
     *number = number.saturating_add(more);
 }
 
-/// Numbers of the vectors that states are padded to.
-const VECTOR: usize = 16;
-
-/// Where a network's states hold the sum of the weights of attention: behind those of the layers.
-fn attention_sum(network: &StepNetwork) -> Option<usize> {
-    let config = network.config();
-    let attends = config.task == (Task::Classify { attention: true });
-    let width = config.hidden_units.next_multiple_of(VECTOR);
-    attends.then_some(config.layers * config.cell.states() * width)
-}
-
 /// From an earlier time to a later one, rounded up; 0 where it is not later.
 pub(super) fn seconds_between(earlier: Timestamp, later: Timestamp) -> u64 {
     let micros = i128::from(later.as_micros()) - i128::from(earlier.as_micros());
@@ -94,7 +82,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     pub fn new(params: &StreamParams, network: &StepNetwork) -> Result<Self, SequenceError> {
         Ok(Self {
             fingerprint: Fingerprint::of(network)?,
-            attention_sum: attention_sum(network),
+            attention_sum: network.attention_sum(),
             ..Self::of_length(params, network.state_len())?
         })
     }

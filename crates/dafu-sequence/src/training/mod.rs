@@ -1,4 +1,4 @@
-//! Training: rounds over sequences, whichever backend computes them.
+//! Training: epochs over sequences, whichever backend computes them.
 
 mod report;
 mod schedule;

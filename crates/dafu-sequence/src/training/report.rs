@@ -1,6 +1,6 @@
 //! What a training tells.
 
-/// One round over the training sequences.
+/// One epoch: a pass over the training sequences.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EpochReport {
@@ -17,13 +17,13 @@ pub struct EpochReport {
     pub gradient_norm: f64,
 }
 
-/// All rounds of a training.
+/// All epochs of a training.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TrainingReport {
-    /// The rounds, in order.
+    /// The epochs, in order.
     pub epochs: Vec<EpochReport>,
-    /// The round whose weights were kept, from 1.
+    /// The epoch whose weights were kept, from 1.
     pub best_epoch: usize,
 }
 
