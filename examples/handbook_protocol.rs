@@ -13,6 +13,10 @@
 //! the LSTM over the last ten payments of a customer, whose parameters were chosen on earlier weeks than the four that are
 //! judged, as was its weight beside the boosted trees (with `--train-start 2018-06-20 --weeks 3`).
 //!
+//! The four weeks that the book's tuned figures are means of begin to be learned from on 2018-07-25 and the three Wednesdays
+//! after it: `--train-start 2018-08-15 --weeks 4`, on a file with the days until 2018-09-04, which `scripts/handbook-csv.py`
+//! makes.
+//!
 //! Arguments: `--input FILE`, `--train-start DATE` (default 2018-07-25), `--train-days N`, `--delay-days N`,
 //! `--test-days N` (default 7 each), `--learn-from DATE` (models learn from all days since then; the same customers are
 //! left out), `--weeks N` (default 1; with 4, also the three weeks before), `--seeds N` (default
