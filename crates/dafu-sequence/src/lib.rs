@@ -50,6 +50,18 @@
 //! [`behavior::UserBehaviorAnalyzer`] hold all of a model; networks by themselves are `saved::SavedNetwork`. Snapshots of streams are
 //! serde types.
 //!
+//! **Speed.** CPU time on one thread as a share of PyTorch 2.13's, one layer of 64 units, sequences of ten events of 16 numbers
+//! (`benches/peers/run.sh sequence`, two cores of a shared server with AVX-512, busy at the time):
+//!
+//! | | LSTM | GRU |
+//! |---|---|---|
+//! | a training epoch in batches of 256 | 0.41 | 0.31 |
+//! | answers about 256 sequences | 0.64 | 0.43 |
+//! | about one sequence | 0.057 | 0.037 |
+//! | one event of a stream, against a cell | 0.014 | 0.014 |
+//!
+//! An event of one of 100,000 users, state looked up and kept, takes 1.6 us (LSTM) or 1.0 us (GRU) at the median.
+//!
 //! **Determinism.** The same bits for any number of threads. Machines with other vector instructions differ in the last places.
 //!
 //! **Missing values and new categories** are encoded, not refused: see [`encode`].
