@@ -50,7 +50,7 @@
 //! [`behavior::UserBehaviorAnalyzer`] hold all of a model; networks by themselves are `saved::SavedNetwork`. Snapshots of streams are
 //! serde types.
 //!
-//! **Speed.** CPU time on one thread as a share of PyTorch 2.13's, one layer of 64 units, sequences of ten events of 16 numbers
+//! **Speed.** CPU time on one thread as a share of that of `PyTorch` 2.13, one layer of 64 units, sequences of ten events of 16 numbers
 //! (`benches/peers/run.sh sequence`, two cores of a shared server with AVX-512, busy at the time):
 //!
 //! | | LSTM | GRU |
