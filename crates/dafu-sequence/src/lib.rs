@@ -51,11 +51,11 @@
 //! serde types.
 //!
 //! **Speed.** CPU time on one thread as a share of that of `PyTorch` 2.13, one layer of 64 units, sequences of ten events of 16 numbers
-//! (`benches/peers/run.sh sequence`, two cores of a shared server with AVX-512, busy at the time):
+//! (`benches/peers/run.sh sequence`, two cores of a shared server with AVX-512, whose runs differ):
 //!
 //! | | LSTM | GRU |
 //! |---|---|---|
-//! | a training epoch in batches of 256 | 0.41 | 0.31 |
+//! | a training epoch in batches of 256 | 0.41 to 0.54 | 0.31 to 0.38 |
 //! | answers about 256 sequences | 0.64 | 0.43 |
 //! | about one sequence | 0.057 | 0.037 |
 //! | one event of a stream, against a cell | 0.014 | 0.014 |
