@@ -97,17 +97,9 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     /// A table of the same kind that holds nothing.
     pub(super) fn emptied(&self) -> Self {
         Self {
-            params: self.params.clone(),
             fingerprint: self.fingerprint.clone(),
-            index: HashMap::new(),
-            slots: Vec::new(),
-            states: Vec::new(),
-            free: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
-            now: None,
-            counts: TableCounts::default(),
-            ..*self
+            attention_sum: self.attention_sum,
+            ..Self::empty(self.params.clone(), self.state_len)
         }
     }
 
@@ -116,8 +108,12 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
         params: &StreamParams,
         state_len: usize,
     ) -> Result<Self, SequenceError> {
-        Ok(Self {
-            params: params.check()?,
+        Ok(Self::empty(params.check()?, state_len))
+    }
+
+    fn empty(params: CheckedStreamParams, state_len: usize) -> Self {
+        Self {
+            params,
             state_len,
             fingerprint: Fingerprint::default(),
             attention_sum: None,
@@ -129,7 +125,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
             oldest: NONE,
             now: None,
             counts: TableCounts::default(),
-        })
+        }
     }
 
     /// Its bounds.
