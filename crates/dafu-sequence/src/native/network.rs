@@ -159,7 +159,7 @@ impl Network for NativeNetwork {
         let scale = 1.0 / usize::max(counted, 1) as f32;
         let chunks: Vec<&[u32]> = batch.sequences.chunks(LANES).collect();
         let (seed, step) = batch.noise;
-        let parts = threads::map(chunks.len(), |at| {
+        let part = |at: usize| {
             let chunk = Chunk {
                 set: batch.set,
                 sequences: chunks[at],
@@ -174,19 +174,20 @@ impl Network for NativeNetwork {
             // The next chunk of this thread finds it in the cache.
             self.give_back(workspace);
             (loss, gradient)
-        });
-        let mut loss = 0.0;
-        let mut sum: Option<ChunkGradient> = None;
-        for (part, gradient) in parts {
-            loss += part;
-            match (&mut sum, gradient) {
-                (Some(sum), Some(gradient)) => {
+        };
+        let join = |(loss, sum): (f64, Option<ChunkGradient>),
+                    (part, gradient): (f64, Option<ChunkGradient>)| {
+            let sum = match (sum, gradient) {
+                (Some(mut sum), Some(gradient)) => {
                     sum.add(&gradient, self.weights.layout());
                     self.gradients.give(gradient);
+                    Some(sum)
                 }
-                (_, gradient) => sum = gradient,
-            }
-        }
+                (sum, gradient) => sum.or(gradient),
+            };
+            (loss + part, sum)
+        };
+        let (loss, sum) = threads::reduce(0..chunks.len(), &part, &join).unwrap_or_default();
         if let Some(mut sum) = sum {
             let gradient = sum.finish(&self.net());
             self.gradient.copy_from_slice(gradient);
