@@ -149,8 +149,14 @@ pub enum RuleOutcome {
     Fired,
     /// It held, but only watches.
     Shadow,
+    /// It did not hold.
+    NotFired,
     /// A value it needs was missing.
     NotEvaluated,
+    /// It held, but is silenced for one of the entities of the event.
+    Suppressed,
+    /// It is not in force: a draft, retired, or outside its dates.
+    Inactive,
 }
 
 /// The answer for one transaction; serialises to the public response.

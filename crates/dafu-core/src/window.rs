@@ -1,6 +1,6 @@
 //! Asking for an aggregate over a sliding window: rules ask, features answer.
 
-use crate::{EntityKind, FeatureRow, Transaction, Unit};
+use crate::{EntityKind, FeatureRow, Transaction, TransactionStatus, Unit};
 use std::error::Error;
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ pub struct WindowRequest {
     pub within: Duration,
     /// Whether the event itself counts.
     pub include_self: bool,
+    /// Only events that ended like this; `None` for all.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub status: Option<TransactionStatus>,
 }
 
 impl WindowRequest {

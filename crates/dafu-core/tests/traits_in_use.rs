@@ -353,6 +353,7 @@ fn windows_are_prepared_once_and_asked_by_slot() {
         by,
         within: Duration::from_secs(3600),
         include_self: true,
+        status: None,
     };
     let mut provider = Slots::default();
     let user = provider.prepare(&request(EntityKind::User)).unwrap();

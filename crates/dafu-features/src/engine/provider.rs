@@ -2,7 +2,7 @@
 
 use super::FeatureEngine;
 use crate::FeatureError;
-use crate::set::{Definition, Feature, Field, Measure, Span, Window};
+use crate::set::{Definition, Feature, Field, Filter, Measure, Span, Window};
 use dafu_core::{Aggregate, FeatureRow, Transaction, WindowProvider, WindowRequest};
 use std::sync::Arc;
 
@@ -24,7 +24,11 @@ fn window_of(request: &WindowRequest) -> Result<Window, FeatureError> {
     };
     let window = Window::new(Field::try_from(request.by)?, measure);
     let within = Span::try_from(request.within)?;
-    Ok(window.within(within).include_self(request.include_self))
+    let window = window.within(within).include_self(request.include_self);
+    Ok(match request.status {
+        Some(status) => window.filter(Filter::Status(status)),
+        None => window,
+    })
 }
 
 /// Rules ask for windows before the first event; what the set does not have yet is added to it.
@@ -95,7 +99,8 @@ mod tests {
         FeatureEngine, FeatureError, FeatureSet, Field, Measure, RecordKind, Span, Window,
     };
     use dafu_core::{
-        Aggregate, Currency, EntityKind, Money, Transaction, WindowProvider, WindowRequest,
+        Aggregate, Currency, EntityKind, Money, Transaction, TransactionStatus, WindowProvider,
+        WindowRequest,
     };
     use std::time::Duration;
 
@@ -105,6 +110,7 @@ mod tests {
             by: EntityKind::User,
             within: Duration::from_secs(hours * 3600),
             include_self: true,
+            status: None,
         }
     }
 
@@ -137,6 +143,19 @@ mod tests {
         assert!(seen.is_ok());
         assert_eq!(engine.window(0, &second, None).unwrap(), Some(2.0));
         assert_eq!(engine.window(1, &second, None).unwrap(), Some(2.0));
+        // Of both payments none was declined, and how they ended is not said.
+        let mut declined = request(Aggregate::Count, 1);
+        declined.status = Some(TransactionStatus::Declined);
+        let mut other = FeatureEngine::new(&set).unwrap();
+        let slot = other.prepare(&declined).unwrap();
+        let mut refused = payment(0, "a");
+        refused.status = Some(TransactionStatus::Declined);
+        other.observe(&refused).unwrap();
+        other.observe(&payment(1, "a")).unwrap();
+        assert_eq!(
+            other.window(slot, &payment(2, "a"), None).unwrap(),
+            Some(1.0)
+        );
         let mut copy = engine.clone();
         let row = copy.observe(&second).unwrap().row;
         assert_eq!(engine.window(1, &second, Some(&row)).unwrap(), Some(2.0));

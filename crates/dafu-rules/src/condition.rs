@@ -1,0 +1,156 @@
+//! One condition alone.
+
+use crate::check::check;
+use crate::language::{ConditionError, Diagnostic, Expr, parse};
+use crate::program::{Logic, NoLists, Predicates, Row, Steps, Truth};
+use crate::{RuleError, RuleSchema};
+use dafu_core::WindowRequest;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A condition that was read: its grammar is right, its names are not looked up yet.
+///
+/// Printed, it is a source that means the same, in one way of writing.
+///
+/// ```
+/// use dafu_rules::Condition;
+///
+/// let condition: Condition = "amount>1e4 && transactions_per_hour>10||distance>1000km".parse()?;
+/// assert_eq!(
+///     condition.to_string(),
+///     "amount > 10000 and transactions_per_hour > 10 or distance > 1000km",
+/// );
+/// # Ok::<(), dafu_rules::ConditionError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    source: Arc<str>,
+    expr: Arc<Expr>,
+}
+
+impl Condition {
+    /// Reads a condition. O(bytes).
+    ///
+    /// # Errors
+    ///
+    /// [`ConditionError`] that draws where it cannot be read: at most 16 KiB, 64 levels deep.
+    pub fn parse(source: &str) -> Result<Self, ConditionError> {
+        match parse(source) {
+            Ok(expr) => Ok(Self {
+                source: source.into(),
+                expr: Arc::new(expr),
+            }),
+            Err(diagnostic) => Err(ConditionError::new(source, vec![diagnostic])),
+        }
+    }
+
+    /// As it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// Looks names up in a schema, and checks types and units.
+    ///
+    /// # Errors
+    ///
+    /// [`ConditionError`] with everything that is wrong.
+    pub fn compile(&self, schema: &RuleSchema) -> Result<CompiledCondition, ConditionError> {
+        let mut predicates = Predicates::default();
+        let checked = check(&self.expr, schema, &mut predicates)
+            .map_err(|diagnostics| ConditionError::new(&self.source, diagnostics))?;
+        let mut steps = Steps::default();
+        let first = steps.add(&checked.logic, predicates.all());
+        Ok(CompiledCondition {
+            slots: (
+                schema.number_slots() + predicates.windows().len(),
+                schema.text_slots(),
+            ),
+            logic: checked.logic,
+            warnings: checked.warnings,
+            predicates,
+            steps,
+            first,
+        })
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expr.fmt(f)
+    }
+}
+
+impl FromStr for Condition {
+    type Err = ConditionError;
+
+    fn from_str(source: &str) -> Result<Self, ConditionError> {
+        Self::parse(source)
+    }
+}
+
+/// A condition over the rows of a schema.
+///
+/// ```
+/// use dafu_core::Unit;
+/// use dafu_rules::{Condition, Row, RuleSchema, Truth, Variable};
+///
+/// let schema = RuleSchema::new([
+///     Variable::number("amount", Unit::Money),
+///     Variable::number("distance_from_home", Unit::Kilometre).nullable(),
+/// ])?;
+/// let condition = Condition::parse("amount > 100 and distance_from_home > 621mi")?.compile(&schema)?;
+/// let row = |numbers| Row { numbers, texts: &[] };
+/// assert_eq!(condition.truth(row(&[250.0, 1200.0]))?, Truth::True);
+/// assert_eq!(condition.truth(row(&[250.0, 900.0]))?, Truth::False);
+/// assert_eq!(condition.truth(row(&[250.0, f64::NAN]))?, Truth::Unknown);
+/// // It does not matter where it is.
+/// assert_eq!(condition.truth(row(&[50.0, f64::NAN]))?, Truth::False);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CompiledCondition {
+    slots: (usize, usize),
+    logic: Logic,
+    warnings: Vec<Diagnostic>,
+    predicates: Predicates,
+    steps: Steps,
+    first: u32,
+}
+
+impl CompiledCondition {
+    /// Whether it holds of an event. Nobody is in any list. O(tests), no allocation but for texts in lower case.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError::Row`] for a row of another size.
+    pub fn truth(&self, row: Row<'_>) -> Result<Truth, RuleError> {
+        row.check(self.slots)?;
+        let predicates = self.predicates.all();
+        let quick = self.steps.run(self.first, row, predicates, &NoLists);
+        Ok(quick.map_or_else(|| self.slow_truth(row), Truth::from))
+    }
+
+    fn slow_truth(&self, row: Row<'_>) -> Truth {
+        let predicates = self.predicates.all();
+        let mut test = |place: usize| {
+            let predicate = predicates.get(place);
+            predicate.map_or(Truth::Unknown, |predicate| predicate.truth(row, &NoLists))
+        };
+        self.logic.truth(&mut test)
+    }
+
+    /// What hardly means what it says.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Windows whose values stand behind the numbers of the schema, in this order.
+    pub fn windows(&self) -> &[WindowRequest] {
+        self.predicates.windows()
+    }
+}

@@ -1,0 +1,105 @@
+//! What rules said about an event.
+
+use super::{Compiled, RuleEngine};
+use crate::program::Row;
+use crate::{Action, RuleError};
+use dafu_core::{EntityId, Reason, ReasonValue, RiskBand, RuleOutcome, Score};
+
+/// What the rules of a set said about one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleReport {
+    /// What became of each rule, in the order of the set.
+    pub outcomes: Vec<RuleOutcome>,
+    /// One score of all that fired; 0 where none did.
+    pub risk_score: Score,
+    /// The band of the score.
+    pub band: RiskBand,
+    /// The action that counts; approve where no rule fired.
+    pub action: Action,
+    /// The place of the rule whose action counts.
+    pub decided_by: Option<usize>,
+    /// Identity of the rule set.
+    pub rule_set_hash: u64,
+}
+
+impl Default for RuleReport {
+    fn default() -> Self {
+        Self {
+            outcomes: Vec::new(),
+            risk_score: Score::ZERO,
+            band: RiskBand::Low,
+            action: Action::Approve,
+            decided_by: None,
+            rule_set_hash: 0,
+        }
+    }
+}
+
+impl RuleReport {
+    /// Places of the rules with this outcome.
+    pub fn with(&self, outcome: RuleOutcome) -> impl Iterator<Item = usize> {
+        let all = self.outcomes.iter().enumerate();
+        all.filter(move |(_, other)| **other == outcome)
+            .map(|(place, _)| place)
+    }
+
+    /// Places of the rules that fired.
+    pub fn fired(&self) -> impl Iterator<Item = usize> {
+        self.with(RuleOutcome::Fired)
+    }
+}
+
+impl RuleEngine {
+    /// Rules by name with their outcome, but for those that did not fire or are not in force.
+    pub fn named_outcomes(&self, report: &RuleReport) -> Vec<(EntityId, RuleOutcome)> {
+        let all = self.rules.iter().zip(&report.outcomes);
+        let said = all.filter(|(_, outcome)| {
+            !matches!(outcome, RuleOutcome::NotFired | RuleOutcome::Inactive)
+        });
+        said.map(|(compiled, outcome)| (compiled.name.clone(), *outcome))
+            .collect()
+    }
+
+    /// Why the score is what it is: one reason for each rule that fired, in the order of the set. The shares of the score
+    /// go by the scores of the rules, and by weights where these count.
+    pub fn reasons(&self, row: Row<'_>, report: &RuleReport) -> Vec<Reason> {
+        let fired: Vec<&Compiled> = report
+            .fired()
+            .filter_map(|place| self.rules.get(place))
+            .collect();
+        let part = |compiled: &Compiled| match self.set.combination {
+            crate::Combination::WeightedSum => compiled.rule.risk_score * compiled.rule.weight,
+            _ => compiled.rule.risk_score,
+        };
+        let whole: f64 = fired.iter().map(|compiled| part(compiled)).sum();
+        let risk = report.risk_score.get();
+        let reason = |compiled: &&Compiled| {
+            let values = self.variables(compiled).into_iter();
+            let known =
+                values.filter_map(|shown| Some((shown.name.to_string(), shown.value(row)?)));
+            Reason {
+                code: compiled.code.clone(),
+                text: compiled.reason.text(row),
+                values: known.collect::<Vec<(String, ReasonValue)>>(),
+                group: compiled.rule.group,
+                contribution: if whole > 0.0 {
+                    risk * part(compiled) / whole
+                } else {
+                    0.0
+                },
+            }
+        };
+        fired.iter().map(reason).collect()
+    }
+
+    /// Variables that a rule needs and that are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError::UnknownRule`] where no rule has this id, [`RuleError::Row`] for a row of another size.
+    pub fn missing(&self, id: &str, row: Row<'_>) -> Result<Vec<String>, RuleError> {
+        row.check(self.slots)?;
+        let place = self.place(id)?;
+        Ok(self.missing_of(&self.rules[place], row))
+    }
+}

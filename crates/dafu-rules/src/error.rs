@@ -1,0 +1,102 @@
+//! What can go wrong.
+
+use crate::language::ConditionError;
+use dafu_core::Currency;
+
+/// Errors of rules.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// A condition cannot be used; the text draws where and why.
+    #[error("{0}")]
+    Condition(#[from] ConditionError),
+    /// A variable cannot be declared.
+    #[error("variable {name:?}: {why}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A rate cannot be used.
+    #[error("rate of {currency}: expected a positive number, got {got}")]
+    Rate {
+        /// The currency.
+        currency: Currency,
+        /// The rate.
+        got: f64,
+    },
+    /// A row does not have what the schema says.
+    #[error("a row has {expected} {what}, got {got}")]
+    Row {
+        /// Numbers or texts.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// Conditions of a set cannot be used; the text draws where and why.
+    #[error("{}", drawings(.0))]
+    Conditions(Vec<ConditionError>),
+    /// A rule of a set cannot be used.
+    #[error("rule {id:?}: {why}")]
+    Rule {
+        /// Its id.
+        id: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A list of a set cannot be used.
+    #[error("list {name:?}: {why}")]
+    List {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// No action has this name, though one is nearly called so.
+    #[error("action {got:?}: did you mean {near:?}?")]
+    Action {
+        /// The name.
+        got: String,
+        /// The name of the action that comes nearest.
+        near: String,
+    },
+    /// A set is too large.
+    #[error("a set has at most {most} rules, this one {got}: split it")]
+    TooManyRules {
+        /// The most there may be.
+        most: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// A rule that does not allow it met a missing value.
+    #[error("rule {rule:?} needs {variable:?}, which is missing")]
+    Missing {
+        /// The rule.
+        rule: String,
+        /// The first variable that is missing.
+        variable: String,
+    },
+    /// No rule has this id.
+    #[error("no rule is called {id:?}")]
+    UnknownRule {
+        /// The id.
+        id: String,
+    },
+    /// A file cannot be read.
+    #[error("{place}: {why}")]
+    File {
+        /// Where: line and column, or a path of keys.
+        place: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The drawings of all, one after the other.
+fn drawings(errors: &[ConditionError]) -> String {
+    let drawings: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    drawings.join("\n\n")
+}

@@ -1,0 +1,18 @@
+//! The language of conditions: words, grammar, units, printer, mistakes.
+
+mod ast;
+mod diagnostic;
+mod parser;
+mod print;
+mod token;
+mod unit;
+mod window;
+
+pub(crate) use ast::{Comparison, Expr, ExprKind, Function, SetExpr, TextMatch};
+pub(crate) use diagnostic::nearest;
+pub use diagnostic::{Code, ConditionError, Diagnostic, Severity, Span};
+pub(crate) use parser::parse;
+pub(crate) use token::NumberLiteral;
+pub use unit::Dimension;
+pub(crate) use unit::{LiteralUnit, Measure};
+pub(crate) use window::source as window_source;

@@ -1,0 +1,22 @@
+//! Fraud rules.
+
+mod check;
+mod condition;
+mod date;
+mod engine;
+mod error;
+mod language;
+mod program;
+mod ruleset;
+mod schema;
+
+pub use condition::{CompiledCondition, Condition};
+pub use engine::{Moment, RuleEngine, RuleReport};
+pub use error::RuleError;
+pub use language::{Code, ConditionError, Diagnostic, Dimension, Severity, Span};
+pub use program::{Row, Truth};
+pub use ruleset::{
+    Action, Combination, Conflict, ListEntry, ListKind, OnMissing, Rule, RuleList, RuleSet,
+    RuleState, Suppressions,
+};
+pub use schema::{RuleSchema, Slot, Variable, VariableType};

@@ -1,0 +1,114 @@
+//! What a rule wants done.
+
+use crate::RuleError;
+use crate::language::nearest;
+use dafu_core::Decision;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What to do with an event, from mild to strict: the order of the variants, and of names among custom ones.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
+#[non_exhaustive]
+pub enum Action {
+    /// Let it pass.
+    Approve,
+    /// Let it pass, and have somebody look at it.
+    FlagForReview,
+    /// Ask the customer for a further proof.
+    AdditionalVerification,
+    /// Ask the customer where they are.
+    LocationVerification,
+    /// Hold it until somebody has looked at it.
+    Review,
+    /// Let the customer prove who they are.
+    Challenge,
+    /// Refuse it.
+    Decline,
+    /// Anything else, by its name.
+    Custom(Arc<str>),
+}
+
+impl Action {
+    /// Those that have a name of their own, from mild to strict.
+    pub const ALL: [Self; 7] = [
+        Self::Approve,
+        Self::FlagForReview,
+        Self::AdditionalVerification,
+        Self::LocationVerification,
+        Self::Review,
+        Self::Challenge,
+        Self::Decline,
+    ];
+
+    /// The name: `approve`, `flag_for_review`, ...
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Approve => "approve",
+            Self::FlagForReview => "flag_for_review",
+            Self::AdditionalVerification => "additional_verification",
+            Self::LocationVerification => "location_verification",
+            Self::Review => "review",
+            Self::Challenge => "challenge",
+            Self::Decline => "decline",
+            Self::Custom(name) => name,
+        }
+    }
+
+    /// The decision that comes nearest: verifications are challenges, what nobody knows is a review.
+    pub const fn decision(&self) -> Decision {
+        match self {
+            Self::Approve => Decision::Approve,
+            Self::FlagForReview | Self::Review | Self::Custom(_) => Decision::Review,
+            Self::AdditionalVerification | Self::LocationVerification | Self::Challenge => {
+                Decision::Challenge
+            }
+            Self::Decline => Decision::Decline,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Action {
+    type Err = RuleError;
+
+    /// # Errors
+    ///
+    /// [`RuleError::Action`] for an empty name, and for one that is nearly that of an action: custom ones have names of
+    /// their own.
+    fn from_str(name: &str) -> Result<Self, RuleError> {
+        if let Some(action) = Self::ALL.into_iter().find(|action| action.name() == name) {
+            return Ok(action);
+        }
+        let known = Self::ALL;
+        let near = nearest(name, known.iter().map(Self::name));
+        if name.is_empty() || near.is_some() {
+            return Err(RuleError::Action {
+                got: name.into(),
+                near: near.unwrap_or("approve").into(),
+            });
+        }
+        Ok(Self::Custom(name.into()))
+    }
+}
+
+impl TryFrom<String> for Action {
+    type Error = RuleError;
+
+    fn try_from(name: String) -> Result<Self, RuleError> {
+        name.parse()
+    }
+}
+
+impl From<Action> for String {
+    fn from(action: Action) -> Self {
+        action.name().into()
+    }
+}

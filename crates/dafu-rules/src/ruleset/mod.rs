@@ -1,0 +1,17 @@
+//! Rules in sets: actions, lists, combinations.
+
+mod action;
+mod combine;
+mod list;
+mod rule;
+mod set;
+mod template;
+
+pub use action::Action;
+pub use combine::{Combination, Conflict};
+pub use list::{ListEntry, ListKind, RuleList, Suppressions};
+pub(crate) use list::{Lists, ListsAt};
+pub use rule::{OnMissing, Rule, RuleState};
+pub(crate) use set::MOST_RULES;
+pub use set::RuleSet;
+pub(crate) use template::{Shown, Template, short};

@@ -1,0 +1,163 @@
+//! Sentences with values in them: `paid {distance} from home`.
+
+use crate::program::Row;
+use crate::program::level;
+use crate::schema::Slot;
+use crate::{RuleSchema, Variable, VariableType};
+use dafu_core::{ReasonValue, Timestamp, Unit};
+use std::sync::Arc;
+
+/// A part of a sentence.
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    Text(String),
+    Value(Shown),
+}
+
+/// A variable as it is shown to people.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shown {
+    pub(crate) name: Arc<str>,
+    slot: Slot,
+    variable_type: VariableType,
+}
+
+impl Shown {
+    pub(crate) fn new(variable: &Variable, slot: Slot) -> Self {
+        Self {
+            name: Arc::clone(&variable.name),
+            slot,
+            variable_type: variable.variable_type.clone(),
+        }
+    }
+
+    pub(crate) const fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The value; `None` where it is missing.
+    pub(crate) fn value(&self, row: Row<'_>) -> Option<ReasonValue> {
+        match self.slot {
+            Slot::Text(slot) => {
+                let text = row.texts.get(slot).copied().flatten()?;
+                Some(ReasonValue::Text(text.into()))
+            }
+            Slot::Number(slot) => {
+                let number = row
+                    .numbers
+                    .get(slot)
+                    .copied()
+                    .filter(|number| !number.is_nan())?;
+                Some(match &self.variable_type {
+                    VariableType::Category { levels } => {
+                        ReasonValue::Text(level(number, levels)?.to_string())
+                    }
+                    VariableType::Flag => ReasonValue::Text((number != 0.0).to_string()),
+                    VariableType::Time => ReasonValue::Text(time(number)?),
+                    _ => ReasonValue::Number(number),
+                })
+            }
+        }
+    }
+
+    /// The value in words, with its unit.
+    pub(crate) fn words(&self, row: Row<'_>) -> String {
+        match self.value(row) {
+            None => "missing".into(),
+            Some(ReasonValue::Number(number)) => {
+                let unit = match self.variable_type {
+                    VariableType::Number(unit) => unit,
+                    _ => Unit::One,
+                };
+                let number = short(number);
+                match unit.symbol() {
+                    "" => number,
+                    symbol => format!("{number} {symbol}"),
+                }
+            }
+            Some(ReasonValue::Text(text)) => text,
+            Some(_) => String::new(),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "times are whole microseconds; others have no words"
+)]
+fn time(micros: f64) -> Option<String> {
+    let at = Timestamp::from_micros(micros as i64).ok()?;
+    Some(at.to_string())
+}
+
+/// A number with up to four digits behind the point.
+pub(crate) fn short(number: f64) -> String {
+    let text = format!("{number:.4}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').into()
+    } else {
+        text
+    }
+}
+
+/// A sentence for people.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Template {
+    parts: Vec<Part>,
+}
+
+impl Template {
+    /// A sentence as it stands.
+    pub(crate) fn plain(text: &str) -> Self {
+        Self {
+            parts: vec![Part::Text(text.into())],
+        }
+    }
+
+    /// Reads a sentence; `{{` and `}}` stand for braces.
+    pub(crate) fn parse(text: &str, schema: &RuleSchema) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, brace) = rest.split_at(at);
+            plain.push_str(before);
+            if let Some(after) = brace
+                .strip_prefix("{{")
+                .or_else(|| brace.strip_prefix("}}"))
+            {
+                plain.extend(brace.chars().next());
+                rest = after;
+                continue;
+            }
+            let named = brace
+                .strip_prefix('{')
+                .and_then(|inner| inner.split_once('}'));
+            let Some((name, after)) = named else {
+                return Err("a brace stands alone; write {{ or }} for one".into());
+            };
+            let Some((variable, slot)) = schema.find(name) else {
+                let near = crate::language::nearest(name, schema.names());
+                let help = near
+                    .map(|near| format!("; did you mean `{near}`?"))
+                    .unwrap_or_default();
+                return Err(format!("nothing is called `{name}`{help}"));
+            };
+            parts.push(Part::Text(std::mem::take(&mut plain)));
+            parts.push(Part::Value(Shown::new(variable, slot)));
+            rest = after;
+        }
+        plain.push_str(rest);
+        parts.push(Part::Text(plain));
+        Ok(Self { parts })
+    }
+
+    /// The sentence for an event.
+    pub(crate) fn text(&self, row: Row<'_>) -> String {
+        let words = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Value(value) => value.words(row),
+        });
+        words.collect()
+    }
+}
