@@ -2,6 +2,8 @@
 
 mod action;
 mod combine;
+#[cfg(feature = "serde")]
+mod file;
 mod list;
 mod rule;
 mod set;

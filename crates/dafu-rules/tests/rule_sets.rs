@@ -1,0 +1,485 @@
+//! Rule sets: files, states, lists, suppressions, combinations.
+
+mod support;
+
+use dafu_core::{EntityKey, EntityKind, RiskBand, RuleOutcome, Timestamp, Unit};
+use dafu_rules::{
+    Action, Combination, Conflict, ListKind, Moment, OnMissing, Row, Rule, RuleEngine, RuleError,
+    RuleList, RuleSchema, RuleSet, RuleState, Suppressions, Variable,
+};
+use support::{NUMBERS, TEXTS, schema};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn now() -> Moment<'static> {
+    Moment::at(at("2026-03-06T23:30:00Z"))
+}
+
+const ROW: Row<'_> = Row {
+    numbers: &NUMBERS,
+    texts: &TEXTS,
+};
+
+fn engine(set: &RuleSet) -> RuleEngine {
+    set.compile(&schema())
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn states_and_dates_decide_who_has_a_say() {
+    let always = |id: &str| Rule::new(id, "amount > 0", 0.5);
+    let moment = now().at;
+    let later = at("2026-03-07T00:00:00Z");
+    let set = RuleSet::new([
+        always("active"),
+        always("draft").state(RuleState::Draft),
+        always("shadow")
+            .state(RuleState::Shadow)
+            .action(Action::Decline),
+        always("retired").state(RuleState::Retired),
+        always("from now").effective(Some(moment), None),
+        always("until now").effective(None, Some(moment)),
+        always("later").effective(Some(later), None),
+        always("until later").effective(None, Some(later)),
+        Rule::new("not", "amount < 0", 0.5),
+    ]);
+    let engine = engine(&set);
+    let report = engine.evaluate(ROW, &now()).unwrap();
+    use RuleOutcome::{Fired, Inactive, NotFired, Shadow};
+    let expected = [
+        Fired, Inactive, Shadow, Inactive, Fired, Inactive, Inactive, Fired, NotFired,
+    ];
+    assert_eq!(report.outcomes, expected);
+    // What only watches does not decide.
+    assert_eq!(report.action, Action::Review);
+    assert_eq!(report.risk_score.get(), 0.5);
+    assert_eq!(report.rule_set_hash, set.hash());
+    let names: Vec<String> = engine
+        .named_outcomes(&report)
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
+    assert_eq!(names, ["active", "shadow", "from now", "until later"]);
+}
+
+#[test]
+fn missing_values_do_what_the_rule_says() {
+    let schema = RuleSchema::new([
+        Variable::number("a", Unit::One).nullable(),
+        Variable::number("b", Unit::One),
+    ])
+    .unwrap();
+    let rule = |id: &str, on_missing| Rule::new(id, "a > 1 and b > 1", 0.5).on_missing(on_missing);
+    let set = RuleSet::new([rule("skip", OnMissing::Skip), rule("fire", OnMissing::Fire)]);
+    let engine = set.compile(&schema).unwrap();
+    let row = |numbers| Row {
+        numbers,
+        texts: &[],
+    };
+    let outcomes = |numbers| engine.evaluate(row(numbers), &now()).unwrap().outcomes;
+    assert_eq!(
+        outcomes(&[f64::NAN, 2.0]),
+        [RuleOutcome::NotEvaluated, RuleOutcome::Fired]
+    );
+    assert_eq!(
+        outcomes(&[f64::NAN, 0.0]),
+        [RuleOutcome::NotFired, RuleOutcome::NotFired]
+    );
+    assert_eq!(
+        engine.missing("skip", row(&[f64::NAN, 2.0])).unwrap(),
+        ["a"]
+    );
+
+    let strict = RuleSet::new([rule("strict", OnMissing::Error)])
+        .compile(&schema)
+        .unwrap();
+    assert!(strict.evaluate(row(&[f64::NAN, 0.0]), &now()).is_ok());
+    let error = strict.evaluate(row(&[f64::NAN, 2.0]), &now()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rule \"strict\" needs \"a\", which is missing"
+    );
+    assert!(matches!(
+        strict.evaluate(row(&[1.0]), &now()),
+        Err(RuleError::Row {
+            what: "numbers",
+            expected: 2,
+            got: 1
+        })
+    ));
+    assert!(matches!(
+        strict.missing("other", row(&[1.0, 1.0])),
+        Err(RuleError::UnknownRule { .. })
+    ));
+}
+
+#[test]
+fn windows_stand_behind_the_numbers() {
+    let schema = RuleSchema::new([Variable::number("amount", Unit::Money)]).unwrap();
+    let set = RuleSet::new([
+        Rule::new("many", "count(tx, by=card, within=1h) > 3", 0.5),
+        Rule::new("much", "amount > 2 * mean(amount, by=user, within=7d)", 0.5),
+        Rule::new("again", "count(tx, by=card, within=60min) > 5", 0.5),
+    ]);
+    let engine = set.compile(&schema).unwrap();
+    assert_eq!(engine.windows().len(), 2);
+    assert_eq!(engine.slots(), (3, 0));
+    let row = |numbers| Row {
+        numbers,
+        texts: &[],
+    };
+    let report = engine.evaluate(row(&[100.0, 4.0, 60.0]), &now()).unwrap();
+    assert_eq!(report.fired().collect::<Vec<_>>(), [0]);
+    let missing = engine
+        .missing("many", row(&[100.0, f64::NAN, 60.0]))
+        .unwrap();
+    assert_eq!(missing, ["count(tx, by=card, within=1h)"]);
+}
+
+#[test]
+fn lists_expire_and_may_ignore_case() {
+    let soon = at("2026-03-06T23:30:00Z");
+    let set = RuleSet::new([])
+        .list(RuleList::new("blocked", ListKind::Block).entry(" Book-Shop 24 ", None))
+        .list(RuleList::new("over", ListKind::Allow).entry("Book-Shop 24", Some(soon)))
+        .list(
+            RuleList::new("loose", ListKind::Watch)
+                .ignore_case(true)
+                .entry("BOOK-shop 24", Some(at("2027-01-01T00:00:00Z"))),
+        )
+        .list(RuleList::new("strict", ListKind::Watch).entry("book-shop 24", None));
+    let rules: Vec<Rule> = set.lists.iter().map(|list| list.rule("merchant")).collect();
+    let set = rules.into_iter().fold(set, RuleSet::rule);
+    let report = engine(&set).evaluate(ROW, &now()).unwrap();
+    assert_eq!(report.fired().collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(report.action, Action::Decline);
+    let before = Moment::at(at("2026-03-06T23:29:59Z"));
+    let report = engine(&set).evaluate(ROW, &before).unwrap();
+    assert_eq!(report.fired().collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[test]
+fn suppressed_rules_are_silent_until_the_moment() {
+    let key = |id: &str| EntityKey {
+        kind: EntityKind::User,
+        id: id.parse().unwrap(),
+    };
+    let set = RuleSet::new([
+        Rule::new("one", "amount > 0", 0.9),
+        Rule::new("two", "amount > 0", 0.2),
+    ]);
+    let engine = engine(&set);
+    let mut suppressions = Suppressions::default();
+    suppressions.suppress("one", key("u"), at("2026-03-07T00:00:00Z"));
+    let entities = [key("v"), key("u")];
+    let moment = now().suppressed(&suppressions, &entities);
+    let report = engine.evaluate(ROW, &moment).unwrap();
+    assert_eq!(
+        report.outcomes,
+        [RuleOutcome::Suppressed, RuleOutcome::Fired]
+    );
+    assert_eq!(report.risk_score.get(), 0.2);
+    let mut later = moment;
+    later.at = at("2026-03-07T00:00:00Z");
+    assert_eq!(engine.evaluate(ROW, &later).unwrap().fired().count(), 2);
+    let others = [key("v")];
+    let other = now().suppressed(&suppressions, &others);
+    assert_eq!(engine.evaluate(ROW, &other).unwrap().fired().count(), 2);
+    let mut lifted = suppressions.clone();
+    assert!(!lifted.lift("two", &key("u")));
+    assert!(lifted.lift("one", &key("u")));
+    assert_eq!(lifted, Suppressions::default());
+    let mut over = suppressions.clone();
+    over.expire(at("2026-03-07T00:00:00Z"));
+    assert_eq!(over, Suppressions::default());
+    assert!(suppressions.forget(&key("u")));
+    assert!(!suppressions.forget(&key("u")));
+}
+
+#[test]
+fn scores_and_actions_become_one() {
+    let rules = || {
+        [
+            Rule::new("a", "amount > 0", 0.6)
+                .action(Action::Review)
+                .weight(3.0),
+            Rule::new("b", "amount > 0", 0.5)
+                .action(Action::Approve)
+                .priority(5)
+                .weight(1.0),
+            Rule::new("c", "amount < 0", 0.9)
+                .action(Action::Decline)
+                .weight(4.0),
+            Rule::new("d", "amount > 0", 0.9)
+                .action(Action::Decline)
+                .state(RuleState::Shadow)
+                .weight(4.0),
+        ]
+    };
+    let report = |combination, conflict| {
+        let set = RuleSet::new(rules())
+            .combination(combination)
+            .conflict(conflict);
+        engine(&set).evaluate(ROW, &now()).unwrap()
+    };
+    let score = |combination| report(combination, Conflict::Strictest).risk_score.get();
+    assert_eq!(score(Combination::Max), 0.6);
+    assert_eq!(score(Combination::CappedSum), 1.0);
+    assert!((score(Combination::NoisyOr) - 0.8).abs() < 1e-15);
+    assert!((score(Combination::WeightedSum) - (0.6 * 3.0 + 0.5) / 8.0).abs() < 1e-15);
+    let action = |conflict| report(Combination::Max, conflict).action;
+    assert_eq!(action(Conflict::Strictest), Action::Review);
+    assert_eq!(action(Conflict::First), Action::Approve);
+    assert_eq!(action(Conflict::ApproveOverrides), Action::Approve);
+    assert_eq!(
+        report(Combination::Max, Conflict::Strictest).band,
+        RiskBand::High
+    );
+    let nothing = engine(&RuleSet::new([])).evaluate(ROW, &now()).unwrap();
+    assert_eq!(
+        (nothing.risk_score.get(), nothing.action),
+        (0.0, Action::Approve)
+    );
+}
+
+#[test]
+fn reasons_have_values_and_share_the_score() {
+    let set = RuleSet::new([
+        Rule::new("far", "distance > 1000km and country != 'FR'", 0.6)
+            .reason("paid {distance} from home in {country} on a {category} site at {timestamp} {{{declined}}}"),
+        Rule::new("plain", "amount > 100", 0.2).reason_code("AMT-1"),
+    ])
+    .combination(Combination::CappedSum);
+    let engine = engine(&set);
+    let report = engine.evaluate(ROW, &now()).unwrap();
+    let reasons = engine.reasons(ROW, &report);
+    assert_eq!(
+        reasons[0].text,
+        "paid 1200 km from home in DE on a travel site at 2026-03-06T23:30:00Z {true}"
+    );
+    assert_eq!(reasons[1].text, "amount > 100");
+    assert_eq!(reasons[0].code.to_string(), "rules.far");
+    assert_eq!(reasons[1].code.to_string(), "AMT-1");
+    let names: Vec<&str> = reasons[0]
+        .values
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["distance", "country"]);
+    assert!((reasons[0].contribution - 0.6).abs() < 1e-12);
+    assert!((reasons[1].contribution - 0.2).abs() < 1e-12);
+}
+
+#[test]
+fn sets_that_cannot_be_used_are_errors() {
+    let cases: [(RuleSet, &str); 10] = [
+        (
+            RuleSet::new([
+                Rule::new("a", "amount > 1", 0.5),
+                Rule::new("a", "amount > 1", 0.5),
+            ]),
+            "stands twice",
+        ),
+        (
+            RuleSet::new([Rule::new("", "amount > 1", 0.5)]),
+            "rule \"\"",
+        ),
+        (
+            RuleSet::new([Rule::new("a", "amount > 1", 1.5)]),
+            "`risk_score` must be from 0 to 1, got 1.5",
+        ),
+        (
+            RuleSet::new([Rule::new("a", "amount > 1", f64::NAN)]),
+            "`risk_score`",
+        ),
+        (
+            RuleSet::new([Rule::new("a", "amount > 1", 0.5).weight(-1.0)]),
+            "`weight`",
+        ),
+        (
+            RuleSet::new([Rule::new("a", "amount > 1", 0.5).reason("{amout}")]),
+            "did you mean `amount`?",
+        ),
+        (
+            RuleSet::new([Rule::new("a", "amount > 1", 0.5).reason("{amount")]),
+            "a brace stands alone",
+        ),
+        (
+            RuleSet::new([
+                Rule::new("a", "amount > 1", 0.5).effective(Some(now().at), Some(now().at))
+            ]),
+            "`effective_from` must be before",
+        ),
+        (
+            RuleSet::new([]).list(RuleList::new("a b", ListKind::Block)),
+            "list \"a b\"",
+        ),
+        (
+            RuleSet::new((0..1001).map(|id| Rule::new(id.to_string(), "amount > 1", 0.5))),
+            "at most 1000 rules",
+        ),
+    ];
+    for (set, text) in cases {
+        let error = set.compile(&schema()).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    let set = RuleSet::new([
+        Rule::new("one", "amout > 1", 0.5),
+        Rule::new("two", "amount > 1km", 0.5),
+    ]);
+    let error = set.compile(&schema()).unwrap_err().to_string();
+    assert!(
+        error.contains("--> one:1:1") && error.contains("--> two:1:10"),
+        "{error}"
+    );
+    assert!(
+        "declin"
+            .parse::<Action>()
+            .unwrap_err()
+            .to_string()
+            .contains("did you mean \"decline\"?")
+    );
+    assert_eq!(
+        "call_the_customer".parse::<Action>().unwrap().name(),
+        "call_the_customer"
+    );
+}
+
+#[test]
+fn the_hash_changes_with_everything_that_decides() {
+    let rule = || Rule::new("a", "amount > 1", 0.5);
+    let base = RuleSet::new([rule()]);
+    let others = [
+        RuleSet::new([Rule::new("b", "amount > 1", 0.5)]),
+        RuleSet::new([Rule::new("a", "amount > 2", 0.5)]),
+        RuleSet::new([Rule::new("a", "amount > 1", 0.6)]),
+        RuleSet::new([rule().action(Action::Decline)]),
+        RuleSet::new([rule().priority(1)]),
+        RuleSet::new([rule().state(RuleState::Shadow)]),
+        RuleSet::new([rule().on_missing(OnMissing::Fire)]),
+        RuleSet::new([rule().effective(None, Some(now().at))]),
+        RuleSet::new([rule()]).combination(Combination::NoisyOr),
+        RuleSet::new([rule()]).conflict(Conflict::First),
+        RuleSet::new([rule()]).list(RuleList::new("l", ListKind::Block)),
+        RuleSet::new([rule()]).list(RuleList::new("l", ListKind::Block).entry("x", None)),
+    ];
+    let mut hashes: Vec<u64> = others.iter().map(RuleSet::hash).collect();
+    hashes.push(base.hash());
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), others.len() + 1);
+    assert_eq!(RuleSet::new([rule()]).hash(), base.hash());
+}
+
+#[cfg(feature = "serde")]
+mod files {
+    use super::*;
+
+    fn platform() -> RuleSchema {
+        RuleSchema::new([
+            Variable::number("amount", Unit::Money),
+            Variable::number("transactions_per_hour", Unit::PerHour),
+            Variable::number("distance_from_home", Unit::Kilometre),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn the_rules_of_the_platform_load_unchanged() {
+        let set = RuleSet::from_json(include_str!("data/rules.json")).unwrap();
+        let ids: Vec<&str> = set.rules.iter().map(|rule| rule.id.as_str()).collect();
+        assert_eq!(ids, ["high_amount_rule", "velocity_rule", "location_rule"]);
+        let engine = set.compile(&platform()).unwrap();
+        let row = Row {
+            numbers: &[50.0, 11.0, 1500.0],
+            texts: &[],
+        };
+        let report = engine.evaluate(row, &now()).unwrap();
+        assert_eq!(report.fired().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(report.risk_score.get(), 0.9);
+        assert_eq!(report.action, Action::LocationVerification);
+    }
+
+    fn full() -> RuleSet {
+        let list = RuleList::new("blocked", ListKind::Block)
+            .entry("m-1", Some(at("2026-04-01T00:00:00Z")));
+        let rule = Rule::new("a", "merchant in @blocked", 0.5)
+            .action("call_the_customer".parse().unwrap())
+            .priority(3)
+            .tag("new")
+            .reason("{amount}")
+            .effective(Some(at("2026-03-01T00:00:00Z")), None)
+            .state(RuleState::Shadow)
+            .on_missing(OnMissing::Fire);
+        RuleSet::new([rule, Rule::new("b", "amount > 1", 0.25)])
+            .list(list)
+            .combination(Combination::NoisyOr)
+    }
+
+    #[test]
+    fn sets_come_back_from_their_files() {
+        let set = full();
+        assert_eq!(RuleSet::from_json(&set.to_json().unwrap()).unwrap(), set);
+        assert_eq!(RuleSet::from_toml(&set.to_toml().unwrap()).unwrap(), set);
+        let text = "version = 1\n[[rules]]\nid = \"a\"\ncondition = \"amount > 1\"\nrisk_score = 0.5\neffective_from = \"2026-03-01\"\n";
+        let set = RuleSet::from_toml(text).unwrap();
+        assert_eq!(
+            set.rules[0].effective_from,
+            Some(at("2026-03-01T00:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn mistakes_in_files_name_the_place() {
+        let cases = [
+            (RuleSet::from_json("{"), "line 1, column 1: EOF"),
+            (RuleSet::from_json("[]"), "line 1"),
+            (
+                RuleSet::from_json(
+                    "{\"a\": {\"condition\": \"x > 1\", \"risk_score\": 0.5, \"actoin\": \"review\"}}",
+                ),
+                "rule \"a\": unknown field `actoin`",
+            ),
+            (
+                RuleSet::from_json(
+                    "{\"a\": {\"condition\": \"x > 1\", \"risk_score\": 0.5, \"action\": \"reviw\"}}",
+                ),
+                "did you mean \"review\"?",
+            ),
+            (
+                RuleSet::from_json(
+                    "{\"a\": {\"condition\": \"x\", \"risk_score\": 1, \"action\": \"review\"}, \"a\": {\"condition\": \"x\", \"risk_score\": 1, \"action\": \"review\"}}",
+                ),
+                "stands twice",
+            ),
+            (
+                RuleSet::from_json("{\"version\": 2, \"rules\": []}"),
+                "version: only version 1",
+            ),
+            (
+                RuleSet::from_json("{\"rules\": [], \"colour\": 1}"),
+                "unknown field `colour`",
+            ),
+            (
+                RuleSet::from_toml("version = 1\ncolour = 2\n"),
+                "line 2, column 1: unknown field",
+            ),
+            (
+                RuleSet::from_toml(
+                    "[[rules]]\nid = \"a\"\ncondition = \"x\"\nrisk_score = 0.5\neffective_from = \"soon\"\n",
+                ),
+                "line 5",
+            ),
+            (
+                RuleSet::from_json(&" ".repeat(5 << 20)),
+                "at most 4194304 bytes",
+            ),
+        ];
+        for (got, text) in cases {
+            let error = got.unwrap_err().to_string();
+            assert!(error.contains(text), "{error}");
+        }
+    }
+}
