@@ -50,6 +50,11 @@ impl Condition {
         &self.source
     }
 
+    /// Whether two conditions say the same but for blanks, parentheses that change nothing, and the spelling of words.
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        self.expr == other.expr
+    }
+
     pub(crate) fn expr(&self) -> &Expr {
         &self.expr
     }

@@ -1,5 +1,6 @@
 //! Fraud rules.
 
+mod batch;
 mod check;
 mod condition;
 mod date;
@@ -10,8 +11,9 @@ mod program;
 mod ruleset;
 mod schema;
 
+pub use batch::{Columns, RowBits, RuleMatrix, TextColumn};
 pub use condition::{CompiledCondition, Condition};
-pub use engine::{Moment, RuleEngine, RuleReport};
+pub use engine::{ConditionPart, Joint, Margin, Moment, RuleEngine, RuleExplanation, RuleReport};
 pub use error::RuleError;
 pub use language::{Code, ConditionError, Diagnostic, Dimension, Severity, Span};
 pub use program::{Row, Truth};

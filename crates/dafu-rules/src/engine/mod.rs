@@ -1,5 +1,6 @@
 //! Rule sets that were checked, over the rows of a schema.
 
+mod explain;
 mod report;
 
 use crate::check::check;
@@ -12,6 +13,7 @@ use crate::ruleset::{
 use crate::schema::Slot;
 use crate::{Action, Condition, RuleError, RuleSchema};
 use dafu_core::{EntityId, EntityKey, RuleOutcome, Timestamp, WindowRequest};
+pub use explain::{ConditionPart, Joint, Margin, RuleExplanation};
 pub use report::RuleReport;
 use std::collections::BTreeSet;
 
@@ -306,6 +308,18 @@ impl RuleEngine {
         compiled.logic.truth(&mut test)
     }
 
+    /// Whether the condition of a rule holds, whatever its state, by walking its tree: what jumps and batches are checked
+    /// against.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError::UnknownRule`] where no rule has this id, [`RuleError::Row`] for a row of another size.
+    pub fn truth_by_tree(&self, id: &str, row: Row<'_>, at: Timestamp) -> Result<Truth, RuleError> {
+        row.check(self.slots)?;
+        let compiled = &self.rules[self.place(id)?];
+        Ok(self.truth(compiled, row, &ListsAt(&self.lists, at)))
+    }
+
     /// Variables that a rule reads.
     pub(crate) fn variables<'a>(&'a self, compiled: &Compiled) -> Vec<&'a Shown> {
         let mut read = BTreeSet::new();
@@ -322,7 +336,7 @@ impl RuleEngine {
             .collect()
     }
 
-    fn missing_error(&self, compiled: &Compiled, row: Row<'_>) -> RuleError {
+    pub(crate) fn missing_error(&self, compiled: &Compiled, row: Row<'_>) -> RuleError {
         RuleError::Missing {
             rule: compiled.rule.id.clone(),
             variable: self

@@ -31,6 +31,10 @@ impl Shown {
         }
     }
 
+    pub(crate) const fn is_flag(&self) -> bool {
+        matches!(self.variable_type, VariableType::Flag)
+    }
+
     pub(crate) const fn slot(&self) -> Slot {
         self.slot
     }

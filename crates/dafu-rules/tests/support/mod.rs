@@ -5,6 +5,8 @@
     reason = "tests: not every one needs everything"
 )]
 
+pub mod random;
+
 use dafu_core::Unit;
 use dafu_rules::{RuleSchema, Variable, VariableType};
 use std::sync::Arc;

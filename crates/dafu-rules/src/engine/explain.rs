@@ -1,0 +1,369 @@
+//! Why a rule fired or did not, part by part.
+
+use super::{Compiled, RuleEngine};
+use crate::RuleError;
+use crate::language::window_source;
+use crate::program::{Logic, Predicate, Row, Truth};
+use crate::ruleset::{ListsAt, short};
+use crate::schema::Slot;
+use dafu_core::{EntityId, ReasonValue, Timestamp};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// How far a number is from where a comparison changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margin {
+    /// The number of the event, in the unit of its variable.
+    pub value: f64,
+    /// What it is compared with, in the same unit.
+    pub limit: f64,
+}
+
+impl Margin {
+    /// By how much the number is above the limit; below it where that is negative.
+    pub fn difference(self) -> f64 {
+        self.value - self.limit
+    }
+
+    /// The distance as a share of the larger of both: 0 at the limit, at most 2.
+    pub fn relative(self) -> f64 {
+        let larger = self.value.abs().max(self.limit.abs());
+        if larger > 0.0 {
+            self.difference().abs() / larger
+        } else {
+            0.0
+        }
+    }
+}
+
+/// How the parts of a condition are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Joint {
+    /// One test.
+    Test,
+    /// What does not hold.
+    Not,
+    /// All parts hold.
+    And,
+    /// One part holds.
+    Or,
+}
+
+/// A part of a condition, with what it says about an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionPart {
+    /// As it stands in the rule.
+    pub source: String,
+    /// Whether it holds.
+    pub truth: Truth,
+    /// How its parts are joined.
+    pub joint: Joint,
+    /// The values that a test reads; missing ones are not there.
+    pub values: Vec<(String, ReasonValue)>,
+    /// How far a comparison of numbers is from changing.
+    pub margin: Option<Margin>,
+    /// Its parts.
+    pub parts: Vec<Self>,
+}
+
+/// Why a rule fired or did not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleExplanation {
+    /// The rule.
+    pub rule: EntityId,
+    /// Whether its condition holds, whatever its state.
+    pub truth: Truth,
+    /// The condition, part by part.
+    pub condition: ConditionPart,
+    /// The test that keeps a rule which did not fire from firing: of what all has to change, the farthest; of what may
+    /// change instead, the nearest. Distances are [`Margin::relative`]; texts and missing values are farther than any
+    /// number.
+    pub nearest: Option<ConditionPart>,
+}
+
+impl RuleEngine {
+    /// Why a rule fired or did not. O(tests of the rule).
+    ///
+    /// ```
+    /// use dafu_core::{Timestamp, Unit};
+    /// use dafu_rules::{Row, Rule, RuleSchema, RuleSet, Truth, Variable};
+    ///
+    /// let schema = RuleSchema::new([
+    ///     Variable::number("amount", Unit::Money),
+    ///     Variable::number("distance", Unit::Kilometre),
+    /// ])?;
+    /// let rule = Rule::new("far", "amount > 100 and (distance > 1000km or amount > 5000)", 0.8);
+    /// let engine = RuleSet::new([rule]).compile(&schema)?;
+    /// let row = Row { numbers: &[250.0, 990.0], texts: &[] };
+    /// let explanation = engine.explain("far", row, Timestamp::from_seconds(0)?)?;
+    /// assert_eq!(explanation.truth, Truth::False);
+    /// assert_eq!(explanation.to_string(), "\
+    /// far did not fire, since this does not hold: distance > 1000km (990, 10 below 1000)
+    ///   and: false
+    ///     amount > 100: true (250, 150 above 100)
+    ///     or: false
+    ///       distance > 1000km: false (990, 10 below 1000)
+    ///       amount > 5000: false (250, 4750 below 5000)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError::UnknownRule`] where no rule has this id, [`RuleError::Row`] for a row of another size.
+    pub fn explain(
+        &self,
+        id: &str,
+        row: Row<'_>,
+        at: Timestamp,
+    ) -> Result<RuleExplanation, RuleError> {
+        row.check(self.slots)?;
+        let compiled = &self.rules[self.place(id)?];
+        let explaining = Explaining {
+            engine: self,
+            compiled,
+            row,
+            lists: ListsAt(&self.lists, at),
+        };
+        let condition = explaining.part(&compiled.logic);
+        let nearest = match condition.truth {
+            Truth::True => None,
+            _ => farthest(&condition, true).1.cloned(),
+        };
+        Ok(RuleExplanation {
+            rule: compiled.name.clone(),
+            truth: condition.truth,
+            condition,
+            nearest,
+        })
+    }
+}
+
+struct Explaining<'a> {
+    engine: &'a RuleEngine,
+    compiled: &'a Compiled,
+    row: Row<'a>,
+    lists: ListsAt<'a>,
+}
+
+impl Explaining<'_> {
+    fn part(&self, logic: &Logic) -> ConditionPart {
+        let joined = |joint, parts: &[Logic], join: fn(Truth, Truth) -> Truth, of_none: Truth| {
+            let parts: Vec<ConditionPart> = parts.iter().map(|part| self.part(part)).collect();
+            let sources: Vec<&str> = parts.iter().map(|part| part.source.as_str()).collect();
+            let word = if joint == Joint::And { " and " } else { " or " };
+            ConditionPart {
+                source: sources.join(word),
+                truth: parts
+                    .iter()
+                    .fold(of_none, |truth, part| join(truth, part.truth)),
+                joint,
+                values: Vec::new(),
+                margin: None,
+                parts,
+            }
+        };
+        match logic {
+            Logic::Constant(holds) => ConditionPart {
+                source: holds.to_string(),
+                truth: (*holds).into(),
+                joint: Joint::Test,
+                values: Vec::new(),
+                margin: None,
+                parts: Vec::new(),
+            },
+            Logic::Test(place, span) => {
+                let source = self.compiled.condition.source().get(span.start..span.end);
+                self.test(*place, source.unwrap_or_default())
+            }
+            Logic::Not(inner) => {
+                let inner = self.part(inner);
+                ConditionPart {
+                    source: format!("not ({})", inner.source),
+                    truth: !inner.truth,
+                    joint: Joint::Not,
+                    values: Vec::new(),
+                    margin: None,
+                    parts: vec![inner],
+                }
+            }
+            Logic::And(parts) => joined(Joint::And, parts, Truth::and, Truth::True),
+            Logic::Or(parts) => joined(Joint::Or, parts, Truth::or, Truth::False),
+        }
+    }
+
+    fn test(&self, place: usize, source: &str) -> ConditionPart {
+        let predicate = self.engine.predicates.all().get(place);
+        let truth = predicate.map_or(Truth::Unknown, |predicate| {
+            predicate.truth(self.row, &self.lists)
+        });
+        let margin = match predicate {
+            Some(Predicate::Slot { slot, number, .. }) => Some(Margin {
+                value: self.row.numbers.get(*slot).copied().unwrap_or(f64::NAN),
+                limit: *number,
+            }),
+            Some(Predicate::Numbers { left, right, .. }) => Some(Margin {
+                value: left.value(self.row),
+                limit: right.value(self.row),
+            }),
+            _ => None,
+        };
+        ConditionPart {
+            source: source.into(),
+            truth,
+            joint: Joint::Test,
+            values: predicate.map_or_else(Vec::new, |predicate| self.values(predicate)),
+            margin: margin
+                .filter(|margin| !margin.difference().is_nan() && !self.is_flag(predicate)),
+            parts: Vec::new(),
+        }
+    }
+
+    /// A flag is no number that could be nearly right.
+    fn is_flag(&self, predicate: Option<&Predicate>) -> bool {
+        let Some(Predicate::Slot { slot, .. }) = predicate else {
+            return false;
+        };
+        let shown = self
+            .engine
+            .shown
+            .iter()
+            .find(|shown| shown.slot() == Slot::Number(*slot));
+        shown.is_some_and(|shown| shown.is_flag())
+    }
+
+    fn values(&self, predicate: &Predicate) -> Vec<(String, ReasonValue)> {
+        let mut read = BTreeSet::new();
+        predicate.for_slots(&mut |slot| {
+            read.insert(slot);
+        });
+        let engine = self.engine;
+        let shown = engine
+            .shown
+            .iter()
+            .filter(|shown| read.contains(&shown.slot()));
+        let known =
+            shown.filter_map(|shown| Some((shown.name.to_string(), shown.value(self.row)?)));
+        let mut values: Vec<(String, ReasonValue)> = known.collect();
+        let before = engine.slots.0 - engine.windows().len();
+        for (place, window) in engine.windows().iter().enumerate() {
+            let slot = before + place;
+            let number = self.row.numbers.get(slot).copied().unwrap_or(f64::NAN);
+            if read.contains(&Slot::Number(slot)) && !number.is_nan() {
+                values.push((window_source(window), ReasonValue::Number(number)));
+            }
+        }
+        values
+    }
+}
+
+/// How far a part is from holding, or from not holding, and the test that decides.
+fn farthest(part: &ConditionPart, wanted: bool) -> (f64, Option<&ConditionPart>) {
+    if part.truth == wanted.into() {
+        return (0.0, None);
+    }
+    let all_have_to = match part.joint {
+        Joint::Test => {
+            let distance = part.margin.filter(|_| part.truth != Truth::Unknown);
+            // At the limit itself a strict comparison is still not met.
+            let distance = distance.map_or(f64::INFINITY, |margin| {
+                margin.relative().max(f64::MIN_POSITIVE)
+            });
+            return (distance, Some(part));
+        }
+        Joint::Not => {
+            let inner = part.parts.first();
+            return inner.map_or((f64::INFINITY, None), |inner| farthest(inner, !wanted));
+        }
+        Joint::And => wanted,
+        Joint::Or => !wanted,
+    };
+    let distances = part.parts.iter().map(|part| farthest(part, wanted));
+    if all_have_to {
+        distances.fold(
+            (0.0, None),
+            |best, other| if other.0 > best.0 { other } else { best },
+        )
+    } else {
+        let mut distances = distances;
+        let first = distances.next().unwrap_or((f64::INFINITY, None));
+        distances.fold(
+            first,
+            |best, other| if other.0 < best.0 { other } else { best },
+        )
+    }
+}
+
+impl fmt::Display for RuleExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.truth, &self.nearest) {
+            (Truth::True, _) => write!(f, "{} fired", self.rule)?,
+            (Truth::Unknown, Some(test)) => {
+                write!(
+                    f,
+                    "{} was not evaluated, since this is not known: ",
+                    self.rule
+                )?;
+                f.write_str(&test.source)?;
+                test.told(f)?;
+            }
+            (_, Some(test)) => {
+                write!(f, "{} did not fire, since this does not hold: ", self.rule)?;
+                f.write_str(&test.source)?;
+                test.told(f)?;
+            }
+            (_, None) => write!(f, "{} did not fire", self.rule)?,
+        }
+        self.condition.lines(f, 1)
+    }
+}
+
+impl ConditionPart {
+    /// What a test has read, in parentheses.
+    fn told(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(margin) = self.margin {
+            let difference = margin.difference();
+            let (value, limit) = (short(margin.value), short(margin.limit));
+            return match difference {
+                _ if difference > 0.0 => {
+                    write!(f, " ({value}, {} above {limit})", short(difference))
+                }
+                _ if difference < 0.0 => {
+                    write!(f, " ({value}, {} below {limit})", short(-difference))
+                }
+                _ => write!(f, " ({value}, the limit itself)"),
+            };
+        }
+        let words = self.values.iter().map(|(name, value)| match value {
+            ReasonValue::Number(number) => format!("{name} is {}", short(*number)),
+            ReasonValue::Text(text) => format!("{name} is {text:?}"),
+            _ => name.clone(),
+        });
+        let words: Vec<String> = words.collect();
+        if words.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", words.join(", "))
+    }
+
+    fn lines(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        let truth = match self.truth {
+            Truth::True => "true",
+            Truth::False => "false",
+            Truth::Unknown => "not known",
+        };
+        write!(f, "\n{:width$}", "", width = depth * 2)?;
+        match self.joint {
+            Joint::Test => {
+                write!(f, "{}: {truth}", self.source)?;
+                return self.told(f);
+            }
+            Joint::Not => write!(f, "not: {truth}")?,
+            Joint::And => write!(f, "and: {truth}")?,
+            Joint::Or => write!(f, "or: {truth}")?,
+        }
+        self.parts
+            .iter()
+            .try_for_each(|part| part.lines(f, depth + 1))
+    }
+}
