@@ -1,4 +1,14 @@
 //! Explanations of rules.
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::float_cmp,
+    clippy::items_after_statements,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod support;
 

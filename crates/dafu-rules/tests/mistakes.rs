@@ -1,4 +1,14 @@
 //! What is wrong with conditions, and how it is told.
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::float_cmp,
+    clippy::items_after_statements,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod support;
 
@@ -17,7 +27,7 @@ fn mistakes(source: &str) -> ConditionError {
 
 /// Source, code, what is marked, and a part of message and help.
 const CASES: [(&str, Code, &str, &str); 62] = [
-    ("amount > §", Code::Token, "§", "means nothing"),
+    ("amount > \u{a7}", Code::Token, "\u{a7}", "means nothing"),
     ("amount > 3 & declined", Code::Token, "&", "write `&&`"),
     ("country == 'DE", Code::Token, "'", "has no end"),
     ("`amount > 3", Code::Token, "`", "has no end"),

@@ -1,4 +1,14 @@
 //! What holds of all conditions.
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::float_cmp,
+    clippy::items_after_statements,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod support;
 
@@ -65,11 +75,11 @@ proptest! {
         let column = |slot: usize| by_row.iter().map(|texts| texts[slot]).collect::<Vec<_>>();
         let (countries, merchants, addresses) = (column(0), column(1), column(2));
         let levels: Vec<Arc<str>> = ["Book-Shop 24", "m-1", ""].map(Arc::from).into();
-        let code = |text: &Option<&str>| {
+        let code = |text: Option<&str>| {
             let place = text.and_then(|text| levels.iter().position(|level| &**level == text));
             place.map_or(u32::MAX, |place| u32::try_from(place).unwrap())
         };
-        let codes: Vec<u32> = merchants.iter().map(code).collect();
+        let codes: Vec<u32> = merchants.iter().copied().map(code).collect();
         let mut columns = Columns::new(events.len()).times(&times).unwrap();
         for slot in 0..numbers {
             columns = columns.number(matrix.column(slot)).unwrap();

@@ -65,8 +65,7 @@ impl<'a> Columns<'a> {
     pub fn from_dataset(dataset: &'a Dataset) -> Self {
         let values = dataset.values();
         let rows = values.nrows();
-        let numbers =
-            (0..values.ncols()).map(|column| values.clone().index_axis_move(Axis(1), column));
+        let numbers = (0..values.ncols()).map(|column| values.index_axis_move(Axis(1), column));
         Self {
             rows,
             numbers: numbers.collect(),

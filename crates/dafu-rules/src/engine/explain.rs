@@ -229,7 +229,7 @@ impl Explaining<'_> {
             .shown
             .iter()
             .find(|shown| shown.slot() == Slot::Number(*slot));
-        shown.is_some_and(|shown| shown.is_flag())
+        shown.is_some_and(crate::ruleset::Shown::is_flag)
     }
 
     fn values(&self, predicate: &Predicate) -> Vec<(String, ReasonValue)> {

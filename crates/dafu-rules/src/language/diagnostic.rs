@@ -176,7 +176,7 @@ impl Diagnostic {
             out.push_str(&ascii(&self.label));
         }
         if let Some(help) = &self.help {
-            out.push_str("\n");
+            out.push('\n');
             out.push_str(&" ".repeat(gutter));
             out.push_str(" = help: ");
             out.push_str(&ascii(help));

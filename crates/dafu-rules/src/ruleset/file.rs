@@ -58,6 +58,13 @@ impl<'de> Deserialize<'de> for NamedRules {
     }
 }
 
+/// Only a set has a list of rules; in a file of names a rule may be called `rules`.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(default)]
+    rules: Option<serde_json::Value>,
+}
+
 impl RuleSet {
     /// Reads a set from JSON: an object with `version` and `rules`, or one of names, each with `condition`, `risk_score`
     /// and `action`. Rules keep their order.
@@ -72,12 +79,6 @@ impl RuleSet {
             place: format!("line {}, column {}", error.line(), error.column()),
             why: without_place(&error.to_string()),
         };
-        // Only a set has a list of rules; a rule may be called `rules`.
-        #[derive(Deserialize)]
-        struct Kind {
-            #[serde(default)]
-            rules: Option<serde_json::Value>,
-        }
         let kind: Kind = serde_json::from_str(text).map_err(|error| file(&error))?;
         if kind.rules.is_some_and(|rules| rules.is_array()) {
             return serde_json::from_str(text)

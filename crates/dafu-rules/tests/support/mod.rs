@@ -5,13 +5,13 @@
     reason = "tests: not every one needs everything"
 )]
 
-pub mod random;
+pub(crate) mod random;
 
 use dafu_core::Unit;
 use dafu_rules::{RuleSchema, Variable, VariableType};
 use std::sync::Arc;
 
-pub fn schema() -> RuleSchema {
+pub(crate) fn schema() -> RuleSchema {
     let levels: Vec<Arc<str>> = ["grocery", "travel", "gaming"].map(Arc::from).into();
     RuleSchema::new([
         Variable::number("amount", Unit::Money).nullable(),
@@ -36,10 +36,11 @@ pub fn schema() -> RuleSchema {
 }
 
 /// 2026-03-06T23:30:00Z, a Friday.
-pub const FRIDAY: f64 = 1_772_839_800e6;
+pub(crate) const FRIDAY: f64 = 1_772_839_800e6;
 
 /// Numbers of [`schema`].
-pub const NUMBERS: [f64; 10] = [250.0, 1200.0, 0.5, 900.0, 0.25, 12.0, 3.0, 1.0, 1.0, FRIDAY];
+pub(crate) const NUMBERS: [f64; 10] =
+    [250.0, 1200.0, 0.5, 900.0, 0.25, 12.0, 3.0, 1.0, 1.0, FRIDAY];
 
 /// Texts of [`schema`].
-pub const TEXTS: [Option<&str>; 3] = [Some("DE"), Some("Book-Shop 24"), Some("10.1.2.3")];
+pub(crate) const TEXTS: [Option<&str>; 3] = [Some("DE"), Some("Book-Shop 24"), Some("10.1.2.3")];

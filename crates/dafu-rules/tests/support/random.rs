@@ -90,7 +90,7 @@ fn leaf() -> impl Strategy<Value = String> {
 }
 
 /// Sources that can be read; most of them mean something to the schema.
-pub fn condition() -> impl Strategy<Value = String> {
+pub(crate) fn condition() -> impl Strategy<Value = String> {
     leaf().prop_recursive(4, 24, 4, |inner| {
         let several = proptest::collection::vec(inner.clone(), 2..4);
         Union::new([
@@ -108,9 +108,9 @@ pub fn condition() -> impl Strategy<Value = String> {
 }
 
 /// One event: numbers and texts of the schema, some of them missing, and two windows.
-pub type Event = (Vec<f64>, Vec<Option<String>>);
+pub(crate) type Event = (Vec<f64>, Vec<Option<String>>);
 
-pub fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let number = |values: &'static [f64]| proptest::sample::select(values);
     let numbers = (
         number(&[f64::NAN, 0.0, -0.0, 1.0, 250.0, 251.0]),
