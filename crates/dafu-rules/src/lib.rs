@@ -7,6 +7,7 @@ mod date;
 mod engine;
 mod error;
 mod language;
+pub mod optimize;
 mod program;
 mod ruleset;
 mod schema;

@@ -99,6 +99,7 @@ mod infinity;
 mod input;
 mod probability;
 mod ranking;
+mod share;
 mod threshold;
 mod top_calibration;
 mod top_k;
@@ -121,5 +122,6 @@ pub use daily::{DailyAlerts, DailyBudget, DailyThreshold, daily_alerts, daily_th
 pub use error::{Class, MetricsError};
 pub use probability::{ProbabilityLoss, brier_score, log_loss};
 pub use ranking::{AmountSplit, Ranking};
+pub use share::share_interval;
 pub use threshold::{ThresholdChoice, ThresholdGoal};
 pub use top_calibration::{TopCalibration, TopCalibrationParams, top_calibration};

@@ -4,13 +4,11 @@ use crate::ink::SOFT;
 use crate::plot::{AxisSpec, Plot, Swatch, heading, legend, notice, series, series_mark};
 use crate::scale::Scale;
 use crate::scene::{Area, Scene, Stroke};
-use dafu_core::metrics::{Calibration, CalibrationBin};
+use dafu_core::metrics::{Calibration, CalibrationBin, share_interval};
 
 const MARK: f64 = 5.0;
 /// Lowest share that an axis begins with.
 const LOWEST: f64 = 1e-6;
-/// Of the normal distribution: 95 of 100 intervals hold the share.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// One point a bin, with the interval of its share of frauds. Axes are logarithmic: where frauds are rare, so are high
 /// probabilities.
@@ -49,7 +47,7 @@ pub(crate) fn draw(scene: &mut Scene, area: Area, calibrations: &[(&str, &Calibr
         let mut points = Vec::new();
         for bin in calibration.bins.iter().filter(|bin| is_drawn(bin)) {
             let at = |share| plot.at(bin.mean_predicted, share);
-            let (low, high) = wilson(bin.observed, bin.weight);
+            let (low, high) = share_interval(bin.observed, bin.weight);
             scene.line(at(low), at(high), Stroke::solid(ink.faded(0.6), 1.2));
             points.push(at(bin.observed));
         }
@@ -59,39 +57,4 @@ pub(crate) fn draw(scene: &mut Scene, area: Area, calibrations: &[(&str, &Calibr
 
 fn is_drawn(bin: &CalibrationBin) -> bool {
     bin.mean_predicted.is_finite() && bin.observed.is_finite() && bin.weight > 0.0
-}
-
-/// Interval of a share of `rows` rows.
-///
-/// Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927).
-fn wilson(share: f64, rows: f64) -> (f64, f64) {
-    let square = Z * Z / rows;
-    let middle = share + square / 2.0;
-    let half = Z
-        * (share * (1.0 - share) / rows + square / (4.0 * rows))
-            .max(0.0)
-            .sqrt();
-    let at = |value: f64| (value / (1.0 + square)).clamp(0.0, 1.0);
-    (at(middle - half), at(middle + half))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wilson;
-
-    #[test]
-    fn intervals_are_those_of_scipy() {
-        // scipy.stats.binomtest(frauds, rows).proportion_ci(method="wilson")
-        for (frauds, rows, low, high) in [
-            (0.0, 50.0, 0.0, 0.071_347_6),
-            (3.0, 40.0, 0.025_836_0, 0.198_642_3),
-            (20.0, 20.0, 0.838_874_8, 1.0),
-        ] {
-            let (lower, upper) = wilson(frauds / rows, rows);
-            assert!(
-                (lower - low).abs() < 1e-6 && (upper - high).abs() < 1e-6,
-                "{lower} {upper}"
-            );
-        }
-    }
 }

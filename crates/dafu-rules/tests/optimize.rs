@@ -1,0 +1,228 @@
+//! Backtests and overlaps against counting row by row.
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::float_cmp,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use dafu_core::{Label, Timestamp, Unit};
+use dafu_rules::optimize::{Hits, Judged};
+use dafu_rules::{Columns, Moment, Row, Rule, RuleEngine, RuleSchema, RuleSet, Variable};
+use ndarray::Array2;
+use proptest::prelude::*;
+
+#[derive(Debug)]
+struct Past {
+    numbers: Array2<f64>,
+    labels: Vec<Label>,
+    amounts: Vec<f64>,
+    times: Vec<Timestamp>,
+}
+
+impl Past {
+    fn columns(&self) -> Columns<'_> {
+        let columns = Columns::new(self.labels.len()).times(&self.times).unwrap();
+        let columns = columns.number(self.numbers.column(0)).unwrap();
+        columns.number(self.numbers.column(1)).unwrap()
+    }
+
+    fn judged(&self) -> Judged<'_> {
+        Judged::new(&self.labels)
+            .amounts(&self.amounts)
+            .unwrap()
+            .times(&self.times)
+            .unwrap()
+    }
+
+    /// Whether a rule fires for an event, asked of that event alone.
+    fn fires(&self, engine: &RuleEngine, rule: usize, row: usize) -> bool {
+        let numbers = self.numbers.row(row).to_vec();
+        let row_values = Row {
+            numbers: &numbers,
+            texts: &[],
+        };
+        let report = engine
+            .evaluate(row_values, &Moment::at(self.times[row]))
+            .unwrap();
+        report.fired().any(|fired| fired == rule)
+    }
+
+    fn hits(&self, rows: impl Fn(usize) -> bool) -> Hits {
+        let fired: Vec<usize> = (0..self.labels.len()).filter(|row| rows(*row)).collect();
+        let with = |label| {
+            fired
+                .iter()
+                .filter(|row| self.labels[**row] == label)
+                .count()
+        };
+        Hits {
+            fired: fired.len(),
+            true_positives: with(Label::Fraud),
+            false_positives: with(Label::Legitimate),
+        }
+    }
+}
+
+fn past() -> impl Strategy<Value = Past> {
+    let event = (
+        0..12_u32,
+        prop_oneof![Just(f64::NAN), (0..12_u32).prop_map(f64::from)],
+        0..3_usize,
+        0..40_i64,
+    );
+    proptest::collection::vec(event, 1..150).prop_map(|events| {
+        let labels = [Label::Fraud, Label::Legitimate, Label::Unknown];
+        Past {
+            numbers: Array2::from_shape_fn((events.len(), 2), |(row, column)| match column {
+                0 => f64::from(events[row].0),
+                _ => events[row].1,
+            }),
+            labels: events.iter().map(|event| labels[event.2]).collect(),
+            amounts: events.iter().map(|event| f64::from(event.0)).collect(),
+            times: events
+                .iter()
+                .map(|event| Timestamp::from_seconds(1_772_839_800 + event.3 * 43_200).unwrap())
+                .collect(),
+        }
+    })
+}
+
+fn engine(thresholds: &[(u32, u32)]) -> RuleEngine {
+    let schema = RuleSchema::new([
+        Variable::number("a", Unit::One),
+        Variable::number("b", Unit::One).nullable(),
+    ])
+    .unwrap();
+    let rules = thresholds
+        .iter()
+        .enumerate()
+        .map(|(place, (a, b))| Rule::new(place.to_string(), format!("a >= {a} and b <= {b}"), 0.5));
+    RuleSet::new(rules).compile(&schema).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn backtests_count_what_rows_say(
+        past in past(),
+        thresholds in proptest::collection::vec((0..13_u32, 0..13_u32), 1..5),
+    ) {
+        let engine = engine(&thresholds);
+        let rules = thresholds.len();
+        let backtest = engine.backtest(&past.columns(), &past.judged()).unwrap();
+        let frauds = past.labels.iter().filter(|label| **label == Label::Fraud).count();
+        let honest = past.labels.iter().filter(|label| **label == Label::Legitimate).count();
+        prop_assert_eq!((backtest.events, backtest.frauds), (past.labels.len(), frauds));
+        let any = |row: usize, rules: usize| (0..rules).any(|rule| past.fires(&engine, rule, row));
+        prop_assert_eq!(backtest.all, past.hits(|row| any(row, rules)));
+        for (rule, got) in backtest.rules.iter().enumerate() {
+            let fires = |row: usize| past.fires(&engine, rule, row);
+            let hits = past.hits(fires);
+            prop_assert_eq!(got.hits, hits);
+            prop_assert_eq!(got.marginal, past.hits(|row| fires(row) && !any(row, rule)));
+            let labelled = hits.true_positives + hits.false_positives;
+            let ratio = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
+            prop_assert_eq!(got.precision, ratio(hits.true_positives, labelled));
+            prop_assert_eq!(got.recall, ratio(hits.true_positives, frauds));
+            prop_assert_eq!(got.false_positive_rate, ratio(hits.false_positives, honest));
+            if let (Some(lift), Some(precision)) = (got.lift, got.precision) {
+                prop_assert!((lift * frauds as f64 / (frauds + honest) as f64 - precision).abs() < 1e-12);
+            }
+            let fired: Vec<usize> = (0..past.labels.len()).filter(|row| fires(*row)).collect();
+            let caught: f64 = fired.iter().filter(|row| past.labels[**row] == Label::Fraud).map(|row| past.amounts[*row]).sum();
+            prop_assert!((got.amount_caught - caught).abs() < 1e-9);
+            let times = || fired.iter().map(|row| past.times[*row]);
+            prop_assert_eq!(got.fired_between, times().min().zip(times().max()));
+            prop_assert_eq!(got.weeks.iter().map(|week| week.events).sum::<usize>(), past.labels.len());
+            prop_assert_eq!(got.weeks.iter().map(|week| week.hits.fired).sum::<usize>(), hits.fired);
+            prop_assert_eq!(got.weeks.iter().map(|week| week.hits.true_positives).sum::<usize>(), hits.true_positives);
+            prop_assert!(got.drift.is_none_or(|drift| (0.0..=1.0).contains(&drift)));
+        }
+    }
+
+    #[test]
+    fn overlaps_are_those_of_sets(
+        past in past(),
+        thresholds in proptest::collection::vec((0..13_u32, 0..13_u32), 1..6),
+    ) {
+        let engine = engine(&thresholds);
+        let overlap = engine.overlap(&past.columns()).unwrap();
+        let rows = past.labels.len();
+        let sets: Vec<Vec<usize>> = (0..thresholds.len())
+            .map(|rule| (0..rows).filter(|row| past.fires(&engine, rule, *row)).collect())
+            .collect();
+        let fired: Vec<usize> = (0..sets.len()).filter(|rule| !sets[*rule].is_empty()).collect();
+        prop_assert_eq!(overlap.pairs.len(), fired.len() * fired.len().saturating_sub(1) / 2);
+        prop_assert_eq!(overlap.never_fired.len(), sets.len() - fired.len());
+        for pair in &overlap.pairs {
+            let (left, right) = (&sets[pair.left], &sets[pair.right]);
+            let both = left.iter().filter(|row| right.contains(row)).count();
+            prop_assert_eq!(pair.both, both);
+            prop_assert!((pair.jaccard - both as f64 / (left.len() + right.len() - both) as f64).abs() < 1e-12);
+            prop_assert!((pair.left_in_right - both as f64 / left.len() as f64).abs() < 1e-12);
+            prop_assert!((pair.right_in_left - both as f64 / right.len() as f64).abs() < 1e-12);
+        }
+        for rule in fired {
+            let before = |row: &usize| (0..rule).any(|other| sets[other].contains(row));
+            prop_assert_eq!(overlap.never_added.contains(&rule), sets[rule].iter().all(before));
+        }
+        for (rule, other) in &overlap.implied {
+            prop_assert!(sets[*rule].iter().all(|row| sets[*other].contains(row)));
+        }
+    }
+}
+
+#[test]
+fn weeks_begin_at_midnight_before_the_first_event() {
+    let day = |text: &str| text.parse::<Timestamp>().unwrap();
+    let past = Past {
+        numbers: Array2::zeros((4, 2)),
+        labels: vec![
+            Label::Fraud,
+            Label::Legitimate,
+            Label::Unknown,
+            Label::Fraud,
+        ],
+        amounts: vec![5.0, 6.0, 7.0, f64::NAN],
+        times: [
+            "2026-03-01T23:00:00Z",
+            "2026-03-07T23:59:59Z",
+            "2026-03-08T00:00:00Z",
+            "2026-03-10T01:00:00Z",
+        ]
+        .map(day)
+        .into(),
+    };
+    let backtest = engine(&[(0, 0)])
+        .backtest(&past.columns(), &past.judged())
+        .unwrap();
+    let rule = &backtest.rules[0];
+    assert_eq!(
+        rule.weeks
+            .iter()
+            .map(|week| week.hits.fired)
+            .collect::<Vec<_>>(),
+        [2, 2]
+    );
+    assert_eq!(rule.alerts_per_day, Some(0.4));
+    assert_eq!(
+        (
+            rule.hits.unlabelled(),
+            rule.amount_caught,
+            rule.amount_share
+        ),
+        (1, 5.0, Some(1.0))
+    );
+    assert_eq!(rule.drift, Some(0.0));
+    let table = backtest.to_string();
+    assert!(
+        table.contains("0.667") && table.ends_with("4 of 4 events, precision 0.667, recall 1.000"),
+        "{table}"
+    );
+    assert!(
+        engine(&[(0, 0)])
+            .backtest(&past.columns(), &Judged::new(&past.labels[1..]))
+            .is_err()
+    );
+}
