@@ -2,7 +2,7 @@
 
 use crate::check::check;
 use crate::language::{ConditionError, Diagnostic, Expr, parse};
-use crate::program::{Logic, NoLists, Predicates, Row, Steps, Truth};
+use crate::program::{Logic, NoLists, Predicates, Row, Truth, Undecided, Ways};
 use crate::{RuleError, RuleSchema};
 use dafu_core::WindowRequest;
 use std::fmt;
@@ -68,8 +68,8 @@ impl Condition {
         let mut predicates = Predicates::default();
         let checked = check(&self.expr, schema, &mut predicates)
             .map_err(|diagnostics| ConditionError::new(&self.source, diagnostics))?;
-        let mut steps = Steps::default();
-        let first = steps.add(&checked.logic, predicates.all());
+        let mut ways = Ways::default();
+        ways.add(&checked.logic, predicates.all());
         Ok(CompiledCondition {
             slots: (
                 schema.number_slots() + predicates.windows().len(),
@@ -78,8 +78,7 @@ impl Condition {
             logic: checked.logic,
             warnings: checked.warnings,
             predicates,
-            steps,
-            first,
+            ways,
         })
     }
 }
@@ -123,8 +122,7 @@ pub struct CompiledCondition {
     logic: Logic,
     warnings: Vec<Diagnostic>,
     predicates: Predicates,
-    steps: Steps,
-    first: u32,
+    ways: Ways,
 }
 
 impl CompiledCondition {
@@ -133,15 +131,21 @@ impl CompiledCondition {
     /// # Errors
     ///
     /// [`RuleError::Row`] for a row of another size.
+    #[inline]
     pub fn truth(&self, row: Row<'_>) -> Result<Truth, RuleError> {
         row.check(self.slots)?;
-        let predicates = self.predicates.all();
-        let quick = self.steps.run(self.first, row, predicates, &NoLists);
-        Ok(quick.map_or_else(|| self.slow_truth(row), Truth::from))
+        match self.ways.quick(0, row) {
+            Ok(holds) => Ok(holds.into()),
+            Err(undecided) => Ok(self.slow_truth(undecided, row)),
+        }
     }
 
-    fn slow_truth(&self, row: Row<'_>) -> Truth {
+    #[inline(never)]
+    fn slow_truth(&self, undecided: Undecided, row: Row<'_>) -> Truth {
         let predicates = self.predicates.all();
+        if let Some(holds) = self.ways.rest((0, undecided), row, predicates, &NoLists) {
+            return holds.into();
+        }
         let mut test = |place: usize| {
             let predicate = predicates.get(place);
             predicate.map_or(Truth::Unknown, |predicate| predicate.truth(row, &NoLists))

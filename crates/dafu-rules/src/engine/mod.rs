@@ -5,7 +5,7 @@ mod report;
 
 use crate::check::check;
 use crate::language::{ConditionError, Diagnostic};
-use crate::program::{Logic, Predicates, Row, Steps, Truth};
+use crate::program::{Logic, Predicates, Row, Truth, Undecided, Ways};
 use crate::ruleset::{
     Conflict, Lists, ListsAt, MOST_RULES, OnMissing, Rule, RuleSet, RuleState, Shown, Suppressions,
     Template,
@@ -60,8 +60,66 @@ pub(crate) struct Compiled {
     pub(crate) code: EntityId,
     pub(crate) condition: Condition,
     pub(crate) logic: Logic,
-    first: u32,
     reason: Template,
+}
+
+/// What of a rule is looked at for every event, apart from what is not.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    /// In force from the first moment to before the second; never where the first is later.
+    from: Timestamp,
+    until: Timestamp,
+    on_missing: OnMissing,
+    shadow: bool,
+    /// What becomes of it where its condition does not hold, and where it does.
+    outcomes: [RuleOutcome; 2],
+    /// How strict its action is among those of the set.
+    strictness: u32,
+    /// Its place by falling priority.
+    rank: u32,
+    approves: bool,
+    score: f64,
+    weight: f64,
+}
+
+fn running(rules: &[Compiled]) -> Vec<Running> {
+    let actions: BTreeSet<&Action> = rules.iter().map(|compiled| &compiled.rule.action).collect();
+    let running = |compiled: &Compiled| {
+        let rule = &compiled.rule;
+        let alive = matches!(rule.state, RuleState::Active | RuleState::Shadow);
+        let strictness = actions.iter().position(|action| **action == rule.action);
+        Running {
+            from: if alive {
+                rule.effective_from.unwrap_or(Timestamp::MIN)
+            } else {
+                Timestamp::MAX
+            },
+            // The last moment there is, is after all dates of rules.
+            until: if alive {
+                rule.effective_until.unwrap_or(Timestamp::MAX)
+            } else {
+                Timestamp::MIN
+            },
+            on_missing: rule.on_missing,
+            shadow: rule.state == RuleState::Shadow,
+            outcomes: match rule.state {
+                RuleState::Shadow => [RuleOutcome::NotFired, RuleOutcome::Shadow],
+                _ => [RuleOutcome::NotFired, RuleOutcome::Fired],
+            },
+            rank: 0,
+            strictness: u32::try_from(strictness.unwrap_or(0)).unwrap_or(u32::MAX),
+            approves: rule.action == Action::Approve,
+            score: rule.risk_score,
+            weight: rule.weight,
+        }
+    };
+    let mut all: Vec<Running> = rules.iter().map(running).collect();
+    let mut order: Vec<usize> = (0..rules.len()).collect();
+    order.sort_by_key(|place| std::cmp::Reverse(rules[*place].rule.priority));
+    for (rank, place) in order.into_iter().enumerate() {
+        all[place].rank = u32::try_from(rank).unwrap_or(u32::MAX);
+    }
+    all
 }
 
 /// A rule set over the rows of a schema. Immutable: it can be shared by threads.
@@ -70,11 +128,10 @@ pub struct RuleEngine {
     set: RuleSet,
     hash: u64,
     rules: Vec<Compiled>,
-    /// Places of the rules by falling priority.
-    order: Vec<usize>,
     warnings: Vec<ConditionError>,
     predicates: Predicates,
-    steps: Steps,
+    ways: Ways,
+    running: Vec<Running>,
     lists: Lists,
     shown: Vec<Shown>,
     slots: (usize, usize),
@@ -115,32 +172,33 @@ impl RuleEngine {
         if !errors.is_empty() {
             return Err(RuleError::Conditions(errors));
         }
-        let mut steps = Steps::default();
+        let mut ways = Ways::default();
         let rules: Vec<Compiled> = checked
             .into_iter()
-            .map(|(rule, (name, code), condition, logic, reason)| Compiled {
-                rule: rule.clone(),
-                name,
-                code,
-                condition,
-                first: steps.add(&logic, predicates.all()),
-                logic,
-                reason,
+            .map(|(rule, (name, code), condition, logic, reason)| {
+                ways.add(&logic, predicates.all());
+                Compiled {
+                    rule: rule.clone(),
+                    name,
+                    code,
+                    condition,
+                    logic,
+                    reason,
+                }
             })
             .collect();
-        let mut order: Vec<usize> = (0..rules.len()).collect();
-        order.sort_by_key(|place| std::cmp::Reverse(rules[*place].rule.priority));
+        let running = running(&rules);
         Ok(Self {
             hash: set.hash(),
             rules,
-            order,
             warnings,
             slots: (
                 schema.number_slots() + predicates.windows().len(),
                 schema.text_slots(),
             ),
             predicates,
-            steps,
+            running,
+            ways,
             lists: Lists::new(&set.lists),
             shown: schema
                 .slots()
@@ -211,83 +269,105 @@ impl RuleEngine {
         moment: &Moment<'_>,
         report: &mut RuleReport,
     ) -> Result<(), RuleError> {
-        report.outcomes.clear();
+        report.clear();
         row.check(self.slots)?;
         let lists = ListsAt(&self.lists, moment.at);
-        for compiled in &self.rules {
-            let rule = &compiled.rule;
-            if !rule.in_force(moment.at) {
-                report.outcomes.push(RuleOutcome::Inactive);
-                continue;
-            }
-            let predicates = self.predicates.all();
-            let quick = self.steps.run(compiled.first, row, predicates, &lists);
-            let truth = quick.map_or_else(|| self.truth(compiled, row, &lists), Truth::from);
-            let outcome = match (truth, rule.on_missing) {
-                (Truth::False, _) => RuleOutcome::NotFired,
-                (Truth::Unknown, OnMissing::Skip) => RuleOutcome::NotEvaluated,
-                (Truth::Unknown, OnMissing::Error) => {
-                    report.outcomes.clear();
-                    return Err(self.missing_error(compiled, row));
+        report.fired.resize(self.running.len(), 0);
+        let mut fired = 0;
+        for (place, running) in self.running.iter().enumerate() {
+            let in_force = running.from <= moment.at && moment.at < running.until;
+            let outcome = if in_force {
+                match self.ways.quick(place, row) {
+                    Ok(holds) => running.outcomes[usize::from(holds)],
+                    Err(undecided) => match self.slow_outcome((place, undecided), row, &lists) {
+                        Ok(outcome) => outcome,
+                        Err(error) => {
+                            report.clear();
+                            return Err(error);
+                        }
+                    },
                 }
-                (Truth::True, _) | (Truth::Unknown, OnMissing::Fire) => {
-                    Self::outcome_of_fired(rule, moment)
-                }
+            } else {
+                RuleOutcome::Inactive
             };
             report.outcomes.push(outcome);
+            // Written in any case, and kept if it counts: which rules fire is not to be guessed.
+            report.fired[fired] = place;
+            fired += usize::from(outcome == RuleOutcome::Fired);
+        }
+        report.fired.truncate(fired);
+        if let Some(suppressions) = moment.suppressions {
+            self.suppress(suppressions, moment, report);
         }
         self.combine(report);
         Ok(())
     }
 
-    fn outcome_of_fired(rule: &Rule, moment: &Moment<'_>) -> RuleOutcome {
-        let silenced = |suppressions: &Suppressions| {
-            suppressions.is_suppressed(&rule.id, moment.entities, moment.at)
-        };
-        if moment.suppressions.is_some_and(silenced) {
-            RuleOutcome::Suppressed
-        } else if rule.state == RuleState::Shadow {
-            RuleOutcome::Shadow
-        } else {
-            RuleOutcome::Fired
+    /// What becomes of a rule of which numbers alone do not tell.
+    #[inline(never)]
+    fn slow_outcome(
+        &self,
+        (place, undecided): (usize, Undecided),
+        row: Row<'_>,
+        lists: &ListsAt<'_>,
+    ) -> Result<RuleOutcome, RuleError> {
+        let running = &self.running[place];
+        if let Some(holds) = self
+            .ways
+            .rest((place, undecided), row, self.predicates.all(), lists)
+        {
+            return Ok(running.outcomes[usize::from(holds)]);
         }
+        match (
+            self.truth(&self.rules[place], row, lists),
+            running.on_missing,
+        ) {
+            (Truth::Unknown, OnMissing::Skip) => Ok(RuleOutcome::NotEvaluated),
+            (Truth::Unknown, OnMissing::Error) => Err(self.missing_error(&self.rules[place], row)),
+            (truth, _) => Ok(running.outcomes[usize::from(truth != Truth::False)]),
+        }
+    }
+
+    fn suppress(&self, suppressions: &Suppressions, moment: &Moment<'_>, report: &mut RuleReport) {
+        for (compiled, outcome) in self.rules.iter().zip(&mut report.outcomes) {
+            let spoke = matches!(outcome, RuleOutcome::Fired | RuleOutcome::Shadow);
+            if spoke && suppressions.is_suppressed(&compiled.rule.id, moment.entities, moment.at) {
+                *outcome = RuleOutcome::Suppressed;
+            }
+        }
+        let outcomes = &report.outcomes;
+        report
+            .fired
+            .retain(|place| outcomes.get(*place) == Some(&RuleOutcome::Fired));
     }
 
     /// Score and action of the rules that fired.
     fn combine(&self, report: &mut RuleReport) {
-        let all = self.rules.iter().zip(&report.outcomes);
-        let fired = || {
-            all.clone()
-                .filter(|(_, outcome)| **outcome == RuleOutcome::Fired)
-        };
-        let scores = fired().map(|(compiled, _)| (compiled.rule.risk_score, compiled.rule.weight));
-        let with_a_say =
-            |outcome: RuleOutcome| !matches!(outcome, RuleOutcome::Inactive | RuleOutcome::Shadow);
+        let fired = report.fired.iter().map(|place| &self.running[*place]);
         let weight = || {
-            let voters = all.clone().filter(|(compiled, outcome)| {
-                with_a_say(**outcome) && compiled.rule.state == RuleState::Active
-            });
-            voters.map(|(compiled, _)| compiled.rule.weight).sum()
+            let all = self.running.iter().zip(&report.outcomes);
+            let voters = all
+                .filter(|(running, outcome)| !running.shadow && **outcome != RuleOutcome::Inactive);
+            voters.map(|(running, _)| running.weight).sum()
         };
+        let scores = fired.map(|running| (running.score, running.weight));
         let risk_score = self.set.combination.score(scores, weight);
-        let in_order = self.order.iter().copied();
-        let fired = |place: &usize| report.outcomes.get(*place) == Some(&RuleOutcome::Fired);
         let mut decided: Option<usize> = None;
-        for place in in_order.filter(fired) {
-            let action = &self.rules[place].rule.action;
+        for place in &report.fired {
             let wins = decided.is_none_or(|before: usize| {
-                let before = &self.rules[before].rule.action;
+                let (running, before) = (&self.running[*place], &self.running[before]);
+                let earlier = running.rank < before.rank;
+                let stricter =
+                    (running.strictness, before.rank) > (before.strictness, running.rank);
                 match self.set.conflict {
-                    Conflict::First => false,
-                    Conflict::Strictest => action > before,
-                    Conflict::ApproveOverrides => {
-                        *before != Action::Approve
-                            && (*action == Action::Approve || action > before)
-                    }
+                    Conflict::First => earlier,
+                    Conflict::Strictest => stricter,
+                    Conflict::ApproveOverrides if running.approves == before.approves => stricter,
+                    Conflict::ApproveOverrides => running.approves,
                 }
             });
             if wins {
-                decided = Some(place);
+                decided = Some(*place);
             }
         }
         report.decided_by = decided;

@@ -10,6 +10,8 @@ use dafu_core::{EntityId, Reason, ReasonValue, RiskBand, RuleOutcome, Score};
 pub struct RuleReport {
     /// What became of each rule, in the order of the set.
     pub outcomes: Vec<RuleOutcome>,
+    /// Places of the rules that fired.
+    pub(super) fired: Vec<usize>,
     /// One score of all that fired; 0 where none did.
     pub risk_score: Score,
     /// The band of the score.
@@ -26,6 +28,7 @@ impl Default for RuleReport {
     fn default() -> Self {
         Self {
             outcomes: Vec::new(),
+            fired: Vec::new(),
             risk_score: Score::ZERO,
             band: RiskBand::Low,
             action: Action::Approve,
@@ -36,6 +39,21 @@ impl Default for RuleReport {
 }
 
 impl RuleReport {
+    /// Says nothing, and keeps its room.
+    pub(super) fn clear(&mut self) {
+        let (mut outcomes, mut fired) = (
+            std::mem::take(&mut self.outcomes),
+            std::mem::take(&mut self.fired),
+        );
+        outcomes.clear();
+        fired.clear();
+        *self = Self {
+            outcomes,
+            fired,
+            ..Self::default()
+        };
+    }
+
     /// Places of the rules with this outcome.
     pub fn with(&self, outcome: RuleOutcome) -> impl Iterator<Item = usize> {
         let all = self.outcomes.iter().enumerate();
@@ -44,8 +62,8 @@ impl RuleReport {
     }
 
     /// Places of the rules that fired.
-    pub fn fired(&self) -> impl Iterator<Item = usize> {
-        self.with(RuleOutcome::Fired)
+    pub fn fired(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.fired.iter().copied()
     }
 }
 

@@ -4,13 +4,15 @@ mod logic;
 mod number;
 mod predicate;
 mod steps;
+mod table;
 mod text;
 
 pub(crate) use logic::Logic;
 pub use logic::Truth;
 pub(crate) use number::NumberExpr;
 pub(crate) use predicate::{Membership, Network, NoLists, Predicate, Predicates};
-pub(crate) use steps::Steps;
+use steps::Steps;
+pub(crate) use table::{Undecided, Ways};
 pub(crate) use text::{Pattern, TextExpr, level};
 
 /// The values of one event: numbers (NaN is missing) and texts, each in the order of the schema.
@@ -24,18 +26,25 @@ pub struct Row<'a> {
 
 impl Row<'_> {
     /// Whether it has so many numbers and texts.
+    #[inline]
     pub(crate) fn check(self, (numbers, texts): (usize, usize)) -> Result<(), crate::RuleError> {
-        let sizes = [
-            ("numbers", numbers, self.numbers.len()),
-            ("texts", texts, self.texts.len()),
-        ];
-        match sizes.into_iter().find(|(_, expected, got)| expected != got) {
-            None => Ok(()),
-            Some((what, expected, got)) => Err(crate::RuleError::Row {
-                what,
-                expected,
-                got,
-            }),
+        if self.numbers.len() == numbers && self.texts.len() == texts {
+            return Ok(());
+        }
+        Err(self.wrong_size((numbers, texts)))
+    }
+
+    #[cold]
+    fn wrong_size(self, (numbers, texts): (usize, usize)) -> crate::RuleError {
+        let (what, expected, got) = if self.numbers.len() == numbers {
+            ("texts", texts, self.texts.len())
+        } else {
+            ("numbers", numbers, self.numbers.len())
+        };
+        crate::RuleError::Row {
+            what,
+            expected,
+            got,
         }
     }
 }
