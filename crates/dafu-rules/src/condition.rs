@@ -1,7 +1,9 @@
 //! One condition alone.
 
 use crate::check::check;
-use crate::language::{ConditionError, Diagnostic, Expr, parse};
+use crate::language::{
+    ConditionError, Diagnostic, Expr, NumberLiteral, Span, literals, parse, with_literal,
+};
 use crate::program::{Logic, NoLists, Predicates, Row, Truth, Undecided, Ways};
 use crate::{RuleError, RuleSchema};
 use dafu_core::WindowRequest;
@@ -55,6 +57,33 @@ impl Condition {
         self.expr == other.expr
     }
 
+    /// The numbers that stand in it, in order, each in its own unit. Lengths of windows are not among them.
+    pub fn literals(&self) -> Vec<Literal> {
+        let found = literals(&self.expr).into_iter();
+        let literal = |(literal, span): (NumberLiteral, Span)| Literal {
+            value: literal.value,
+            written: literal.to_string(),
+            span,
+        };
+        found.map(literal).collect()
+    }
+
+    /// The same condition with another number in place of one of its [`literals`](Self::literals), in the same unit.
+    ///
+    /// ```
+    /// use dafu_rules::Condition;
+    ///
+    /// let condition: Condition = "amount > 100 and distance > 1000km".parse()?;
+    /// let other = condition.with_literal(1, 250.5).map(|other| other.to_string());
+    /// assert_eq!(other.as_deref(), Some("amount > 100 and distance > 250.5km"));
+    /// # Ok::<(), dafu_rules::ConditionError>(())
+    /// ```
+    ///
+    /// `None` where there is no such literal, and for a value that is no finite number.
+    pub fn with_literal(&self, place: usize, value: f64) -> Option<Self> {
+        Self::parse(&with_literal(&self.source, &self.expr, place, value)?).ok()
+    }
+
     pub(crate) fn expr(&self) -> &Expr {
         &self.expr
     }
@@ -95,6 +124,17 @@ impl FromStr for Condition {
     fn from_str(source: &str) -> Result<Self, ConditionError> {
         Self::parse(source)
     }
+}
+
+/// A number that stands in a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Literal {
+    /// The number, in its unit.
+    pub value: f64,
+    /// As it stands there, with its unit.
+    pub written: String,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A condition over the rows of a schema.

@@ -85,6 +85,16 @@ pub enum RuleError {
         /// The id.
         id: String,
     },
+    /// A number of a rule cannot be swept.
+    #[error("rule {rule:?}, number {literal}: {why}")]
+    Literal {
+        /// The rule.
+        rule: String,
+        /// The number, counted from 0.
+        literal: usize,
+        /// Why.
+        why: &'static str,
+    },
     /// A file cannot be read.
     #[error("{place}: {why}")]
     File {

@@ -12,8 +12,8 @@ mod program;
 mod ruleset;
 mod schema;
 
-pub use batch::{Columns, RowBits, RuleMatrix, TextColumn};
-pub use condition::{CompiledCondition, Condition};
+pub use batch::{Columns, Decisions, RowBits, RuleMatrix, TextColumn};
+pub use condition::{CompiledCondition, Condition, Literal};
 pub use engine::{ConditionPart, Joint, Margin, Moment, RuleEngine, RuleExplanation, RuleReport};
 pub use error::RuleError;
 pub use language::{Code, ConditionError, Diagnostic, Dimension, Severity, Span};

@@ -8,8 +8,11 @@
 )]
 
 use dafu_core::{Label, Timestamp, Unit};
-use dafu_rules::optimize::{Hits, Judged};
-use dafu_rules::{Columns, Moment, Row, Rule, RuleEngine, RuleSchema, RuleSet, Variable};
+use dafu_rules::optimize::{Goal, Hits, Judged};
+use dafu_rules::{
+    Action, Columns, Combination, Conflict, Moment, Row, Rule, RuleEngine, RuleError, RuleSchema,
+    RuleSet, RuleState, Variable,
+};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -89,12 +92,16 @@ fn past() -> impl Strategy<Value = Past> {
     })
 }
 
-fn engine(thresholds: &[(u32, u32)]) -> RuleEngine {
-    let schema = RuleSchema::new([
-        Variable::number("a", Unit::One),
+fn schema() -> RuleSchema {
+    RuleSchema::new([
+        Variable::number("a", Unit::Kilometre),
         Variable::number("b", Unit::One).nullable(),
     ])
-    .unwrap();
+    .unwrap()
+}
+
+fn engine(thresholds: &[(u32, u32)]) -> RuleEngine {
+    let schema = schema();
     let rules = thresholds
         .iter()
         .enumerate()
@@ -171,6 +178,148 @@ proptest! {
             prop_assert!(sets[*rule].iter().all(|row| sets[*other].contains(row)));
         }
     }
+
+    #[test]
+    fn sweeps_are_backtests_of_changed_rules(past in past(), current in 0..12_u32) {
+        let condition = format!("a >= {current}000m and b <= 5 or b > 10");
+        let set = RuleSet::new([Rule::new("r", condition, 0.5)]);
+        let sweep = set.sweep(("r", 0), &schema(), &past.columns(), (&past.judged(), None)).unwrap();
+        prop_assert_eq!(sweep.current, f64::from(current) * 1000.0);
+        prop_assert!(sweep.points.iter().any(|point| point.value == sweep.current));
+        prop_assert!(sweep.points.is_sorted_by(|left, right| left.value < right.value));
+        // Every distance there is, is tried, in metres.
+        for row in 0..past.labels.len() {
+            let metres = past.numbers[[row, 0]] * 1000.0;
+            prop_assert!(sweep.points.iter().any(|point| (point.value - metres).abs() < 1e-6), "{}", metres);
+        }
+        for point in &sweep.points {
+            let hits = past.hits(|row| {
+                let (a, b) = (past.numbers[[row, 0]] * 1000.0, past.numbers[[row, 1]]);
+                a >= point.value && b <= 5.0 || b > 10.0
+            });
+            prop_assert_eq!(point.hits, hits);
+        }
+        let budget = past.labels.len() / 3;
+        let within = sweep.points.iter().filter(|point| point.hits.fired <= budget);
+        let most = within.map(|point| point.hits.true_positives).max();
+        prop_assert_eq!(sweep.best(Goal::AlertBudget(budget)).map(|point| point.hits.true_positives), most);
+        for pair in sweep.pareto().windows(2) {
+            prop_assert!(pair[0].hits.fired < pair[1].hits.fired);
+            prop_assert!(pair[0].hits.true_positives < pair[1].hits.true_positives);
+        }
+    }
+
+    #[test]
+    fn decisions_of_many_are_those_of_each(
+        past in past(),
+        rules in proptest::collection::vec((0..13_u32, 0..5_usize, 0..3_i32, 0..4_usize), 1..6),
+        combination in 0..4_usize,
+        conflict in 0..3_usize,
+    ) {
+        let set = set_of(&rules, combination, conflict);
+        let engine = set.compile(&schema()).unwrap();
+        let matrix = engine.evaluate_columns(&past.columns()).unwrap();
+        let decisions = engine.decisions(&matrix);
+        let other = set_of(&rules[..1], combination, conflict).compile(&schema()).unwrap();
+        let what_if = engine.what_if(&past.columns(), (&other, &past.columns()), &past.judged()).unwrap();
+        let mut changed = 0;
+        for row in 0..past.labels.len() {
+            let numbers = past.numbers.row(row).to_vec();
+            let values = Row { numbers: &numbers, texts: &[] };
+            let moment = Moment::at(past.times[row]);
+            let report = engine.evaluate(values, &moment).unwrap();
+            prop_assert_eq!(decisions.risk_scores[row].to_bits(), report.risk_score.get().to_bits());
+            prop_assert_eq!(decisions.decided_by[row].map(|place| place as usize), report.decided_by);
+            prop_assert_eq!(&engine.action_of(decisions.decided_by[row]), &report.action);
+            let then = other.evaluate(values, &moment).unwrap();
+            if then.action != report.action {
+                changed += 1;
+                let transition = what_if.transitions.iter().find(|transition| {
+                    (&transition.from, &transition.to) == (&report.action, &then.action)
+                });
+                prop_assert!(transition.is_some());
+            }
+        }
+        prop_assert_eq!(what_if.changed(), changed);
+        let both = what_if.stricter().chain(what_if.milder());
+        prop_assert_eq!(both.map(|transition| transition.hits.fired).sum::<usize>(), changed);
+    }
+}
+
+fn set_of(rules: &[(u32, usize, i32, usize)], combination: usize, conflict: usize) -> RuleSet {
+    let combinations = [
+        Combination::Max,
+        Combination::CappedSum,
+        Combination::NoisyOr,
+        Combination::WeightedSum,
+    ];
+    let conflicts = [
+        Conflict::Strictest,
+        Conflict::First,
+        Conflict::ApproveOverrides,
+    ];
+    let actions = [
+        Action::Approve,
+        Action::Review,
+        Action::Decline,
+        Action::FlagForReview,
+        Action::Challenge,
+    ];
+    let rules = rules
+        .iter()
+        .enumerate()
+        .map(|(place, (a, action, priority, kind))| {
+            let rule = Rule::new(
+                place.to_string(),
+                format!("a >= {a}"),
+                0.1 + 0.2 * f64::from(a % 4),
+            )
+            .action(actions[*action].clone())
+            .weight(f64::from(a % 3))
+            .priority(*priority);
+            match kind {
+                0 => rule.state(RuleState::Shadow),
+                1 => rule.effective(Some(Timestamp::from_seconds(1_773_000_000).unwrap()), None),
+                _ => rule,
+            }
+        });
+    RuleSet::new(rules)
+        .combination(combinations[combination])
+        .conflict(conflicts[conflict])
+}
+
+#[test]
+fn what_cannot_be_swept_is_an_error() {
+    let past = Past {
+        numbers: Array2::zeros((1, 2)),
+        labels: vec![Label::Fraud],
+        amounts: vec![1.0],
+        times: vec![Timestamp::EPOCH],
+    };
+    let set = RuleSet::new([Rule::new("r", "b > 2 * a / 1km", 0.5)]);
+    let sweep = |rule, literal, values| {
+        set.sweep(
+            (rule, literal),
+            &schema(),
+            &past.columns(),
+            (&past.judged(), values),
+        )
+    };
+    assert!(matches!(
+        sweep("x", 0, None),
+        Err(RuleError::UnknownRule { .. })
+    ));
+    assert!(matches!(
+        sweep("r", 2, None),
+        Err(RuleError::Literal { literal: 2, .. })
+    ));
+    let error = sweep("r", 0, None).unwrap_err().to_string();
+    assert!(error.contains("name values to try"), "{error}");
+    let points = sweep("r", 0, Some(&[3.0, f64::NAN, -1.0])).unwrap().points;
+    assert_eq!(
+        points.iter().map(|point| point.value).collect::<Vec<_>>(),
+        [-1.0, 2.0, 3.0]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bits;
 mod block;
 mod columns;
+mod decide;
 
 use crate::engine::{Compiled, RuleEngine};
 use crate::program::Row;
@@ -12,6 +13,7 @@ pub use bits::RowBits;
 use block::{Block, ROWS, Scratch, WORDS};
 pub use columns::{Columns, TextColumn};
 use dafu_core::RuleOutcome;
+pub use decide::Decisions;
 
 /// What the rules of a set say about many events.
 ///
@@ -47,15 +49,18 @@ impl RuleMatrix {
         self.unknown.get(rule)
     }
 
-    /// What became of a rule: the same as [`RuleEngine::evaluate`] says of the event alone.
-    pub fn outcome(&self, rule: usize, row: usize) -> RuleOutcome {
-        let has = |bits: &[RowBits]| bits.get(rule).is_some_and(|bits| bits.contains(row));
-        let in_force = match self.in_force.get(rule) {
+    pub(crate) fn is_in_force(&self, rule: usize, row: usize) -> bool {
+        match self.in_force.get(rule) {
             Some(Some(bits)) => bits.contains(row),
             Some(None) => true,
             None => false,
-        };
-        if !in_force {
+        }
+    }
+
+    /// What became of a rule: the same as [`RuleEngine::evaluate`] says of the event alone.
+    pub fn outcome(&self, rule: usize, row: usize) -> RuleOutcome {
+        let has = |bits: &[RowBits]| bits.get(rule).is_some_and(|bits| bits.contains(row));
+        if !self.is_in_force(rule, row) {
             RuleOutcome::Inactive
         } else if has(&self.fired) {
             match self.states.get(rule) {

@@ -354,18 +354,7 @@ impl RuleEngine {
         let risk_score = self.set.combination.score(scores, weight);
         let mut decided: Option<usize> = None;
         for place in &report.fired {
-            let wins = decided.is_none_or(|before: usize| {
-                let (running, before) = (&self.running[*place], &self.running[before]);
-                let earlier = running.rank < before.rank;
-                let stricter =
-                    (running.strictness, before.rank) > (before.strictness, running.rank);
-                match self.set.conflict {
-                    Conflict::First => earlier,
-                    Conflict::Strictest => stricter,
-                    Conflict::ApproveOverrides if running.approves == before.approves => stricter,
-                    Conflict::ApproveOverrides => running.approves,
-                }
-            });
+            let wins = decided.is_none_or(|before: usize| self.wins(*place, before));
             if wins {
                 decided = Some(*place);
             }
@@ -377,6 +366,19 @@ impl RuleEngine {
         report.risk_score = risk_score;
         report.band = self.set.bands.band(risk_score);
         report.rule_set_hash = self.hash;
+    }
+
+    /// Whether the action of a rule that fired counts more than that of another.
+    pub(crate) fn wins(&self, place: usize, before: usize) -> bool {
+        let (running, before) = (&self.running[place], &self.running[before]);
+        let earlier = running.rank < before.rank;
+        let stricter = (running.strictness, before.rank) > (before.strictness, running.rank);
+        match self.set.conflict {
+            Conflict::First => earlier,
+            Conflict::Strictest => stricter,
+            Conflict::ApproveOverrides if running.approves == before.approves => stricter,
+            Conflict::ApproveOverrides => running.approves,
+        }
     }
 
     /// The whole condition, with missing values.

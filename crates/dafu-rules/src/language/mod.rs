@@ -2,6 +2,7 @@
 
 mod ast;
 mod diagnostic;
+mod literal;
 mod parser;
 mod print;
 mod token;
@@ -11,6 +12,7 @@ mod window;
 pub(crate) use ast::{Comparison, Expr, ExprKind, Function, SetExpr, TextMatch};
 pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Code, ConditionError, Diagnostic, Severity, Span};
+pub(crate) use literal::{literals, with_literal};
 pub(crate) use parser::parse;
 pub(crate) use token::NumberLiteral;
 pub use unit::Dimension;

@@ -194,7 +194,7 @@ impl Known {
                 let fired = || fired.iter().filter_map(|row| times.get(row).copied());
                 fired().min().zip(fired().max())
             }),
-            drift: self.drift(&weeks, hits.fired, judged.rows()),
+            drift: drift(&weeks, hits.fired, judged.rows()),
             weeks,
             marginal: Hits::default(),
         }
@@ -220,16 +220,16 @@ impl Known {
         }
         weeks
     }
+}
 
-    fn drift(&self, weeks: &[Week], fired: usize, events: usize) -> Option<f64> {
-        if weeks.is_empty() || fired == 0 {
-            return None;
-        }
-        let difference = |week: &Week| {
-            (week.hits.fired as f64 / fired as f64 - week.events as f64 / events as f64).abs()
-        };
-        Some(weeks.iter().map(difference).sum::<f64>() / 2.0)
+fn drift(weeks: &[Week], fired: usize, events: usize) -> Option<f64> {
+    if weeks.is_empty() || fired == 0 {
+        return None;
     }
+    let difference = |week: &Week| {
+        (week.hits.fired as f64 / fired as f64 - week.events as f64 / events as f64).abs()
+    };
+    Some(weeks.iter().map(difference).sum::<f64>() / 2.0)
 }
 
 impl fmt::Display for Backtest {

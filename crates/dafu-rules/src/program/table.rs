@@ -56,7 +56,7 @@ struct Table {
     first_other: u32,
     numbers: u8,
     others: u8,
-    table: u64,
+    truths: u64,
     /// Combinations of the numbers for which the condition holds whatever the others say, and for which it does not.
     holds: u64,
     fails: u64,
@@ -65,7 +65,7 @@ struct Table {
 /// All conditions, ready for one event after another.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ways {
-    ways: Vec<Way>,
+    conditions: Vec<Way>,
     numbers: Vec<NumberTest>,
     others: Vec<u32>,
     steps: Steps,
@@ -126,28 +126,27 @@ impl Ways {
         let count = bits.len() + others.len();
         if count > MOST {
             let first = self.steps.add(logic, predicates);
-            self.ways.push(Way::Steps(first));
+            self.conditions.push(Way::Steps(first));
             return;
         }
         let mut table = 0;
         for combination in 0..1_u64 << count {
             let is_set = |bit: Option<usize>| bit.is_some_and(|bit| combination >> bit & 1 == 1);
-            let mut test = |place: usize| match predicates.get(place) {
-                Some(Predicate::Slot {
+            let mut test = |place: usize| {
+                let Some(Predicate::Slot {
                     slot,
                     comparison,
                     number,
-                }) => {
-                    let side = |side| {
-                        let wanted = Bit::new(*slot, *number, side);
-                        is_set(bits.iter().position(|bit| *bit == wanted))
-                    };
-                    holds(*comparison, side(SMALLER), side(LARGER)).into()
-                }
-                _ => {
+                }) = predicates.get(place)
+                else {
                     let bit = others.iter().position(|other| *other == place);
-                    is_set(bit.map(|bit| bits.len() + bit)).into()
-                }
+                    return is_set(bit.map(|bit| bits.len() + bit)).into();
+                };
+                let side = |side| {
+                    let wanted = Bit::new(*slot, *number, side);
+                    is_set(bits.iter().position(|bit| *bit == wanted))
+                };
+                holds(*comparison, side(SMALLER), side(LARGER)).into()
             };
             if logic.truth(&mut test) == Truth::True {
                 table |= 1 << combination;
@@ -161,12 +160,12 @@ impl Ways {
                 None => {}
             }
         }
-        self.ways.push(Way::Table(Table {
+        self.conditions.push(Way::Table(Table {
             first: narrow(self.numbers.len()),
             first_other: narrow(self.others.len()),
             numbers: u8::try_from(bits.len()).unwrap_or(u8::MAX),
             others: u8::try_from(others.len()).unwrap_or(u8::MAX),
-            table,
+            truths: table,
             holds,
             fails,
         }));
@@ -179,7 +178,7 @@ impl Ways {
     /// Whether a condition holds, where numbers alone tell; otherwise what [`rest`](Self::rest) goes on with.
     #[inline]
     pub(crate) fn quick(&self, place: usize, row: Row<'_>) -> Result<bool, Undecided> {
-        let Some(Way::Table(table)) = self.ways.get(place) else {
+        let Some(Way::Table(table)) = self.conditions.get(place) else {
             return Err(Undecided::Nothing);
         };
         let first = table.first as usize;
@@ -214,7 +213,7 @@ impl Ways {
         predicates: &[Predicate],
         lists: &dyn Membership,
     ) -> Option<bool> {
-        let (table, mut combination) = match (self.ways.get(place)?, undecided) {
+        let (table, mut combination) = match (self.conditions.get(place)?, undecided) {
             (Way::Steps(first), _) => return self.steps.run(*first, row, predicates, lists),
             (Way::Table(table), Undecided::Others(combination)) => (table, combination),
             (Way::Table(_), _) => return None,
@@ -230,7 +229,7 @@ impl Ways {
             }
             let known = numbers + other + 1;
             if let Some(decided) =
-                decided(table.table, combination, (known, tests.len() - other - 1))
+                decided(table.truths, combination, (known, tests.len() - other - 1))
             {
                 return Some(decided);
             }

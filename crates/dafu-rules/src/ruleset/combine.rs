@@ -37,10 +37,11 @@ impl Combination {
     ) -> Score {
         let score = match self {
             Self::Max => fired.fold(0.0, |most, (score, _)| f64::max(most, score)),
-            Self::CappedSum => fired.map(|(score, _)| score).sum::<f64>(),
+            // A sum of nothing is 0, not -0.
+            Self::CappedSum => fired.fold(0.0, |sum, (score, _)| sum + score),
             Self::NoisyOr => 1.0 - fired.fold(1.0, |rest, (score, _)| rest * (1.0 - score)),
             Self::WeightedSum => {
-                let sum: f64 = fired.map(|(score, weight)| score * weight).sum();
+                let sum = fired.fold(0.0, |sum, (score, weight)| sum + score * weight);
                 let all = all();
                 if all > 0.0 { sum / all } else { 0.0 }
             }
