@@ -3,11 +3,13 @@
 mod bytes;
 mod events;
 mod networks;
+mod rules;
 mod streams;
 mod tables;
 
 pub use events::{engine_events, engine_restore, feature_set};
 pub use networks::sequence_weights;
+pub use rules::{rules_condition, rules_file};
 pub use streams::sequence_stream;
 pub use tables::engine_table;
 
@@ -121,7 +123,11 @@ fn score(forest: &IsolationForest) {
         let mut scores = vec![0.0; ROWS];
         match (forest.score_rows(batch.view(), &mut scores), single) {
             (Ok(()), Ok(single)) => {
-                assert!(scores.iter().all(|score| score.to_bits() == single.to_bits()));
+                assert!(
+                    scores
+                        .iter()
+                        .all(|score| score.to_bits() == single.to_bits())
+                );
                 let mut parts = row.clone();
                 forest
                     .explain_row(row, &mut parts)

@@ -101,3 +101,13 @@ fn golden_networks_are_decoded() {
 fn sequence_stream_holds() {
     replay("sequence_stream", dafu_fuzz::sequence_stream);
 }
+
+#[test]
+fn rules_condition_holds() {
+    replay("rules_condition", dafu_fuzz::rules_condition);
+}
+
+#[test]
+fn rules_file_holds() {
+    replay("rules_file", dafu_fuzz::rules_file);
+}
