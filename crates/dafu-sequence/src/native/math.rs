@@ -32,8 +32,7 @@ fn denominator<S: Simd>(simd: S, x: S::f32s, factor: f32) -> S::f32s {
         0.693_147,
     ];
     let most = MOST * -std::f32::consts::LOG2_E / factor;
-    let x = simd.min_f32s(x, simd.splat_f32s(most));
-    let x = simd.max_f32s(x, simd.splat_f32s(-most));
+    let x = held(simd, x, most);
     let (factor, round) = (simd.splat_f32s(factor), simd.splat_f32s(ROUND));
     let shifted = simd.mul_add_e_f32s(x, factor, round);
     let minus_power = simd.sub_f32s(round, shifted);
@@ -49,6 +48,19 @@ fn denominator<S: Simd>(simd: S, x: S::f32s, factor: f32) -> S::f32s {
     let exponent = simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23));
     let bits = simd.add_u32s(simd.transmute_u32s_f32s(sum), exponent);
     simd.add_f32s(simd.transmute_f32s_u32s(bits), one)
+}
+
+/// `x` within `-most..=most`. What is no number stays none: sums of gates that are too large for 32 bits make no answer.
+#[inline(always)]
+fn held<S: Simd>(simd: S, x: S::f32s, most: f32) -> S::f32s {
+    let (least, most) = (simd.splat_f32s(-most), simd.splat_f32s(most));
+    if S::IS_SCALAR {
+        // Their least and largest number are those of the standard library, which leave out what is none.
+        let x = simd.select_f32s(simd.less_than_f32s(most, x), most, x);
+        return simd.select_f32s(simd.less_than_f32s(x, least), least, x);
+    }
+    // In this order: where one operand is no number, x86 takes the second.
+    simd.max_f32s(least, simd.min_f32s(most, x))
 }
 
 /// For a sigmoid of `x`, and of twice `x`.

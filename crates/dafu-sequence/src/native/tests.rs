@@ -7,7 +7,7 @@
 use super::math::lstm_gates;
 use super::matmul::{Factor, MatMul, Start};
 use super::network::NativeNetwork;
-use super::{LANES, VECTOR};
+use super::{LANES, StepNetwork, VECTOR};
 use crate::data::{EventNumbers, Events, SequenceSet, Span};
 use crate::network::{AdamStep, Batch, Cell, Embedding, Network, NetworkConfig, Task, Weights};
 use crate::objective::{ClassObjective, InputLikelihood};
@@ -143,6 +143,95 @@ fn sigmoids_and_tangents_are_those_of_64_bits() {
             assert!((gates[0][0] - sigmoid).abs() < 3e-9, "{x}: {}", gates[0][0]);
             assert!((gates[2][0] - tanh).abs() < 1e-8, "{x}: {}", gates[2][0]);
         }
+    }
+}
+
+#[test]
+fn gates_of_sums_that_are_no_numbers_are_none() {
+    let sums = [f32::NAN, f32::INFINITY - f32::INFINITY, -f32::NAN];
+    for (arch, sum) in archs()
+        .into_iter()
+        .flat_map(|arch| sums.map(|sum| (arch, sum)))
+    {
+        let mut x = [0.5; VECTOR];
+        x[VECTOR - 2] = sum;
+        let mut gates = [[0.0; VECTOR]; 4];
+        arch.dispatch(Gates(&x, &mut gates));
+        for gate in gates {
+            let places = (0..VECTOR).filter(|at| gate[*at].is_nan());
+            assert_eq!(
+                places.collect::<Vec<_>>(),
+                [VECTOR - 2],
+                "{arch:?}, {gate:?}"
+            );
+        }
+    }
+}
+
+/// Weights of a GRU of two inputs. The candidate of its first unit adds up what is infinite after an event, and what is minus
+/// that where the second input is large.
+fn endless(config: &NetworkConfig) -> Weights {
+    let first = Weights::first(config, 5).unwrap();
+    let mut numbers = first.numbers().to_vec();
+    let candidate = 2 * config.hidden_units;
+    for parameter in first.layout().parameters() {
+        let weights = &mut numbers[parameter.range.clone()];
+        if parameter.name.ends_with("weight_ih_l0") {
+            weights[2 * candidate + 1] = -f32::MAX;
+        } else if parameter.name.ends_with("weight_hh_l0") {
+            weights[candidate * config.hidden_units] = f32::MAX;
+        } else if parameter.name.ends_with("bias_hh_l0") {
+            weights[candidate] = f32::MAX;
+        }
+    }
+    Weights::new(config, numbers).unwrap()
+}
+
+#[test]
+fn sums_that_are_no_numbers_make_no_answer_and_leave_nothing_behind() {
+    for task in [Task::Classify { attention: true }, Task::NextEvent] {
+        let config = NetworkConfig {
+            numeric_inputs: 2,
+            embeddings: Vec::new(),
+            ..config(Cell::Gru, 20, task)
+        };
+        let weights = endless(&config);
+        let mut builder = Events::builder(2, &[]);
+        for (second, number) in [(0, 0.0), (1, 3.0), (2, 0.0)] {
+            let inputs = EventNumbers {
+                numeric: &[0.5, number],
+                codes: &[],
+            };
+            let time = Timestamp::from_seconds(second).unwrap();
+            builder.push(time, inputs, Some(false)).unwrap();
+        }
+        let events = builder.build();
+        let spans = [0..3, 0..1].map(Span::whole);
+        let set = SequenceSet::new(&events, &spans).unwrap();
+        let count = config.outputs();
+        for arch in archs() {
+            let network = NativeNetwork::new(arch, &config, &weights).unwrap();
+            let mut out = vec![0.0; set.scored().count() * count];
+            network.outputs(set, &mut out).unwrap();
+            let answers = out.chunks(count).map(|all| all[0].is_finite());
+            // An answer is about its own event, or about the next one.
+            let second = task == Task::NextEvent;
+            let expected = [true, second, false, true];
+            assert_eq!(answers.collect::<Vec<_>>(), expected, "{arch:?}, {task:?}");
+        }
+        let network = StepNetwork::new(&config, &weights).unwrap();
+        let mut scratch = network.scratch();
+        let mut after = |count| {
+            let mut state = vec![0.0; network.state_len()];
+            for event in 0..count {
+                let inputs = events.numbers(event);
+                network.advance(inputs, &mut state, &mut scratch).unwrap();
+            }
+            state
+        };
+        let before = after(1);
+        assert!(after(2).iter().any(|number| number.is_nan()));
+        assert_eq!(after(1), before);
     }
 }
 
