@@ -61,7 +61,8 @@ pub struct SequenceParams {
     pub warm_up: f64,
     /// Share of the weights that each step takes away, times the learning rate.
     pub weight_decay: f64,
-    /// Gradients longer than this are shortened to it.
+    /// Gradients longer than this are shortened to it; infinite for none. JSON, which has no infinite numbers, says `null`.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "number_or_infinite"))]
     pub clip_norm: f64,
     /// What the answers of a classifier cost.
     pub loss: ClassLoss,
@@ -93,6 +94,18 @@ impl Default for SequenceParams {
             seed: 0,
         }
     }
+}
+
+/// Reads what `serde_json` writes of an infinite number, `null`, as that number.
+#[cfg(feature = "serde")]
+fn number_or_infinite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    use serde::Deserialize;
+
+    if !deserializer.is_human_readable() {
+        return f64::deserialize(deserializer);
+    }
+    let number = Option::deserialize(deserializer)?;
+    Ok(number.unwrap_or(f64::INFINITY))
 }
 
 macro_rules! setters {

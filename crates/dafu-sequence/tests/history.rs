@@ -290,6 +290,19 @@ mod saved {
     }
 
     #[test]
+    fn a_classifier_of_gradients_that_are_never_shortened_is_the_same_after_saving() {
+        let records = payments(12, 5);
+        let params = params(Reading::Stream);
+        let model = params.model.clone().clip_norm(f64::INFINITY);
+        let params = params.model(model.epochs(1).learning_rate(1e-3));
+        let classifier = params.fit(&records).unwrap();
+        let bytes = classifier.to_safetensors().unwrap();
+        let read = HistoryClassifier::from_safetensors(&bytes, &Limits::default()).unwrap();
+        assert_eq!(read.params(), &params);
+        assert_eq!(read.to_safetensors().unwrap(), bytes);
+    }
+
+    #[test]
     fn damaged_models_are_errors() {
         let classifier = params(Reading::Windows).fit(&payments(12, 5)).unwrap();
         let bytes = classifier.to_safetensors().unwrap();
