@@ -5,9 +5,12 @@ use crate::native::{NativeBackend, NativeNetwork, StepNetwork};
 use crate::network::{Backend, Network, NetworkConfig, Task, Weights};
 use crate::objective::InputLikelihood;
 use crate::params::CheckedSequenceParams;
-use crate::surprise::{Predictions, Surprises, log_likelihood, predictions, surprises};
+use crate::surprise::{
+    LikelyInputs, Predictions, Surprises, log_likelihood, most_likely_of, predictions, surprises,
+};
 use crate::training::{Training, TrainingReport, train};
 use crate::{SequenceError, SequenceParams};
+use std::collections::BTreeSet;
 
 /// Predicts the inputs of each event from the events before it. It needs no label, and works on a stream.
 ///
@@ -237,5 +240,14 @@ impl NextEventModel {
     /// Never for a model of this kind.
     pub fn step_network(&self) -> Result<StepNetwork, SequenceError> {
         self.0.network.step_network()
+    }
+
+    /// The most likely inputs of some of the scored events of sequences, by event.
+    pub(crate) fn most_likely_of(
+        &self,
+        set: SequenceSet<'_>,
+        events: &BTreeSet<usize>,
+    ) -> Result<LikelyInputs, SequenceError> {
+        most_likely_of(&self.0.network, set, events)
     }
 }

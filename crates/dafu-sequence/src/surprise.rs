@@ -1,9 +1,10 @@
 //! How surprising events are under a model of inputs.
 
 use crate::SequenceError;
-use crate::data::SequenceSet;
+use crate::data::{SequenceSet, Span};
 use crate::network::{Network, NetworkConfig};
 use crate::objective::{input_surprise, most_likely};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Outputs that are there at a time where only surprises are asked for: enough sequences for many threads, and 64 MiB.
 const BLOCK: usize = 1 << 24;
@@ -98,18 +99,19 @@ pub(crate) fn predictions<N: Network>(
     })
 }
 
-/// Tells `each` how surprising the inputs of the scored events of sequences are, event after event. Outputs are those of
-/// some sequences at a time.
-fn each_surprise<N: Network>(
+/// Told an event and the outputs about it.
+type EachOutputs<'a> = dyn FnMut(usize, &[f32]) -> Result<(), SequenceError> + 'a;
+
+/// Tells `each` the outputs about the scored events of sequences, event after event. There are those of some sequences at a
+/// time.
+fn each_outputs<N: Network>(
     network: &N,
     set: SequenceSet<'_>,
-    each: &mut dyn FnMut(&[f32]),
+    each: &mut EachOutputs<'_>,
 ) -> Result<(), SequenceError> {
-    let config = network.config();
-    let count = config.outputs();
+    let count = network.config().outputs();
     let scored_of = |at: usize| set.part(at..at + 1).scored().count();
     let (mut outputs, mut from) = (Vec::new(), 0);
-    let mut surprises = vec![0.0; config.numeric_inputs + config.embeddings.len()];
     while from < set.spans().len() {
         let (mut to, mut length) = (from + 1, scored_of(from) * count);
         while to < set.spans().len() && length < BLOCK {
@@ -121,13 +123,57 @@ fn each_surprise<N: Network>(
         outputs.resize(length, 0.0);
         network.outputs(part, &mut outputs)?;
         for (event, outputs) in part.scored().zip(outputs.chunks(count)) {
-            let inputs = set.events().numbers(event);
-            input_surprise(config, inputs, outputs, &mut surprises)?;
-            each(&surprises);
+            each(event, outputs)?;
         }
         from = to;
     }
     Ok(())
+}
+
+/// Tells `each` how surprising the inputs of the scored events of sequences are, event after event.
+fn each_surprise<N: Network>(
+    network: &N,
+    set: SequenceSet<'_>,
+    each: &mut dyn FnMut(&[f32]),
+) -> Result<(), SequenceError> {
+    let config = network.config();
+    let mut surprises = vec![0.0; config.numeric_inputs + config.embeddings.len()];
+    each_outputs(network, set, &mut |event, outputs| {
+        let inputs = set.events().numbers(event);
+        input_surprise(config, inputs, outputs, &mut surprises)?;
+        each(&surprises);
+        Ok(())
+    })
+}
+
+/// The most likely inputs of events: means of numbers, and most probable codes.
+pub(crate) type LikelyInputs = BTreeMap<usize, (Vec<f32>, Vec<u32>)>;
+
+/// The most likely inputs of some of the scored events of sequences, by event. Sequences without one of these are not read.
+pub(crate) fn most_likely_of<N: Network>(
+    network: &N,
+    set: SequenceSet<'_>,
+    wanted: &BTreeSet<usize>,
+) -> Result<LikelyInputs, SequenceError> {
+    let spans = set.spans().iter().filter_map(|span| {
+        let mut wanted = wanted.range(span.scored_from..span.end);
+        let first = *wanted.next()?;
+        Some(Span {
+            scored_from: first,
+            end: wanted.next_back().unwrap_or(&first) + 1,
+            ..*span
+        })
+    });
+    let spans: Vec<Span> = spans.collect();
+    let mut found = BTreeMap::new();
+    let set = SequenceSet::new(set.events(), &spans)?;
+    each_outputs(network, set, &mut |event, outputs| {
+        if wanted.contains(&event) {
+            found.insert(event, most_likely(network.config(), outputs));
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// How surprising the scored events of sequences are.

@@ -1,12 +1,14 @@
 //! Sequences of users that are unusual.
 
 use super::anomaly::{AnomalyParams, BehavioralAnomaly, SurprisingInput};
-use super::calibration::{Calibration, pieces, statistic};
+use super::calibration::{ByPlace, Calibration, pieces, statistic};
 use super::stream::BehaviorStream;
 use crate::data::{EventNumbers, SequenceSet, Span};
 use crate::encode::{Encoder, Histories, Record};
-use crate::stream::StreamParams;
+use crate::stream::{StreamParams, check_surprise};
+use crate::surprise::Surprises;
 use crate::{NextEventModel, SequenceError};
+use std::ops::Range;
 
 /// Users whose histories are read together.
 const BLOCK: usize = 256;
@@ -97,11 +99,14 @@ impl UserBehaviorAnalyzer {
     /// # Errors
     ///
     /// When parameters are out of range, a record cannot be read, or too few users were held out for a score to reach the
-    /// threshold.
+    /// threshold; [`NotANumber`](SequenceError::NotANumber) where weights are so large that an event is not surprising by any
+    /// number.
     ///
     /// # Complexity
     ///
-    /// O(records x weights).
+    /// O(records x weights), for the histories of users with an anomaly twice. Beside what is read of all records there is how
+    /// surprising each input of the events of 256 users is, and [`NetworkConfig::outputs`](crate::network::NetworkConfig::outputs)
+    /// numbers an event for 2^24 numbers at a time (or for one history).
     pub fn detect_behavioral_anomalies<R: Record>(
         &self,
         records: &[R],
@@ -122,8 +127,7 @@ impl UserBehaviorAnalyzer {
         params: &AnomalyParams,
     ) -> Result<Vec<BehavioralAnomaly>, SequenceError> {
         params.check()?;
-        let length = params.sequence_length;
-        let conformal = self.calibration.sequences(length)?;
+        let conformal = self.calibration.sequences(params.sequence_length)?;
         let events = histories.encode(&self.encoder)?;
         let spans: Vec<Span> = (0..events.entities())
             .map(|user| Span::whole(events.entity(user)))
@@ -131,58 +135,39 @@ impl UserBehaviorAnalyzer {
         let mut found = Vec::new();
         for (block, spans) in spans.chunks(BLOCK).enumerate() {
             let set = SequenceSet::new(&events, spans)?;
-            let predictions = self.model.predictions(set)?;
-            let scored: Vec<usize> = set.scored().collect();
-            let surprises: Vec<f32> = (0..scored.len())
-                .map(|at| predictions.surprises().event(at))
-                .collect();
-            for (user, span) in spans.iter().enumerate() {
-                let first = scored.partition_point(|event| *event < span.start);
-                let end = scored.partition_point(|event| *event < span.end);
-                let judged = params.from.map_or(first, |from| {
-                    first + scored[first..end].partition_point(|event| events.time(*event) < from)
-                });
-                for piece in pieces(judged..end, length) {
-                    let begins = piece.start == first;
-                    if begins && !params.beginnings {
-                        continue;
-                    }
-                    let conformal = conformal.of(begins);
-                    conformal.check_threshold(params.threshold)?;
-                    let number = statistic(&surprises[piece.clone()]);
-                    let score = conformal.score(number);
-                    if score < params.threshold {
-                        continue;
-                    }
-                    let step = largest(&surprises[piece.clone()]);
-                    let at = piece.start + step;
-                    let (numeric, codes) = predictions.most_likely(at);
-                    let expected = EventNumbers {
-                        numeric: &numeric,
-                        codes: &codes,
-                    };
-                    let observed = events.numbers(scored[at]);
-                    let inputs = predictions.surprises().inputs(at);
-                    let user = histories.entity_name(block * BLOCK + user);
-                    let records = scored[piece.clone()].iter();
-                    let anomaly = BehavioralAnomaly {
-                        user: user.unwrap_or_default().to_owned(),
-                        records: records
-                            .filter_map(|event| histories.record(*event))
-                            .collect(),
-                        between: (
-                            events.time(scored[piece.start]),
-                            events.time(scored[piece.end - 1]),
-                        ),
-                        score,
-                        p_value: conformal.p_value(number),
-                        step,
-                        time: events.time(scored[at]),
-                        surprise: f64::from(surprises[at]),
-                        input: surprising_input(&self.encoder, (observed, expected), inputs),
-                    };
-                    found.push((number, anomaly));
-                }
+            let judged = Judged::new(&self.model, set)?;
+            let unusual = judged.unusual(&conformal, params)?;
+            let largest = unusual.iter().map(|piece| judged.scored[piece.largest]);
+            let expected = self.model.most_likely_of(set, &largest.collect())?;
+            for piece in unusual {
+                let event = judged.scored[piece.largest];
+                let (numeric, codes) = expected.get(&event).cloned().unwrap_or_default();
+                let expected = EventNumbers {
+                    numeric: &numeric,
+                    codes: &codes,
+                };
+                let user = histories.entity_name(block * BLOCK + piece.user);
+                let scored = &judged.scored[piece.range.clone()];
+                let record = |event: &usize| histories.record(*event);
+                let anomaly = BehavioralAnomaly {
+                    user: user.unwrap_or_default().to_owned(),
+                    records: scored.iter().filter_map(record).collect(),
+                    between: (
+                        events.time(judged.scored[piece.range.start]),
+                        events.time(judged.scored[piece.range.end - 1]),
+                    ),
+                    score: piece.score,
+                    p_value: piece.p_value,
+                    step: piece.largest - piece.range.start,
+                    time: events.time(event),
+                    surprise: f64::from(judged.totals[piece.largest]),
+                    input: surprising_input(
+                        &self.encoder,
+                        (events.numbers(event), expected),
+                        judged.surprises.inputs(piece.largest),
+                    ),
+                };
+                found.push((piece.statistic, anomaly));
             }
         }
         found.sort_by(|(left, of_left), (right, of_right)| {
@@ -199,6 +184,78 @@ impl UserBehaviorAnalyzer {
     /// When bounds are out of range.
     pub fn stream(&self, params: &StreamParams) -> Result<BehaviorStream, SequenceError> {
         BehaviorStream::new(self, params)
+    }
+}
+
+/// Histories of some users, and how surprising their events are.
+struct Judged<'a> {
+    set: SequenceSet<'a>,
+    /// The events that are scored; all else is by their place among these.
+    scored: Vec<usize>,
+    surprises: Surprises,
+    totals: Vec<f32>,
+}
+
+/// A piece of a history whose score reaches the threshold.
+struct Unusual {
+    /// The user's place among those judged together.
+    user: usize,
+    /// Its events among those scored, and which of them surprised most.
+    range: Range<usize>,
+    largest: usize,
+    statistic: f64,
+    score: f64,
+    p_value: f64,
+}
+
+impl<'a> Judged<'a> {
+    fn new(model: &NextEventModel, set: SequenceSet<'a>) -> Result<Self, SequenceError> {
+        let surprises = model.surprises(set)?;
+        let totals = (0..surprises.len()).map(|at| check_surprise(surprises.event(at)));
+        Ok(Self {
+            totals: totals.collect::<Result<_, _>>()?,
+            scored: set.scored().collect(),
+            set,
+            surprises,
+        })
+    }
+
+    fn unusual(
+        &self,
+        conformal: &ByPlace,
+        params: &AnomalyParams,
+    ) -> Result<Vec<Unusual>, SequenceError> {
+        let (scored, events) = (&self.scored, self.set.events());
+        let mut found = Vec::new();
+        for (user, span) in self.set.spans().iter().enumerate() {
+            let first = scored.partition_point(|event| *event < span.start);
+            let end = scored.partition_point(|event| *event < span.end);
+            let judged = params.from.map_or(first, |from| {
+                first + scored[first..end].partition_point(|event| events.time(*event) < from)
+            });
+            for range in pieces(judged..end, params.sequence_length) {
+                let begins = range.start == first;
+                if begins && !params.beginnings {
+                    continue;
+                }
+                let conformal = conformal.of(begins);
+                conformal.check_threshold(params.threshold)?;
+                let totals = &self.totals[range.clone()];
+                let statistic = statistic(totals);
+                let score = conformal.score(statistic);
+                if score >= params.threshold {
+                    found.push(Unusual {
+                        user,
+                        largest: range.start + largest(totals),
+                        range,
+                        statistic,
+                        score,
+                        p_value: conformal.p_value(statistic),
+                    });
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -97,7 +97,7 @@ pub(super) fn pieces(events: Range<usize>, length: usize) -> impl Iterator<Item 
     })
 }
 
-/// How unusual a sequence is: the mean of its largest surprises. One odd event happens to everybody; what a taken-over
+/// How unusual a sequence is: the mean of its largest surprises, none of which is NaN. One odd event happens to everybody; what a taken-over
 /// account does is odd several times over.
 pub(super) fn statistic(surprises: &[f32]) -> f64 {
     let mut largest = [f32::NEG_INFINITY; LARGEST];

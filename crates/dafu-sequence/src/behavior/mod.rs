@@ -6,6 +6,9 @@ mod calibration;
 mod fit;
 mod params;
 mod stream;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 pub use analyzer::UserBehaviorAnalyzer;
 pub use anomaly::{AnomalyParams, BehavioralAnomaly, SurprisingInput};

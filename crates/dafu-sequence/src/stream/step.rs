@@ -39,10 +39,7 @@ impl Stepper {
             input_surprise(network.config(), inputs, &self.outputs, &mut self.surprises)?;
             network.advance(inputs, &mut self.state, scratch)?;
             for surprise in &self.surprises {
-                // Infinite is an answer: no event is less likely.
-                if surprise.is_nan() {
-                    check_answer("surprise", *surprise)?;
-                }
+                check_surprise(*surprise)?;
             }
             self.surprises.iter().map(|number| f64::from(*number)).sum()
         } else {
@@ -77,6 +74,14 @@ pub fn check_answer(what: &'static str, got: f32) -> Result<f32, SequenceError> 
         return Ok(got);
     }
     Err(SequenceError::NotANumber { what, got })
+}
+
+/// As [`check_answer`], for how surprising something is: infinite is an answer, since no event is less likely.
+pub(crate) fn check_surprise(got: f32) -> Result<f32, SequenceError> {
+    if got.is_nan() {
+        return check_answer("surprise", got);
+    }
+    Ok(got)
 }
 
 /// As [`check_answer`], for the state after an event: what is kept of a user stays good for the events to come.
