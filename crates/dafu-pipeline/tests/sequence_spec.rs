@@ -132,6 +132,44 @@ fn learns_what_no_single_event_tells() {
     }
 }
 
+#[test]
+fn rows_that_tell_when_to_stop_change_nothing_that_is_learned() {
+    // Held out are the rows from here on; one epoch is the best one, whatever they say.
+    let from = past()[past().len() * 85 / 100].timestamp;
+    let mut forged = past().to_vec();
+    for record in forged.iter_mut().filter(|record| record.timestamp >= from) {
+        record.amount = Money::from_minor(987_654_321, record.amount.currency());
+        record.merchant_id = "nowhere".parse().unwrap();
+    }
+    let spec = SequenceSpec::new(quick().epochs(1));
+    let saved = |spec: &SequenceSpec, records: &[Transaction]| {
+        let (dataset, records) = rows(records);
+        // Frauds on both sides.
+        let label = |row| {
+            if row % 5 == 0 {
+                Label::Fraud
+            } else {
+                Label::Legitimate
+            }
+        };
+        let dataset = dataset.with_labels((0..records.len()).map(label).collect());
+        let dataset = dataset.unwrap();
+        assert!(records[0].timestamp < from);
+        let history = History {
+            dataset: &dataset,
+            transactions: Some(&records),
+            population: records.len() as u64,
+            seed: 0,
+            progress: &NoProgress,
+        };
+        spec.fit_stage(&history).unwrap().save().unwrap()
+    };
+    assert!(saved(&spec, &forged) == saved(&spec, past()));
+    // Where none are held out, all are learned from.
+    let spec = spec.validation(0.0);
+    assert!(saved(&spec, &forged) != saved(&spec, past()));
+}
+
 #[cfg(feature = "ensemble")]
 #[test]
 fn blends_with_other_stages() {

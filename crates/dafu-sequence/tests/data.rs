@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use dafu_sequence::data::{Events, SequenceSet};
+use dafu_core::Timestamp;
+use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
+use proptest::prelude::*;
+use std::ops::Range;
 
 #[test]
 fn no_events_at_all_have_no_entities_and_no_sequences() {
@@ -13,4 +16,97 @@ fn no_events_at_all_have_no_entities_and_no_sequences() {
     assert_eq!(events, Events::builder(0, &[]).build());
     let set = SequenceSet::new(&events, &[]).unwrap();
     assert_eq!(set.scored().count(), 0);
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds).unwrap()
+}
+
+/// Histories by the times since the event before, and whether events are scorable.
+fn events(histories: &[Vec<(i64, bool)>]) -> Events {
+    let mut builder = Events::builder(0, &[]);
+    for history in histories {
+        let mut time = 0;
+        for (gap, scorable) in history {
+            time += gap;
+            let inputs = EventNumbers {
+                numeric: &[],
+                codes: &[],
+            };
+            if *scorable {
+                builder.push(at(time), inputs, None).unwrap();
+            } else {
+                builder.push_context(at(time), inputs).unwrap();
+            }
+        }
+        builder.end_entity();
+    }
+    builder.build()
+}
+
+/// The entity of an event.
+fn entity(events: &Events, event: usize) -> Range<usize> {
+    let mut entities = (0..events.entities()).map(|entity| events.entity(entity));
+    entities.find(|range| range.contains(&event)).unwrap()
+}
+
+fn scored(events: &Events, spans: &[Span]) -> Vec<usize> {
+    SequenceSet::new(events, spans).unwrap().scored().collect()
+}
+
+proptest! {
+    #[test]
+    fn each_event_is_scored_once_and_none_is_read_across_a_boundary(
+        histories in prop::collection::vec(
+            prop::collection::vec((0_i64..3, prop::bool::weighted(0.8)), 1..25),
+            0..6,
+        ),
+        length in 1_usize..9,
+        before in 0_usize..12,
+        warm_up in 0_usize..12,
+        boundary in -1_i64..40,
+    ) {
+        let events = events(&histories);
+        let all: Vec<usize> = (0..events.len()).filter(|event| events.scorable(*event)).collect();
+        let windows = events.windows(length);
+        prop_assert_eq!(&scored(&events, &windows), &all);
+        for span in &windows {
+            let from = entity(&events, span.scored_from).start;
+            prop_assert_eq!(span.end, span.scored_from + 1);
+            prop_assert_eq!(span.start, from.max((span.end).saturating_sub(length)));
+        }
+        let segments = events.segments(length, before);
+        prop_assert_eq!(&scored(&events, &segments), &all);
+        for span in &segments {
+            let from = entity(&events, span.scored_from).start;
+            prop_assert!(span.end - span.scored_from <= length);
+            prop_assert_eq!((span.scored_from - from) % length, 0);
+            prop_assert_eq!(span.start, from.max(span.scored_from.saturating_sub(before)));
+        }
+
+        let boundary = at(boundary);
+        for spans in [&windows, &segments] {
+            let (early, late) = events.split_at(spans, boundary, warm_up);
+            let is_early = |event: &usize| events.time(*event) < boundary;
+            let (of_early, of_late): (Vec<usize>, Vec<usize>) = all.iter().partition(|event| is_early(event));
+            prop_assert_eq!(scored(&events, &early), of_early);
+            prop_assert_eq!(scored(&events, &late), of_late);
+            for span in &early {
+                prop_assert!((span.start..span.end).all(|event| is_early(&event)));
+                let is_of = |whole: &Span| Span { end: span.end, ..*whole } == *span;
+                prop_assert!(spans.iter().any(is_of));
+            }
+            for span in &late {
+                let is_cut = !spans.contains(span);
+                // One that is whole was scored from the boundary on already.
+                let whole = spans.iter().find(|whole| whole.end == span.end).unwrap();
+                if is_cut {
+                    prop_assert!(is_early(&whole.scored_from) && is_early(&(span.scored_from - 1)));
+                    let warm = whole.start.max(span.scored_from.saturating_sub(warm_up));
+                    prop_assert_eq!(span.start, warm);
+                }
+                prop_assert!(!is_early(&span.scored_from));
+            }
+        }
+    }
 }
