@@ -140,6 +140,12 @@ impl Truth {
         Ok(truth)
     }
 
+    /// Whether an account was taken over, by its first payment, at a time or later.
+    fn is_since(&self, takeover: &(String, String), from: Timestamp) -> bool {
+        let first = self.takeovers.get(takeover);
+        first.is_some_and(|first| *first >= from)
+    }
+
     fn taken_over(&self, event: &BehaviorEvent) -> bool {
         key(event).is_some_and(|key| self.takeovers.contains_key(&key))
     }
@@ -193,7 +199,8 @@ fn stream(
             continue;
         }
         if taken_over {
-            caught.extend(key(event));
+            // Of those that are counted below: an earlier one that goes on is none of them.
+            caught.extend(key(event).filter(|key| truth.is_since(key, boundary)));
         }
         let user = event.user_id.to_string();
         let quiet = silent.get(&user);
@@ -221,7 +228,7 @@ fn stream(
         }
     }
     println!("  and {} more", alerts.max(SHOWN) - SHOWN);
-    let late = truth.takeovers.values().filter(|first| **first >= boundary);
+    let late = (truth.takeovers.keys()).filter(|takeover| truth.is_since(takeover, boundary));
     println!(
         "{alerts} alerts: {} of {} takeovers caught, {other} about other frauds, {wrong} wrong: {:.1} a day",
         caught.len(),
