@@ -10,14 +10,15 @@ mod sequence;
 
 use dafu_core::model::{Envelope, Limits};
 use dafu_core::{
-    Dataset, EntityKey, EntityKind, FeatureRow, SchemaHash, StageInput, StageState, Table,
-    Timestamp, Transaction,
+    Dataset, EntityId, EntityKey, EntityKind, FeatureRow, SchemaHash, StageInput, StageState,
+    Table, Timestamp, Transaction,
 };
 use dafu_features::FeatureSet;
 use dafu_pipeline::{Detector, SequenceSpec, SequenceStage, stage_registry};
+use dafu_sequence::encode::EncoderState;
 use dafu_sequence::network::Weights;
 use dafu_sequence::saved::SavedNetwork;
-use dafu_sequence::stream::{LatePolicy, StreamParams};
+use dafu_sequence::stream::{LatePolicy, StreamParams, StreamSnapshot};
 use sequence::*;
 use std::sync::Arc;
 
@@ -289,6 +290,40 @@ fn saved_stages_for_other_features_are_found_out_when_loading() {
     let values = ndarray::Array2::zeros((1, 1));
     let dataset = Dataset::new(narrow, values).unwrap();
     assert!(stage.score_dataset(&dataset, &mut [0.0]).unwrap().is_err());
+}
+
+#[test]
+fn memories_without_a_version_of_their_snapshot_are_read() {
+    let params = quick().hidden_units(2).epochs(1);
+    let stage = stage_of(&SequenceSpec::new(params), own_label).unwrap();
+    let (dataset, records) = rows(&past()[..8]);
+    let mut state = stage.new_state();
+    for (row, transaction) in records.iter().enumerate() {
+        let row = dataset.row(row).unwrap();
+        let input = StageInput {
+            row,
+            transaction: Some(transaction),
+            explain: false,
+        };
+        state.record(&input).unwrap();
+    }
+    let bytes = state.snapshot().unwrap();
+    let envelope = Envelope::read(&bytes, &Limits::default()).unwrap();
+    let now: StreamSnapshot<EntityId, EncoderState> = envelope.decode().unwrap();
+    // Fields in the order of version 2.
+    let before = (
+        &now.state_len,
+        &now.fingerprint,
+        &now.now,
+        &now.counts,
+        &now.users,
+    );
+    let header = envelope.header();
+    assert_eq!((header.schema_version(), now.users.is_empty()), (3, false));
+    let before = Envelope::encode(header.kind(), 2, header.schema_hash(), &before).unwrap();
+    let mut other = stage.new_state();
+    other.restore(&before).unwrap();
+    assert_eq!(other.snapshot().unwrap(), bytes);
 }
 
 #[test]

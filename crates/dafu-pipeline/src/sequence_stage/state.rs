@@ -11,7 +11,10 @@ use dafu_core::{
 use dafu_sequence::SequenceError;
 use dafu_sequence::encode::EncoderState;
 use dafu_sequence::native::{Alternatives, StepScratch};
-use dafu_sequence::stream::{StateTable, StreamSnapshot, check_answer, check_state};
+use dafu_sequence::stream::{
+    Fingerprint, StateSnapshot, StateTable, StreamSnapshot, TableCounts, check_answer, check_state,
+};
+use serde::Deserialize;
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
@@ -19,9 +22,33 @@ use std::sync::Arc;
 
 /// Kind of the envelope around a memory. Its hash is that of the network.
 const KIND: &str = "dafu.sequence_stage.memory";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 pub(super) type Table = StateTable<EntityId, EncoderState>;
+type Snapshot = StreamSnapshot<EntityId, EncoderState>;
+
+/// What memories of version 2 hold: a snapshot of the first version, which they do not say.
+#[derive(Deserialize)]
+struct SnapshotOfTwo {
+    state_len: usize,
+    fingerprint: Fingerprint,
+    now: Option<Timestamp>,
+    counts: TableCounts,
+    users: Vec<StateSnapshot<EntityId, EncoderState>>,
+}
+
+impl From<SnapshotOfTwo> for Snapshot {
+    fn from(before: SnapshotOfTwo) -> Self {
+        Self {
+            version: 1,
+            state_len: before.state_len,
+            fingerprint: before.fingerprint,
+            now: before.now,
+            counts: before.counts,
+            users: before.users,
+        }
+    }
+}
 
 /// The states of users, and room for one step.
 pub(super) struct SequenceState {
@@ -203,7 +230,11 @@ impl SequenceState {
         if envelope.header().schema_hash() != self.fitted.hash {
             return Err(Box::new(PipelineError::OtherState));
         }
-        let snapshot: StreamSnapshot<EntityId, EncoderState> = envelope.decode()?;
+        let snapshot: Snapshot = if envelope.header().schema_version() < VERSION {
+            envelope.decode::<SnapshotOfTwo>()?.into()
+        } else {
+            envelope.decode()?
+        };
         snapshot.check_contexts()?;
         let mut table = (*self.fitted.empty).clone();
         table.restore(&snapshot)?;

@@ -15,7 +15,7 @@ pub use fingerprint::Fingerprint;
 pub use params::{CheckedStreamParams, LatePolicy, MAX_CAPACITY, StreamParams};
 pub(crate) use records::{RecordStepper, record_stream};
 pub use scorer::{StreamAnswer, StreamScorer};
-pub use snapshot::{StateSnapshot, StreamSnapshot};
+pub use snapshot::{SNAPSHOT_VERSION, StateSnapshot, StreamSnapshot};
 pub(crate) use step::check_surprise;
 pub use step::{check_answer, check_state};
 pub use table::{StateTable, TableCounts};

@@ -23,11 +23,26 @@ pub struct StateSnapshot<K, N = ()> {
     pub note: N,
 }
 
+/// Version of what snapshots hold.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// Snapshots were written without a version at first.
+#[cfg(feature = "serde")]
+const fn first_version() -> u32 {
+    1
+}
+
 /// All users, those not seen for longest first.
+///
+/// With the feature `serde` it is stored in any format that keeps numbers to the bit, as `serde_json` does with its feature
+/// `float_roundtrip`.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct StreamSnapshot<K, N = ()> {
+    /// [`SNAPSHOT_VERSION`] of when it was taken.
+    #[cfg_attr(feature = "serde", serde(default = "first_version"))]
+    pub version: u32,
     /// Numbers of a state.
     pub state_len: usize,
     /// Of the network that made the states.
@@ -78,6 +93,7 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
                 note: note.clone(),
             });
         StreamSnapshot {
+            version: SNAPSHOT_VERSION,
             state_len: self.state_len(),
             fingerprint: self.fingerprint().clone(),
             now: self.now(),
@@ -91,8 +107,9 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     ///
     /// # Errors
     ///
-    /// [`SequenceError::Snapshot`] where states are those of another network, or no states at all: numbers that are too
-    /// many, too few or not finite, times after the newest event, a user twice. [`SequenceError::ClockJump`] where the time
+    /// [`SequenceError::Snapshot`] where the snapshot is of another version than [`SNAPSHOT_VERSION`], where states are those of
+    /// another network, or no states at all: numbers that are too many, too few or not finite, times after the newest event,
+    /// a user twice. [`SequenceError::ClockJump`] where the time
     /// of the newest event lies so far ahead of all users ([`StreamParams::max_jump`](super::StreamParams::max_jump)) that
     /// they would all be given up. The table is then as before.
     ///
@@ -100,7 +117,12 @@ impl<K: Hash + Eq + Clone, N: Clone + Default> StateTable<K, N> {
     ///
     /// O(users x state). The memory before is held until the new one is whole.
     pub fn restore(&mut self, snapshot: &StreamSnapshot<K, N>) -> Result<(), SequenceError> {
-        let mut fresh = self.emptied();
+        let (got, mut fresh) = (snapshot.version, self.emptied());
+        if got != SNAPSHOT_VERSION {
+            return refuse(format!(
+                "it is of version {got}, known is {SNAPSHOT_VERSION}: update dafu"
+            ));
+        }
         let (expected, got) = (self.state_len(), snapshot.state_len);
         if expected != got {
             return refuse(format!(

@@ -210,6 +210,8 @@ fn a_snapshot_that_does_not_fit_is_refused_and_changes_nothing() {
         snapshot
     };
     let snapshots = [
+        changed(|snapshot| snapshot.version += 1),
+        changed(|snapshot| snapshot.version = 0),
         changed(|snapshot| snapshot.state_len += 1),
         changed(|snapshot| snapshot.now = None),
         changed(|snapshot| snapshot.now = Some(at(-1))),
@@ -226,6 +228,42 @@ fn a_snapshot_that_does_not_fit_is_refused_and_changes_nothing() {
         ));
         assert_eq!(scorer.snapshot(), good);
     }
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_snapshot_is_the_same_bits_as_json() {
+    let network = network(Task::Classify { attention: true }, 3);
+    let mut scorer: StreamScorer<u32> =
+        StreamScorer::new(network.clone(), &StreamParams::default()).unwrap();
+    for event in 0_u16..500 {
+        let number = (f32::from(event) * 0.37).sin() * 3.0;
+        let user = u32::from(event % 90);
+        scorer
+            .score(&user, at(i64::from(event)), inputs(&number))
+            .unwrap();
+    }
+    let taken = scorer.snapshot();
+    let text = serde_json::to_string(&taken).unwrap();
+    let read: StreamSnapshot<u32> = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, taken);
+    let bits = |snapshot: &StreamSnapshot<u32>| -> Vec<u32> {
+        let states = snapshot.users.iter().flat_map(|user| &user.state);
+        states.map(|number| number.to_bits()).collect()
+    };
+    assert_eq!(bits(&read), bits(&taken));
+    let mut other = StreamScorer::new(network, &StreamParams::default()).unwrap();
+    other.restore(&read).unwrap();
+    for user in 0..90 {
+        let expected = scorer.score(&user, at(600), inputs(&0.3)).unwrap().value;
+        let got = other.score(&user, at(600), inputs(&0.3)).unwrap().value;
+        assert_eq!(got.to_bits(), expected.to_bits());
+    }
+    // The first ones had no version.
+    let first = text.replacen("\"version\":1,", "", 1);
+    assert_ne!(first, text);
+    let first: StreamSnapshot<u32> = serde_json::from_str(&first).unwrap();
+    assert_eq!(first, taken);
 }
 
 #[test]
