@@ -125,3 +125,72 @@ impl<'a> Pace<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::{Pace, Schedule};
+    use crate::SequenceParams;
+
+    fn params(schedule: Schedule) -> SequenceParams {
+        let params = SequenceParams::default().schedule(schedule);
+        params.learning_rate(0.8).warm_up(0.0).epochs(8)
+    }
+
+    fn assert_rates(got: &[f64], expected: &[f64]) {
+        assert_eq!(got.len(), expected.len());
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-12, "{got} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_plateau_lowers_the_rate_after_epochs_without_a_better_value() {
+        let (factor, patience) = (0.25, 2);
+        let params = params(Schedule::Plateau { factor, patience });
+        let params = params.check().unwrap();
+        let mut pace = Pace::new(&params, 3);
+        // Better, better, as good, worse (lowered), better, worse, worse (lowered).
+        let values = [0.1, 0.3, 0.3, 0.2, 0.4, 0.35, 0.39];
+        let rates = values.map(|value| {
+            let rate = pace.next().learning_rate;
+            pace.next();
+            pace.end_epoch(value);
+            rate
+        });
+        assert_rates(&rates, &[0.8, 0.8, 0.8, 0.8, 0.2, 0.2, 0.2]);
+        assert_rates(&[pace.next().learning_rate], &[0.05]);
+        // Values count for plateaus only.
+        for (schedule, expected) in [(Schedule::Constant, 0.8), (Schedule::Cosine, 0.4)] {
+            let params = self::params(schedule).check().unwrap();
+            let mut pace = Pace::new(&params, 1);
+            for _ in 0..4 {
+                pace.next();
+                pace.end_epoch(0.1);
+            }
+            assert_rates(&[pace.next().learning_rate], &[expected]);
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_skipped_is_a_batch_but_no_update() {
+        let params = params(Schedule::Cosine).warm_up(0.25);
+        let params = params.check().unwrap();
+        let (mut all, mut some) = (Pace::new(&params, 1), Pace::new(&params, 1));
+        let rates: Vec<f64> = (0..8).map(|_| all.next().learning_rate).collect();
+        let mut updates = Vec::new();
+        for (batch, rate) in rates.iter().enumerate() {
+            let step = some.next();
+            assert_rates(&[step.learning_rate], &[*rate]);
+            updates.push(step.step);
+            if batch % 3 == 1 {
+                some.skip();
+            }
+        }
+        assert_eq!(updates, [1, 2, 2, 3, 4, 4, 5, 6]);
+        // Two batches to warm up, then half a cosine over six.
+        let cosine = |done: f64| 0.4 * (1.0 + (std::f64::consts::PI * done / 6.0).cos());
+        let expected = [0.8 / 3.0, 1.6 / 3.0, cosine(0.0), cosine(1.0), cosine(2.0)];
+        assert_rates(&rates[..5], &expected);
+    }
+}
