@@ -7,14 +7,15 @@
 )]
 
 use dafu_core::random::Stream;
-use dafu_core::{Currency, Money, Timestamp, Transaction};
-use dafu_sequence::encode::Histories;
+use dafu_core::{BehaviorEvent, Currency, Money, Timestamp, Transaction, Value};
+use dafu_sequence::encode::{EncoderParams, Histories, NumericInput};
 use dafu_sequence::history::{
     HistoryClassifier, HistoryParams, Periods, Reading, RecordContribution,
 };
 use dafu_sequence::native::NativeBackend;
 use dafu_sequence::stream::StreamParams;
 use dafu_sequence::{SequenceError, SequenceParams};
+use std::collections::BTreeMap;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
@@ -145,6 +146,48 @@ fn nothing_after_the_end_of_the_period_is_learned_from() {
         let is_same = fit(reading, &changed) == fit(reading, &records);
         assert!(is_same, "{reading:?}");
     }
+}
+
+#[test]
+fn records_after_the_end_of_the_period_are_not_even_read() {
+    let records: Vec<BehaviorEvent> = (0..200)
+        .map(|number| {
+            let mut extras = BTreeMap::new();
+            let risk = if number < 180 {
+                (number % 3) as f64
+            } else {
+                f64::INFINITY
+            };
+            extras.insert("risk".into(), Value::Number(risk));
+            extras.insert("is_fraud".into(), Value::Flag(number % 3 == 2));
+            BehaviorEvent {
+                user_id: format!("u-{}", number % 10).parse().unwrap(),
+                timestamp: at(number),
+                action_type: "login".parse().unwrap(),
+                device_id: None,
+                location: None,
+                amount: None,
+                extras,
+            }
+        })
+        .collect();
+    let params = params(Reading::Stream);
+    let encoder = EncoderParams::behavior().numeric(NumericInput::new("risk"));
+    let model = params.model.clone().epochs(1);
+    let params = params.encoder(encoder).model(model).check().unwrap();
+    let fit = |end| {
+        let end = Some(at(end));
+        let periods = Periods {
+            end,
+            ..Periods::default()
+        };
+        params.fit(&Histories::new(&records), periods, &NativeBackend, &())
+    };
+    assert!(fit(180).is_ok());
+    assert!(matches!(
+        fit(181),
+        Err(SequenceError::Record { record: 180, .. })
+    ));
 }
 
 #[test]

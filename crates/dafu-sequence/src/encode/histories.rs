@@ -163,10 +163,23 @@ impl<'a, R: Record> Histories<'a, R> {
     ///
     /// O(events x inputs).
     pub fn encode(&self, encoder: &Encoder) -> Result<Events, SequenceError> {
+        self.encode_before(encoder, None)
+    }
+
+    /// Encodes the records before `end`, or all; the others are not looked at. Places of events and entities are then those of
+    /// what was encoded.
+    pub(crate) fn encode_before(
+        &self,
+        encoder: &Encoder,
+        end: Option<Timestamp>,
+    ) -> Result<Events, SequenceError> {
         let mut events = encoder.events();
         for entity in 0..self.entities() {
             for event in self.entity(entity) {
                 let record = self.order[event];
+                if end.is_some_and(|end| self.records[record].time() >= end) {
+                    break;
+                }
                 events
                     .push_record_as(&self.records[record], self.scorable[event])
                     .map_err(|source| of_record(record, source))?;

@@ -79,16 +79,13 @@ impl CheckedHistoryParams {
                     && learned_until.is_none_or(|until| time < until)
             })
         })?;
-        let events = histories.encode(&encoder)?;
+        let events = histories.encode_before(&encoder, periods.end)?;
         let length = self.model.sequence_length;
         let split = |spans: &[Span], at| events.split_at(spans, at, length);
         let mut train = match self.reading {
             Reading::Windows => events.windows(length),
             Reading::Stream => events.segments(length, length),
         };
-        if let Some(end) = periods.end {
-            train = split(&train, end).0;
-        }
         let mut validation = Vec::new();
         if let Some(from) = periods.validation_from {
             (train, validation) = split(&train, from);
