@@ -59,6 +59,40 @@ pub struct NextEventModel(InputModel);
 /// order is that of Sutskever, Vinyals, Le, "Sequence to Sequence Learning with Neural Networks", NIPS 2014, section 3.3.
 /// Here the decoder reads the summary at every step instead of its own answers, so that training and use do the same, and
 /// answers have a variance.
+///
+/// # Examples
+///
+/// ```
+/// use dafu_core::Timestamp;
+/// use dafu_sequence::SequenceParams;
+/// use dafu_sequence::data::{EventNumbers, Events, SequenceSet};
+/// use dafu_sequence::training::Training;
+///
+/// // Users do one of two things all day long; the last one begins with one and goes on with the other.
+/// let mut builder = Events::builder(0, &[2]);
+/// for user in 0..102_u32 {
+///     for event in 0..8_u32 {
+///         let changes = user == 101 && event >= 4;
+///         let action = (user + u32::from(changes)) % 2;
+///         let inputs = EventNumbers { numeric: &[], codes: &[action] };
+///         builder.push(Timestamp::from_seconds(i64::from(event))?, inputs, None)?;
+///     }
+///     builder.end_entity();
+/// }
+/// let events = builder.build();
+/// let spans = events.segments(8, 0);
+/// let train = SequenceSet::new(&events, &spans[..100])?;
+///
+/// let params = SequenceParams::default().hidden_units(8).batch_size(16).epochs(30).learning_rate(0.02);
+/// let model = params.fit_autoencoder(&Training::new(train))?;
+/// // Nobody of the last two was learned from.
+/// let surprise = |user: usize| -> Result<f32, dafu_sequence::SequenceError> {
+///     let surprises = model.surprises(SequenceSet::new(&events, &spans[user..=user])?)?;
+///     Ok((0..surprises.len()).map(|event| surprises.event(event)).sum())
+/// };
+/// assert!(surprise(100)? < 1.0 && surprise(101)? > 8.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SequenceAutoencoder(InputModel);
 
