@@ -50,12 +50,9 @@ impl Conformal {
         if held_out.is_empty() {
             return Err(SequenceError::Calibration { needed: 1, got: 0 });
         }
-        if let Some(event) = held_out.iter().position(|number| !number.is_finite()) {
-            return Err(SequenceError::NotFinite {
-                event,
-                input: 0,
-                got: held_out[event],
-            });
+        if let Some(number) = held_out.iter().position(|number| !number.is_finite()) {
+            let got = held_out[number];
+            return Err(SequenceError::HeldOut { number, got });
         }
         held_out.sort_by(f64::total_cmp);
         Ok(Self { held_out })

@@ -53,6 +53,18 @@ pub enum SequenceError {
         /// The code.
         got: u32,
     },
+    /// Events have more categories than the model knows.
+    #[error(
+        "categorical input {input} of the events has {got} categories, the network reads {expected}: encode them as for training"
+    )]
+    Categories {
+        /// Index of the categorical input.
+        input: usize,
+        /// Categories that the network reads.
+        expected: u32,
+        /// Categories of the events.
+        got: u32,
+    },
     /// An event is earlier than the one before it.
     #[error(
         "event {event} of {got} comes after one of {before} of the same entity: sort each entity's events by time"
@@ -94,13 +106,16 @@ pub enum SequenceError {
     },
     /// Training left the numbers.
     #[error(
-        "training diverged in epoch {epoch}: the loss is {loss}; a smaller `learning_rate` or `clip_norm` helps"
+        "training diverged in epoch {epoch}: {what} is {got}; a smaller `learning_rate` or `clip_norm` helps"
     )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
-        /// The loss, or the value on the validation sequences.
-        loss: f64,
+        /// Which number left the numbers: the loss, the length of the gradient, the value on the validation sequences, or a
+        /// weight.
+        what: &'static str,
+        /// What it is.
+        got: f64,
     },
     /// A parameter of one input of an encoder is outside of its range.
     #[error("`{name}` of input `{input}` must be {expected}, got {got}")]
@@ -125,7 +140,7 @@ pub enum SequenceError {
     },
     /// No training event has a value of an input.
     #[error(
-        "no event before the boundary has a value of input `{input}`: check its name, or make it optional"
+        "no event to learn from has a value of input `{input}`: check its name, or make it optional"
     )]
     NoValues {
         /// The input.
@@ -216,8 +231,16 @@ pub enum SequenceError {
         /// How many there are.
         got: usize,
     },
+    /// A number that was held out is NaN or infinite.
+    #[error("number {number} of those held out is {got}: scores are made by finite ones")]
+    HeldOut {
+        /// Its index.
+        number: usize,
+        /// What it is.
+        got: f64,
+    },
     /// A backend failed.
-    #[error("libtorch: {what}")]
+    #[error("backend: {what}")]
     Backend {
         /// What it says.
         what: String,

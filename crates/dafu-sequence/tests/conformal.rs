@@ -38,6 +38,17 @@ fn the_highest_score_of_each_number_held_out_needs_just_that_many() {
 }
 
 #[test]
+fn numbers_that_are_none_calibrate_nothing() {
+    for bad in [f64::NAN, f64::INFINITY] {
+        let error = Conformal::new(vec![1.0, 2.0, bad]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("number 2 of those held out is {bad}: scores are made by finite ones")
+        );
+    }
+}
+
+#[test]
 fn thresholds_that_no_number_reaches_need_more_than_there_can_be() {
     assert!(needed(5, 1.0 - f64::EPSILON) > 1 << 60);
     assert!(needed(5, 0.999_999) > 999_999_999_000_000_000);

@@ -4,6 +4,11 @@
 
 use dafu_core::Timestamp;
 use dafu_sequence::data::{EventNumbers, Events, SequenceSet, Span};
+use dafu_sequence::native::NativeBackend;
+use dafu_sequence::network::{
+    Backend, Batch, Cell, Embedding, Network, NetworkConfig, Task, Weights,
+};
+use dafu_sequence::objective::ClassObjective;
 use proptest::prelude::*;
 use std::ops::Range;
 
@@ -16,6 +21,64 @@ fn no_events_at_all_have_no_entities_and_no_sequences() {
     assert_eq!(events, Events::builder(0, &[]).build());
     let set = SequenceSet::new(&events, &[]).unwrap();
     assert_eq!(set.scored().count(), 0);
+}
+
+#[test]
+fn what_a_network_cannot_read_is_named() {
+    let config = NetworkConfig {
+        numeric_inputs: 0,
+        embeddings: vec![Embedding {
+            categories: 3,
+            dimension: 2,
+        }],
+        cell: Cell::Gru,
+        layers: 1,
+        hidden_units: 4,
+        dropout: 0.0,
+        task: Task::Classify { attention: false },
+    };
+    let weights = Weights::first(&config, 1).unwrap();
+    let mut network = NativeBackend.network(&config, &weights).unwrap();
+    let events = |categories| {
+        let mut builder = Events::builder(0, &[categories]);
+        for second in 0..5 {
+            let inputs = EventNumbers {
+                numeric: &[],
+                codes: &[0],
+            };
+            builder.push(at(second), inputs, Some(false)).unwrap();
+        }
+        builder.build()
+    };
+    // Its codes are all in range; that some might not be is enough.
+    let (known, wide) = (events(3), events(5));
+    let whole = wide.segments(5, 0);
+    let set = SequenceSet::new(&wide, &whole).unwrap();
+    let error = network.outputs(set, &mut [0.0; 5]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "categorical input 0 of the events has 5 categories, the network reads 3: encode them as for training"
+    );
+    let spans = known.segments(4, 0);
+    let set = SequenceSet::new(&known, &spans).unwrap();
+    let mut message = |sequences: &[u32]| {
+        let batch = Batch {
+            set,
+            sequences,
+            noise: (0, 1),
+        };
+        let result = network.gradient(batch, &ClassObjective::default());
+        result.map_err(|error| error.to_string()).err()
+    };
+    assert_eq!(message(&[0, 1]), None);
+    assert_eq!(
+        message(&[0, 2]).unwrap(),
+        "`sequences` must be indices of the 2 sequences of the set, got 2 among them"
+    );
+    assert_eq!(
+        message(&[1, 0]).unwrap(),
+        "`sequences` must be those of a batch by falling length, got one of 4 events after 1"
+    );
 }
 
 fn at(seconds: i64) -> Timestamp {

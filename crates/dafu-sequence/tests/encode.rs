@@ -328,7 +328,7 @@ fn refuses_what_cannot_be_fitted() {
     };
     assert_eq!(
         message(bare().numeric(NumericInput::new("amuont")), None),
-        "no event before the boundary has a value of input `amuont`: check its name, or make it optional"
+        "no event to learn from has a value of input `amuont`: check its name, or make it optional"
     );
     assert_eq!(
         message(EncoderParams::behavior(), Some(at(5))),

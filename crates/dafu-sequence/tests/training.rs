@@ -229,9 +229,34 @@ fn a_validation_value_that_is_no_number_is_an_error() {
     let training = Training::new(SequenceSet::new(&events, &spans).unwrap())
         .validation(SequenceSet::new(&far, &far_spans).unwrap());
     let result = params().epochs(3).fit_next_event(&training);
+    let error = result.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "training diverged in epoch 1: the value on the validation sequences is -inf; a smaller `learning_rate` or `clip_norm` \
+         helps"
+    );
+}
+
+#[test]
+fn a_gradient_that_is_no_number_is_named_and_not_the_loss() {
+    // Squares of distances that 32 bits hold, but not their sum.
+    let mut builder = Events::builder(1, &[]);
+    for second in 0..40 {
+        let inputs = EventNumbers {
+            numeric: &[1e19],
+            codes: &[],
+        };
+        let time = Timestamp::from_seconds(second).unwrap();
+        builder.push(time, inputs, None).unwrap();
+    }
+    let events = builder.build();
+    let spans = events.segments(40, 0);
+    let training = Training::new(SequenceSet::new(&events, &spans).unwrap());
+    let error = params().fit_next_event(&training).unwrap_err();
+    let text = error.to_string();
     assert!(
-        matches!(result, Err(SequenceError::Diverged { epoch: 1, .. })),
-        "{result:?}"
+        text.starts_with("training diverged in epoch 1: the length of the gradient is "),
+        "{text}"
     );
 }
 

@@ -187,19 +187,25 @@ pub trait Network: fmt::Debug {
 impl Batch<'_> {
     /// Whether its sequences are there, and lie by falling length.
     pub(crate) fn check(&self) -> Result<(), SequenceError> {
-        let lengths = self.sequences.iter();
-        let lengths = lengths.map(|at| self.set.spans().get(*at as usize).map(Span::len));
-        let fails = |(longer, shorter): (&Option<usize>, &Option<usize>)| {
-            shorter.is_none() || longer < shorter
-        };
-        let lengths: Vec<Option<usize>> = lengths.collect();
-        let first = lengths.first().is_some_and(Option::is_none);
-        if first || lengths.iter().zip(lengths.iter().skip(1)).any(fails) {
-            return Err(SequenceError::Parameter {
+        let wrong = |expected, got| {
+            Err(SequenceError::Parameter {
                 name: "sequences",
-                expected: "indices of sequences of the set, longest first".to_owned(),
-                got: format!("{} of another order", self.sequences.len()),
-            });
+                expected,
+                got,
+            })
+        };
+        let spans = self.set.spans();
+        let mut longest = usize::MAX;
+        for at in self.sequences {
+            let Some(length) = spans.get(*at as usize).map(Span::len) else {
+                let expected = format!("indices of the {} sequences of the set", spans.len());
+                return wrong(expected, format!("{at} among them"));
+            };
+            if length > longest {
+                let expected = "those of a batch by falling length".to_owned();
+                return wrong(expected, format!("one of {length} events after {longest}"));
+            }
+            longest = length;
         }
         Ok(())
     }
@@ -223,11 +229,10 @@ pub(crate) fn check_events(
     let categories = config.embeddings.iter().map(|input| input.categories);
     for (input, (categories, got)) in categories.zip(events.categories()).enumerate() {
         if *got > categories {
-            return Err(SequenceError::Code {
-                event: 0,
+            return Err(SequenceError::Categories {
                 input,
-                categories,
-                got: got - 1,
+                expected: categories,
+                got: *got,
             });
         }
     }

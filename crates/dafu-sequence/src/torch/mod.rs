@@ -107,7 +107,7 @@ impl Backend for TorchBackend {
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: tch::TchError) -> SequenceError {
     SequenceError::Backend {
-        what: error.to_string(),
+        what: format!("libtorch: {error}"),
     }
 }
 

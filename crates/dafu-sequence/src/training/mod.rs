@@ -140,12 +140,8 @@ pub(crate) fn train<N: Network>(
                 continue;
             }
             let norm = network.update(step)?;
-            if !(of_batch.is_finite() && norm.is_finite()) {
-                return Err(SequenceError::Diverged {
-                    epoch,
-                    loss: of_batch / events as f64,
-                });
-            }
+            finite(epoch, "the loss", of_batch / events as f64)?;
+            finite(epoch, "the length of the gradient", norm)?;
             loss += of_batch;
             counted += events;
             longest = longest.max(norm);
@@ -165,17 +161,18 @@ pub(crate) fn train<N: Network>(
         };
         training.monitor.epoch(&of_epoch);
         report.epochs.push(of_epoch);
-        let value = validation.unwrap_or(-loss);
-        if !value.is_finite() {
-            // No later value would be better than one that has no order.
-            return Err(SequenceError::Diverged { epoch, loss: value });
-        }
-        if validation.is_none() || best.as_ref().is_none_or(|(best, _)| value > *best) {
+        pace.end_epoch(validation.unwrap_or(-loss));
+        let Some(value) = validation else {
+            report.best_epoch = epoch;
+            continue;
+        };
+        // No later value would be better than one that has no order.
+        finite(epoch, "the value on the validation sequences", value)?;
+        if best.as_ref().is_none_or(|(best, _)| value > *best) {
             best = Some((value, network.weights()?));
             report.best_epoch = epoch;
         }
-        pace.end_epoch(value);
-        if validation.is_some() && epoch - report.best_epoch >= params.patience {
+        if epoch - report.best_epoch >= params.patience {
             break;
         }
     }
@@ -184,11 +181,16 @@ pub(crate) fn train<N: Network>(
         None => network.weights()?,
     };
     // What left the numbers in the last step is found here.
-    let weights = Weights::new(network.config(), weights.numbers().to_vec()).map_err(|_| {
-        SequenceError::Diverged {
-            epoch: report.epochs.len(),
-            loss: f64::NAN,
-        }
-    })?;
+    for weight in weights.numbers() {
+        finite(report.best_epoch, "a weight", f64::from(*weight))?;
+    }
     Ok((weights, report))
+}
+
+/// Whether a number of a training still is one.
+fn finite(epoch: usize, what: &'static str, got: f64) -> Result<(), SequenceError> {
+    if got.is_finite() {
+        return Ok(());
+    }
+    Err(SequenceError::Diverged { epoch, what, got })
 }
