@@ -7,9 +7,7 @@
 use crate::network::AdamStep;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Decay of the mean of gradients, and of that of their squares.
-const DECAYS: (f64, f64) = (0.9, 0.999);
-const EPSILON: f32 = 1e-8;
+const DECAYS: (f64, f64) = AdamStep::DECAYS;
 /// Sums of squares side by side: an addition need not wait for the one before.
 const SUMS: usize = 16;
 
@@ -131,7 +129,7 @@ impl<S: Simd> Factors<S> {
         let new = simd.mul_f32s(simd.mul_f32s(square_new, gradient), gradient);
         let square = simd.mul_add_e_f32s(square, simd.splat_f32s(narrow(DECAYS.1)), new);
         let root = simd.sqrt_f32s(square);
-        let root = simd.mul_add_e_f32s(root, self.second, simd.splat_f32s(EPSILON));
+        let root = simd.mul_add_e_f32s(root, self.second, simd.splat_f32s(AdamStep::EPSILON));
         let change = simd.div_f32s(simd.mul_f32s(self.size, mean), root);
         [simd.mul_add_e_f32s(weight, self.kept, change), mean, square]
     }

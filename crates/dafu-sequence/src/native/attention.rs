@@ -16,7 +16,7 @@ use crate::network::{AttentionLayout, NetworkConfig};
 use pulp::Arch;
 
 /// Largest exponent of a weight.
-pub(crate) const MOST: f32 = 40.0;
+pub(crate) const MOST: f32 = AttentionLayout::MOST_EXPONENT;
 
 /// The numbers of a chunk, a row a lane; of what is not taped, those of a block of steps. Slots count the states read, as
 /// for states.

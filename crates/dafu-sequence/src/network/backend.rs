@@ -131,6 +131,13 @@ pub struct AdamStep {
     pub clip_norm: f64,
 }
 
+impl AdamStep {
+    /// Decay of the mean of gradients, and of that of their squares.
+    pub(crate) const DECAYS: (f64, f64) = (0.9, 0.999);
+    /// Added to the root of the mean of squares.
+    pub(crate) const EPSILON: f32 = 1e-8;
+}
+
 /// A network that is trained and asked.
 ///
 /// All sums of a batch are over its scored events. Answers do not depend on which sequences are computed together, but for

@@ -32,6 +32,11 @@ pub(crate) struct AttentionLayout {
     pub(crate) query: Range<usize>,
 }
 
+impl AttentionLayout {
+    /// Exponents of the weights of attention are held within this.
+    pub(crate) const MOST_EXPONENT: f32 = 40.0;
+}
+
 /// All tensors of a network, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {

@@ -3,9 +3,7 @@
 use crate::network::AdamStep;
 use tch::{TchError, Tensor};
 
-/// Decay of the mean of gradients, and of that of their squares.
-const DECAYS: (f64, f64) = (0.9, 0.999);
-const EPSILON: f64 = 1e-8;
+const DECAYS: (f64, f64) = AdamStep::DECAYS;
 
 /// Running means of the gradients.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl Adam {
             .squares
             .f_sqrt()?
             .f_div_scalar(second)?
-            .f_add_scalar(EPSILON)?;
+            .f_add_scalar(f64::from(AdamStep::EPSILON))?;
         let way = self
             .means
             .f_div(&scale)?

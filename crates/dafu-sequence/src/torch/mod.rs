@@ -11,9 +11,8 @@
 //! # }
 //! ```
 //!
-//! It is for GPUs, which pay for wide layers and large batches: on one thread of a Xeon with AVX-512, trainings of batches of 256
-//! windows took libtorch 2.0 to 2.9 times as long as the native backend with 64 units, and 1.3 times as long with an LSTM of 512.
-//! Dropout is drawn by libtorch: with it, both backends train alike but not the same.
+//! It is for GPUs, which pay for wide layers and large batches. Dropout is drawn by libtorch: with it, both backends train
+//! alike but not the same.
 //!
 //! **Random numbers.** Each step of a training with dropout seeds libtorch's own generator (`tch::manual_seed`), of which a
 //! process has one: a program that draws from it besides has to seed it again after a training. Trainings side by side wait for

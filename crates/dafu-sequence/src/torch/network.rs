@@ -4,19 +4,19 @@ use super::adam::Adam;
 use super::batch::Lanes;
 use super::{failed, long};
 use crate::SequenceError;
-use crate::data::SequenceSet;
+use crate::data::{SequenceSet, Span};
 use crate::network::{
-    AdamStep, Batch, Cell, Network, NetworkConfig, Objective, RecurrentLayout, Task, Weights,
-    check_events,
+    AdamStep, AttentionLayout, Batch, Cell, Network, NetworkConfig, Objective, RecurrentLayout,
+    Task, Weights, check_events,
 };
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Sequences that are answered together.
+/// Sequences that are answered together, at most.
 const BLOCK: usize = 1024;
-/// Largest exponent of an attention weight, as in the native backend.
-const MOST: f64 = 40.0;
+/// Steps of all of them, those that shorter ones are filled up with included, for more than one.
+const STEPS: usize = 1 << 16;
 
 /// libtorch draws from one generator for all threads: from the seed of a step to the last number drawn, no other training
 /// may seed it or draw.
@@ -170,10 +170,11 @@ impl TorchNetwork {
         let weight = self.tensor(&attention.weight, &[units, units])?;
         let bias = self.tensor(&attention.bias, &[units])?;
         let query = self.tensor(&attention.query, &[1, units])?;
+        let most = f64::from(AttentionLayout::MOST_EXPONENT);
         let projected = states.f_linear(&weight, Some(&bias))?.f_tanh()?;
         let exponents = projected
             .f_linear(&query, None::<Tensor>)?
-            .f_clamp(-MOST, MOST)?;
+            .f_clamp(-most, most)?;
         let weights = exponents.f_exp()?;
         let weighted = states.f_mul(&weights)?.f_cumsum(0, Kind::Float)?;
         weighted.f_div(&weights.f_cumsum(0, Kind::Float)?)
@@ -268,29 +269,58 @@ impl Network for TorchNetwork {
 
     fn outputs(&self, set: SequenceSet<'_>, out: &mut [f32]) -> Result<(), SequenceError> {
         check_events(&self.config, set)?;
-        let expected = set.scored().count() * self.config.outputs();
+        let count = self.config.outputs();
+        let expected = set.scored().count() * count;
         if expected != out.len() {
             return Err(SequenceError::OutputLength {
                 expected,
                 got: out.len(),
             });
         }
-        let count = u32::try_from(set.spans().len()).unwrap_or(u32::MAX);
-        let all: Vec<u32> = (0..count).collect();
-        let scorable = |event| set.events().scorable(event);
-        let mut from = 0;
-        for sequences in all.chunks(BLOCK) {
+        let spans = set.spans();
+        let scorable = |event: usize| set.events().scorable(event);
+        // Where the outputs about each sequence stand.
+        let mut end = 0;
+        let places = spans.iter().map(|span| {
+            let from = end;
+            let scored = (span.scored_from..span.end).filter(|event| scorable(*event));
+            end += scored.count() * count;
+            from..end
+        });
+        let places: Vec<Range<usize>> = places.collect();
+        for sequences in blocks(spans) {
             let numbers = tch::no_grad(|| {
-                let lanes = Lanes::new(&self.config, set, sequences, &scorable, self.device)?;
+                let lanes = Lanes::new(&self.config, set, &sequences, &scorable, self.device)?;
                 if lanes.events.is_empty() {
                     return Ok(Vec::new());
                 }
                 Self::numbers_of(&self.answer(&lanes, false)?)
-            })
-            .map_err(failed)?;
-            out[from..from + numbers.len()].copy_from_slice(&numbers);
-            from += numbers.len();
+            });
+            let numbers = numbers.map_err(failed)?;
+            let mut rest = &numbers[..];
+            for sequence in sequences {
+                let place = places[sequence as usize].clone();
+                let (own, others) = rest.split_at(place.len());
+                out[place].copy_from_slice(own);
+                rest = others;
+            }
         }
         Ok(())
     }
+}
+
+/// Sequences that are answered together: of about one length, so that few steps are filled up.
+fn blocks(spans: &[Span]) -> Vec<Vec<u32>> {
+    let mut order: Vec<u32> = (0..).take(spans.len()).collect();
+    let length = |sequence: u32| spans[sequence as usize].len();
+    order.sort_by_key(|sequence| std::cmp::Reverse(length(*sequence)));
+    let mut blocks = Vec::new();
+    let mut rest = &order[..];
+    while let Some(longest) = rest.first() {
+        let most = (STEPS / length(*longest)).clamp(1, BLOCK);
+        let (block, shorter) = rest.split_at(most.min(rest.len()));
+        blocks.push(block.to_vec());
+        rest = shorter;
+    }
+    blocks
 }
