@@ -1,12 +1,27 @@
 //! What held-out users say about how surprising normal behaviour is.
 
-use crate::data::SequenceSet;
+use crate::data::{SequenceSet, Span};
 use crate::surprise::Surprises;
 use crate::{Conformal, SequenceError};
 use std::ops::Range;
 
 /// Surprises of a sequence that its statistic is the mean of.
 const LARGEST: usize = 3;
+
+/// Most events to calibrate by: more would hardly change a score, and as text they fill half of what the header of a file
+/// may hold.
+const MOST_EVENTS: usize = 1 << 22;
+
+/// Histories to calibrate by: all, or every second, third, ... of them where these have too many events.
+pub(super) fn thinned(histories: Vec<Span>) -> Vec<Span> {
+    thinned_to(histories, MOST_EVENTS)
+}
+
+fn thinned_to(histories: Vec<Span>, most: usize) -> Vec<Span> {
+    let events: usize = histories.iter().map(Span::len).sum();
+    let step = events.div_ceil(most).max(1);
+    histories.into_iter().step_by(step).collect()
+}
 
 /// How surprising the events of held-out users are, user after user.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -119,7 +134,8 @@ pub(super) fn statistic(surprises: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Calibration, pieces, statistic};
+    use super::{Calibration, pieces, statistic, thinned_to};
+    use crate::data::Span;
 
     #[test]
     fn beginnings_are_compared_with_beginnings() {
@@ -129,6 +145,22 @@ mod tests {
         assert!((places.of(true).p_value(150.0) - 0.5).abs() < 1e-12);
         assert!((places.of(false).p_value(50.0) - 0.5).abs() < 1e-12);
         assert!((places.of(false).p_value(150.0) - 0.01).abs() < 1e-12);
+    }
+
+    #[test]
+    fn of_too_many_histories_some_are_kept() {
+        let histories: Vec<Span> = (0..10)
+            .map(|user| Span::whole(user * 4..user * 4 + 4))
+            .collect();
+        let kept = |most| -> Vec<usize> {
+            let kept = thinned_to(histories.clone(), most).into_iter();
+            kept.map(|span| span.start / 4).collect()
+        };
+        assert_eq!(kept(40), (0..10).collect::<Vec<_>>());
+        assert_eq!(kept(39), [0, 2, 4, 6, 8]);
+        assert_eq!(kept(13), [0, 4, 8]);
+        assert_eq!(kept(1), [0]);
+        assert!(thinned_to(Vec::new(), 1).is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Learning how users behave.
 
 use super::analyzer::UserBehaviorAnalyzer;
-use super::calibration::Calibration;
+use super::calibration::{Calibration, thinned};
 use super::params::{BehaviorParams, CheckedBehaviorParams};
 use crate::SequenceError;
 use crate::data::{Events, SequenceSet, Span};
@@ -52,7 +52,7 @@ impl CheckedBehaviorParams {
         let events = histories.encode(&encoder)?;
         let train = users.pieces(&events, self.model.sequence_length);
         let validation = users.histories(&events, Share::Validation);
-        let held_out = users.histories(&events, Share::Calibration);
+        let held_out = thinned(users.histories(&events, Share::Calibration));
         let held_out = SequenceSet::new(&events, &held_out)?;
         if held_out.scored().next().is_none() {
             return Err(SequenceError::Empty {

@@ -13,7 +13,8 @@ pub struct BehaviorParams {
     pub encoder: EncoderParams,
     /// Shape and training of the model of the next event. `sequence_length` is the length of the pieces it learns from.
     pub model: SequenceParams,
-    /// Share of the users who are held out of training, for scores to be calibrated by: above 0, below 1.
+    /// Share of the users who are held out of training, for scores to be calibrated by: above 0, below 1. Where they have more
+    /// than 4 million events, scores are calibrated by every second, third, ... of them.
     pub calibration_share: f64,
     /// Share of the users who tell when training has to stop, at least 0; 0 for all epochs. Both shares together are below 1.
     pub validation_share: f64,

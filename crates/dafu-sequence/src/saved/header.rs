@@ -84,7 +84,7 @@ impl Header {
         let length = json.len() as u64;
         if length > MAX_HEADER {
             return Err(failed(format!(
-                "{length} bytes are more than the {MAX_HEADER} that readers accept: keep less metadata"
+                "{length} bytes are more than the {MAX_HEADER} that readers accept: keep less metadata, or calibrate by fewer events"
             )));
         }
         let mut bytes = length.to_le_bytes().to_vec();
