@@ -37,6 +37,9 @@ impl From<bool> for Label {
     }
 }
 
+/// Mean radius of the earth in kilometres (IUGG, R1).
+const EARTH_RADIUS_KM: f64 = 6_371.008_8;
+
 /// A point on the earth in degrees (WGS 84).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -80,6 +83,32 @@ impl GeoPoint {
     /// Degrees east of Greenwich.
     pub const fn longitude(self) -> f64 {
         self.longitude
+    }
+
+    /// Great-circle distance to another point in kilometres, on a sphere with the earth's mean radius.
+    ///
+    /// The ellipsoid is up to 0.6 % longer or shorter.
+    ///
+    /// Source: Sinnott, "Virtues of the Haversine" (1984).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), dafu_core::CoreError> {
+    /// use dafu_core::GeoPoint;
+    ///
+    /// let london = GeoPoint::new(51.5074, -0.1278)?;
+    /// let paris = GeoPoint::new(48.8566, 2.3522)?;
+    /// assert!((london.distance_km(paris) - 343.56).abs() < 0.01);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn distance_km(self, other: Self) -> f64 {
+        let (from, to) = (self.latitude.to_radians(), other.latitude.to_radians());
+        let half_latitude = ((to - from) / 2.0).sin();
+        let half_longitude = ((other.longitude - self.longitude).to_radians() / 2.0).sin();
+        let chord =
+            half_latitude * half_latitude + from.cos() * to.cos() * half_longitude * half_longitude;
+        // Rounding can lift the square of the sine just above 1.
+        2.0 * EARTH_RADIUS_KM * chord.min(1.0).sqrt().asin()
     }
 }
 

@@ -11,13 +11,12 @@ use dafu_core::{
     Dataset, EntityId, Evidence, History, SchemaHash, Score, StableHasher, Stage, StageError,
     StageInput, StageSpec, StageState,
 };
+use dafu_sequence::SequenceParams;
 use dafu_sequence::encode::Encoder;
 use dafu_sequence::native::StepNetwork;
-use dafu_sequence::network::Task;
 use dafu_sequence::objective::ClassLoss;
 use dafu_sequence::saved::SavedNetwork;
 use dafu_sequence::stream::StreamParams;
-use dafu_sequence::{SequenceError, SequenceParams};
 use reader::Reader;
 use serde::{Deserialize, Serialize};
 use state::{SequenceState, Table};
@@ -152,8 +151,8 @@ impl StageSpec for SequenceSpec {
 
     /// # Errors
     ///
-    /// [`SequenceError`] for parameters out of range, and where no label is known or all are the same;
-    /// [`PipelineError::RecordNeeded`] without records.
+    /// [`SequenceError`](dafu_sequence::SequenceError) for parameters out of range, and where no label is known or all are the
+    /// same; [`PipelineError::RecordNeeded`] without records.
     ///
     /// # Complexity
     ///
@@ -223,14 +222,8 @@ impl SequenceStage {
         memory: StreamParams,
     ) -> Result<Self, AnyError> {
         EntityId::new(name.as_str())?;
-        if !matches!(saved.config.task, Task::Classify { .. }) {
-            return Err(Box::new(SequenceError::Parameter {
-                name: "task",
-                expected: "`classify`".to_owned(),
-                got: format!("{:?}", saved.config.task),
-            }));
-        }
-        reader.check(&saved.config)?;
+        saved.config.check_classifier()?;
+        reader.encoder().check_network(&saved.config)?;
         let network = StepNetwork::new(&saved.config, &saved.weights)?;
         let empty = Table::new(&memory, &network)?.with_inputs(reader.encoder());
         let hash = SchemaHash(StableHasher::hash_bytes(&saved.to_safetensors()?));

@@ -19,6 +19,18 @@ pub(crate) fn within<T: PartialOrd + Display + Copy>(
     })
 }
 
+/// A threshold of scores: no score is 1.
+pub(crate) fn threshold(got: f64) -> Result<(), SequenceError> {
+    if (0.0..1.0).contains(&got) {
+        return Ok(());
+    }
+    Err(SequenceError::Parameter {
+        name: "threshold",
+        expected: "at least 0 and below 1".to_owned(),
+        got: got.to_string(),
+    })
+}
+
 pub(crate) fn at_most(name: &'static str, got: usize, most: usize) -> Result<(), SequenceError> {
     within(name, got, 0, most)
 }

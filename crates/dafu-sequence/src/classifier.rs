@@ -170,13 +170,7 @@ impl SequenceClassifier {
     ///
     /// When the network is no classifier, or the weights are not its.
     pub fn from_weights(config: &NetworkConfig, weights: &Weights) -> Result<Self, SequenceError> {
-        if !matches!(config.task, Task::Classify { .. }) {
-            return Err(SequenceError::Parameter {
-                name: "task",
-                expected: "`classify`".to_owned(),
-                got: format!("{:?}", config.task),
-            });
-        }
+        config.check_classifier()?;
         Ok(Self {
             network: NativeBackend.network(config, weights)?,
             report: TrainingReport::default(),
@@ -206,8 +200,9 @@ impl SequenceClassifier {
     ///
     /// # Complexity
     ///
-    /// O(events x weights), where events count as often as sequences read them. Besides the answers each thread has room for
-    /// 64 steps of 64 sequences, however long these are.
+    /// O(events x weights), where events count as often as sequences read them. Besides the answers, which are there twice until
+    /// the last one is computed, each thread has room for 64 steps of 64 sequences, however long these are, and for 32 bytes of each
+    /// of their scored events.
     pub fn log_odds(&self, set: SequenceSet<'_>) -> Result<Vec<f32>, SequenceError> {
         let mut out = vec![0.0; set.scored().count()];
         self.network.outputs(set, &mut out)?;

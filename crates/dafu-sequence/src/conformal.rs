@@ -1,6 +1,6 @@
 //! Scores with a meaning: how many of the normal ones held out are as surprising.
 
-use crate::SequenceError;
+use crate::{SequenceError, check};
 
 /// Turns numbers of which larger ones are more unusual into scores from 0 to 1, by normal ones that were held out.
 ///
@@ -99,13 +99,7 @@ impl Conformal {
     ///
     /// When none does, with how many would have to be held out.
     pub fn check_threshold(&self, threshold: f64) -> Result<(), SequenceError> {
-        if !(0.0..1.0).contains(&threshold) {
-            return Err(SequenceError::Parameter {
-                name: "threshold",
-                expected: "at least 0 and below 1".to_owned(),
-                got: threshold.to_string(),
-            });
-        }
+        check::threshold(threshold)?;
         if self.highest_score() >= threshold {
             return Ok(());
         }

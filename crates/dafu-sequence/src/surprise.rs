@@ -81,7 +81,7 @@ pub(crate) fn predictions<N: Network>(
     set: SequenceSet<'_>,
 ) -> Result<Predictions, SequenceError> {
     let config = network.config();
-    let inputs = config.numeric_inputs + config.embeddings.len();
+    let inputs = config.event_inputs();
     let count = config.outputs();
     let events = set.scored().count();
     let mut outputs = vec![0.0; events * count];
@@ -137,7 +137,7 @@ fn each_surprise<N: Network>(
     each: &mut dyn FnMut(&[f32]),
 ) -> Result<(), SequenceError> {
     let config = network.config();
-    let mut surprises = vec![0.0; config.numeric_inputs + config.embeddings.len()];
+    let mut surprises = vec![0.0; config.event_inputs()];
     each_outputs(network, set, &mut |event, outputs| {
         let inputs = set.events().numbers(event);
         input_surprise(config, inputs, outputs, &mut surprises)?;
@@ -182,7 +182,7 @@ pub(crate) fn surprises<N: Network>(
     set: SequenceSet<'_>,
 ) -> Result<Surprises, SequenceError> {
     let config = network.config();
-    let inputs = config.numeric_inputs + config.embeddings.len();
+    let inputs = config.event_inputs();
     let mut numbers = Vec::with_capacity(set.scored().count() * inputs);
     let mut keep = |surprises: &[f32]| numbers.extend_from_slice(surprises);
     each_surprise(network, set, &mut keep)?;

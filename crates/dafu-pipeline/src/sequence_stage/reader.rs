@@ -8,7 +8,6 @@ use dafu_sequence::data::EventNumbers;
 use dafu_sequence::encode::{
     CategoricalInput, Encoder, EncoderParams, EncoderState, NumericInput, RawEvent, Transform,
 };
-use dafu_sequence::network::NetworkConfig;
 use std::collections::BTreeMap;
 use std::mem::replace;
 use std::sync::LazyLock;
@@ -205,18 +204,6 @@ impl Reader {
             columns,
             usual,
         })
-    }
-
-    /// Whether a network reads what comes out.
-    pub(super) fn check(&self, config: &NetworkConfig) -> Result<(), SequenceError> {
-        let codes = config.embeddings.iter().map(|input| input.categories);
-        let fits = config.numeric_inputs == self.encoder.numeric_inputs()
-            && codes.eq(self.encoder.categories().iter().copied());
-        if fits {
-            return Ok(());
-        }
-        let what = "its inputs are not those of the network".to_owned();
-        Err(SequenceError::Encoder { what })
     }
 
     pub(super) const fn encoder(&self) -> &Encoder {

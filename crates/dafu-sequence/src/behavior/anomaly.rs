@@ -1,7 +1,7 @@
 //! What is reported about unusual behaviour.
 
 use crate::SequenceError;
-use crate::check::within;
+use crate::check::{self, within};
 use crate::params::MAX_SEQUENCE_LENGTH;
 use dafu_core::Timestamp;
 use std::fmt;
@@ -72,14 +72,7 @@ impl AnomalyParams {
     pub fn check(&self) -> Result<(), SequenceError> {
         let length = self.sequence_length;
         within("sequence_length", length, 1, MAX_SEQUENCE_LENGTH)?;
-        if (0.0..1.0).contains(&self.threshold) {
-            return Ok(());
-        }
-        Err(SequenceError::Parameter {
-            name: "threshold",
-            expected: "at least 0 and below 1".to_owned(),
-            got: self.threshold.to_string(),
-        })
+        check::threshold(self.threshold)
     }
 }
 

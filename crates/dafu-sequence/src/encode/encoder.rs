@@ -9,7 +9,7 @@ use super::state::EncoderState;
 use super::vocabulary::Vocabulary;
 use super::{EventsEncoder, Transform};
 use crate::SequenceError;
-use crate::network::Embedding;
+use crate::network::{Embedding, NetworkConfig};
 use dafu_core::Timestamp;
 use std::f64::consts::TAU;
 
@@ -117,6 +117,23 @@ impl Encoder {
     /// [`NetworkConfig::embeddings`](crate::network::NetworkConfig::embeddings).
     pub fn embeddings(&self) -> &[Embedding] {
         &self.layout.embeddings
+    }
+
+    /// Checks that a network reads what it writes.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError::Encoder`] where the network has other inputs.
+    pub fn check_network(&self, config: &NetworkConfig) -> Result<(), SequenceError> {
+        let categories = config.embeddings.iter().map(|input| input.categories);
+        if config.numeric_inputs == self.numeric_inputs()
+            && categories.eq(self.categories().iter().copied())
+        {
+            return Ok(());
+        }
+        Err(SequenceError::Encoder {
+            what: "it writes other inputs than the network reads".to_owned(),
+        })
     }
 
     /// Names of the inputs as the network sees them: numeric, then categorical ones. All are different.

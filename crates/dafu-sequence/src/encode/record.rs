@@ -1,7 +1,7 @@
 //! Where events come from.
 
 use dafu_core::{
-    BehaviorEvent, Currency, DailySummary, EntityId, GeoPoint, Label, Timestamp, Transaction,
+    BehaviorEvent, Currency, DailySummary, EntityId, Label, Timestamp, Transaction,
     TransactionStatus, Value,
 };
 use std::borrow::Cow;
@@ -166,18 +166,6 @@ fn currency_text(currency: Currency) -> Option<Cow<'static, str>> {
     (currency != Currency::NONE).then(|| Cow::Owned(currency.code().to_owned()))
 }
 
-/// Mean radius of the earth in kilometres (IUGG, R1).
-const EARTH_RADIUS_KM: f64 = 6_371.008_8;
-
-/// Kilometres on a sphere. Source: Sinnott, "Virtues of the Haversine" (1984).
-fn distance_km(from: GeoPoint, to: GeoPoint) -> f64 {
-    let (a, b) = (from.latitude().to_radians(), to.latitude().to_radians());
-    let half_latitude = ((b - a) / 2.0).sin();
-    let half_longitude = ((to.longitude() - from.longitude()).to_radians() / 2.0).sin();
-    let chord = half_latitude * half_latitude + a.cos() * b.cos() * half_longitude * half_longitude;
-    2.0 * EARTH_RADIUS_KM * chord.min(1.0).sqrt().asin()
-}
-
 impl Record for Transaction {
     fn entity(&self) -> &str {
         self.user_id.as_str()
@@ -196,7 +184,7 @@ impl Record for Transaction {
             "amount" => Some(self.amount.major()),
             "home_merchant_distance" => {
                 let places = self.user_location.zip(self.merchant_location);
-                places.map(|(home, merchant)| distance_km(home, merchant))
+                places.map(|(home, merchant)| home.distance_km(merchant))
             }
             _ => extra_number(&self.extras, field),
         }

@@ -184,7 +184,7 @@ impl NativeNetwork {
         let mut workspace = self.take_workspace();
         let dropout = Dropout::new(0.0, 0, 0);
         workspace.gradient(&net, chunk, &AnswerOf(event), (1.0, dropout));
-        let inputs = config.numeric_inputs + config.embeddings.len();
+        let inputs = config.event_inputs();
         let mut contributions = Vec::with_capacity(span.len() * inputs);
         let mut slopes = vec![0.0; config.inputs()];
         for (step, event) in (span.start..span.end).enumerate() {

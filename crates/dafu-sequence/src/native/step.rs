@@ -18,7 +18,8 @@ use pulp::{Arch, Simd, WithSimd};
 /// A network laid out for one event after another: a state of a few hundred numbers for each user takes the place of the
 /// events before.
 ///
-/// Weights are stored by inputs, so that a step reads them once from front to end.
+/// Weights are stored in panels of 16 units, by inputs, so that a step reads each of them once and in the order of memory:
+/// two panels side by side, and in every second step the last ones first, which are still in the cache.
 ///
 /// Shape of a state: layer after layer the hidden states, and after those of each layer of an LSTM the states of its cells;
 /// each is [`hidden_units`](NetworkConfig::hidden_units) numbers, then zeros up to a multiple of 16. With attention, 16 numbers

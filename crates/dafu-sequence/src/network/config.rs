@@ -82,7 +82,10 @@ impl Embedding {
 /// What a network answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
 pub enum Task {
     /// Log odds of fraud of each event, from the events up to it.
     Classify {
@@ -123,6 +126,11 @@ impl NetworkConfig {
         self.numeric_inputs + embedded
     }
 
+    /// Inputs of an event, numeric and categorical ones.
+    pub(crate) const fn event_inputs(&self) -> usize {
+        self.numeric_inputs + self.embeddings.len()
+    }
+
     /// Numbers that are answered for an event: the log odds; or, where inputs are predicted, mean and logarithm of the
     /// variance of each numeric input (all means first), then log odds of each category of each categorical input.
     pub fn outputs(&self) -> usize {
@@ -149,6 +157,22 @@ impl NetworkConfig {
     /// Whether the answer reads an attention pool.
     pub const fn attention(&self) -> bool {
         matches!(self.task, Task::Classify { attention: true })
+    }
+
+    /// Checks that the network is a classifier.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError::Parameter`] where it has another task.
+    pub fn check_classifier(&self) -> Result<(), SequenceError> {
+        if matches!(self.task, Task::Classify { .. }) {
+            return Ok(());
+        }
+        Err(SequenceError::Parameter {
+            name: "task",
+            expected: "`classify`".to_owned(),
+            got: format!("{:?}", self.task),
+        })
     }
 
     /// Checks that all numbers are in range.

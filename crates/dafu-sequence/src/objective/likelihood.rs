@@ -57,7 +57,7 @@ pub fn input_surprise(
     check_inputs(0, inputs, numeric, categories)?;
     for (expected, got) in [
         (config.outputs(), outputs.len()),
-        (numeric + config.embeddings.len(), out.len()),
+        (config.event_inputs(), out.len()),
     ] {
         if expected != got {
             return Err(SequenceError::OutputLength { expected, got });

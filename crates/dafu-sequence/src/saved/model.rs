@@ -6,7 +6,6 @@ use crate::behavior::UserBehaviorAnalyzer;
 use crate::encode::Encoder;
 use crate::history::{HistoryClassifier, HistoryParams};
 use crate::native::Baseline;
-use crate::network::NetworkConfig;
 use crate::{NextEventModel, SequenceClassifier};
 use dafu_core::model::Limits;
 use serde::Serialize;
@@ -53,20 +52,6 @@ fn expect_kind(network: &SavedNetwork, expected: &str) -> Result<(), SequenceErr
     }
 }
 
-/// Whether a network reads what an encoder writes.
-fn check_inputs(config: &NetworkConfig, encoder: &Encoder) -> Result<(), SequenceError> {
-    let categories = config.embeddings.iter().map(|input| input.categories);
-    if config.numeric_inputs == encoder.numeric_inputs()
-        && categories.eq(encoder.categories().iter().copied())
-    {
-        return Ok(());
-    }
-    Err(broken(
-        ENCODER,
-        "writes other inputs than the network reads",
-    ))
-}
-
 impl HistoryClassifier {
     /// The bytes of a safetensors file: the network by `PyTorch`'s names and shapes, and beside it as JSON what is read of a
     /// record (`dafu.encoder`, with scales and categories), the parameters (`dafu.params`) and what explanations compare
@@ -97,7 +82,7 @@ impl HistoryClassifier {
         let encoder: Encoder = read(&saved.metadata, ENCODER)?;
         let params: HistoryParams = read(&saved.metadata, PARAMS)?;
         let baseline: Baseline = read(&saved.metadata, BASELINE)?;
-        check_inputs(&saved.config, &encoder)?;
+        encoder.check_network(&saved.config)?;
         params.check()?;
         let classifier = SequenceClassifier::from_weights(&saved.config, &saved.weights)?;
         if !baseline.fits(&saved.config) {
@@ -113,7 +98,7 @@ impl UserBehaviorAnalyzer {
     ///
     /// # Errors
     ///
-    /// None in practice: weights that are no numbers.
+    /// Where the texts are longer than other readers accept: a user with millions of events was held out for calibration.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, SequenceError> {
         let mut saved = SavedNetwork::new(self.model().config().clone(), self.model().weights());
         let texts = &mut saved.metadata;
@@ -132,7 +117,7 @@ impl UserBehaviorAnalyzer {
         let saved = SavedNetwork::from_safetensors(bytes, limits)?;
         expect_kind(&saved, ANALYZER)?;
         let encoder: Encoder = read(&saved.metadata, ENCODER)?;
-        check_inputs(&saved.config, &encoder)?;
+        encoder.check_network(&saved.config)?;
         let calibration = read(&saved.metadata, CALIBRATION)?;
         let model = NextEventModel::from_weights(&saved.config, &saved.weights)?;
         Self::from_parts(encoder, model, calibration)

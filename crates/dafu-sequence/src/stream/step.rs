@@ -20,7 +20,7 @@ pub(crate) struct Stepper {
 
 impl Stepper {
     pub(crate) fn new(network: StepNetwork) -> Self {
-        let inputs = network.config().numeric_inputs + network.config().embeddings.len();
+        let inputs = network.config().event_inputs();
         Self {
             scratch: network.scratch(),
             state: vec![0.0; network.state_len()],
