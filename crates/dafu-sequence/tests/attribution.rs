@@ -1,16 +1,10 @@
 //! Integrated gradients: complete, and where they ought to be.
 
 #![allow(
-    clippy::assigning_clones,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    clippy::expect_used,
-    clippy::many_single_char_names,
-    clippy::match_bool,
-    clippy::panic,
-    clippy::range_plus_one,
     clippy::unwrap_used,
-    reason = "tests: small numbers, symbols of the equations"
+    reason = "tests: small numbers"
 )]
 
 use dafu_core::Timestamp;

@@ -400,6 +400,38 @@ mod saved {
         let result = HistoryClassifier::from_safetensors(&bytes, &Limits::default());
         assert!(matches!(result, Err(SequenceError::Model { .. })));
     }
+
+    #[test]
+    fn damaged_analyzers_are_errors_or_answer() {
+        let records = behavior(8, Some(3));
+        let bytes = ANALYZER.to_safetensors().unwrap();
+        let mut stream = Stream::new(1, 2, 3);
+        let (mut refused, mut answered) = (0, 0);
+        for _ in 0..300 {
+            let mut damaged = bytes.clone();
+            let place = stream.index_below(damaged.len());
+            damaged[place] ^= 1 << stream.below(8);
+            let Ok(model) = UserBehaviorAnalyzer::from_safetensors(&damaged, &Limits::default())
+            else {
+                refused += 1;
+                continue;
+            };
+            let all = AnomalyParams::default().threshold(0.0);
+            let found = model.detect_behavioral_anomalies(&records, &all);
+            answered += usize::from(found.is_ok());
+            let mut stream = model.stream(&StreamParams::default()).unwrap();
+            for record in &records {
+                if stream.score(record).is_ok() {
+                    stream.last_input();
+                }
+            }
+        }
+        assert!(refused > 30 && answered > 30, "{refused} {answered}");
+        for length in (0..bytes.len()).step_by(997) {
+            let cut = UserBehaviorAnalyzer::from_safetensors(&bytes[..length], &Limits::default());
+            assert!(cut.is_err());
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Networks of `PyTorch` here, and networks from here in `PyTorch`: answers, gradients, steps of `AdamW`, files.
 //!
-//! `testdata/golden/make_golden.py` has written what is compared with.
+//! `testdata/golden/make_golden.py` has written what is compared with. The test that asks a Python about networks trained here
+//! is run by hand; the gate has no `PyTorch`:
+//!
+//! `DAFU_PYTHON=python3 cargo test -p dafu-sequence --features serde --test pytorch -- --ignored`
 #![cfg(feature = "serde")]
 #![allow(
     clippy::unwrap_used,
@@ -277,7 +280,7 @@ fn train_and_write(folder: &Path, name: &str, config: &NetworkConfig) {
     std::fs::write(folder.join(format!("{name}.json")), json).unwrap();
 }
 
-/// `DAFU_PYTHON` names a Python that has torch and safetensors; without it there are only the files.
+/// `DAFU_PYTHON` names a Python that has torch and safetensors; without it `python3` is asked, and has to have them.
 #[test]
 #[ignore = "needs a Python with torch and safetensors, by DAFU_PYTHON"]
 fn networks_trained_here_answer_in_pytorch_as_here() {

@@ -1,16 +1,10 @@
 //! Training: it learns, stops, is the same on any number of threads, and says what is wrong.
 
 #![allow(
-    clippy::assigning_clones,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    clippy::expect_used,
-    clippy::many_single_char_names,
-    clippy::match_bool,
-    clippy::panic,
-    clippy::range_plus_one,
     clippy::unwrap_used,
-    reason = "tests: small numbers, symbols of the equations"
+    reason = "tests: small numbers"
 )]
 
 use dafu_core::Timestamp;
@@ -92,6 +86,7 @@ fn each_cell_schedule_and_loss_learns_what_two_events_tell_together() {
     }
 }
 
+#[cfg(feature = "parallel")]
 #[test]
 fn training_is_the_same_bits_on_any_number_of_threads() {
     let events = events(200, 3);
@@ -430,4 +425,24 @@ fn parameters_out_of_range_are_named() {
             other => panic!("{expected}: {other:?}"),
         }
     }
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_misspelt_parameter_is_an_error_wherever_it_stands() {
+    let read = |text: &str| serde_json::from_str::<SequenceParams>(text);
+    let good = r#"{"schedule": {"plateau": {"factor": 0.5, "patience": 2}}, "loss": {"focal": {"gamma": 2, "alpha": 0.5}}}"#;
+    assert!(read(good).is_ok());
+    for (field, wrong) in [
+        ("\"patience\": 2", "\"patience\": 2, \"cooldown\": 1"),
+        ("\"alpha\": 0.5", "\"alpha\": 0.5, \"beta\": 1"),
+    ] {
+        let text = good.replace(field, wrong);
+        assert_ne!(text, good);
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
+    }
+    let task = r#"{"classify": {"attention": true, "heads": 4}}"#;
+    let task = serde_json::from_str::<dafu_sequence::network::Task>(task);
+    assert!(task.unwrap_err().to_string().contains("unknown field"));
 }

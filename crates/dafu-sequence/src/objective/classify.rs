@@ -7,7 +7,10 @@ use crate::network::Objective;
 /// What an answer costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
 pub enum ClassLoss {
     /// Binary cross entropy: minus the logarithm of the probability of what is the case.
     CrossEntropy {

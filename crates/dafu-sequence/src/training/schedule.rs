@@ -8,7 +8,10 @@ use crate::params::CheckedSequenceParams;
 /// How the size of the steps changes after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
 pub enum Schedule {
     /// Not at all.
     Constant,
