@@ -149,6 +149,37 @@ fn nothing_after_the_end_of_the_period_is_learned_from() {
 }
 
 #[test]
+fn what_tells_when_to_stop_changes_nothing_that_is_learned() {
+    let records = payments(80, 4);
+    let from = at(140_000);
+    let periods = Periods {
+        validation_from: Some(from),
+        ..Periods::default()
+    };
+    let mut changed = records.clone();
+    for record in changed.iter_mut().filter(|record| record.timestamp >= from) {
+        let fraud = record.is_fraud.known() == Some(true);
+        record.amount = Money::from_minor(1, Currency::NONE);
+        *record = record.clone().with_label(!fraud);
+    }
+    for reading in READINGS {
+        // One epoch is the best one, whatever is said of it.
+        let params = params(reading);
+        let model = params.model.clone().epochs(1);
+        let params = params.model(model).check().unwrap();
+        let fit = |records: &[Transaction]| {
+            let histories = Histories::new(records);
+            let classifier = params.fit(&histories, periods, &NativeBackend, &());
+            let classifier = classifier.unwrap();
+            let weights = classifier.classifier().weights();
+            let (encoder, baseline) = (classifier.encoder(), classifier.baseline());
+            (weights, encoder.clone(), baseline.clone())
+        };
+        assert!(fit(&changed) == fit(&records), "{reading:?}");
+    }
+}
+
+#[test]
 fn records_after_the_end_of_the_period_are_not_even_read() {
     let records: Vec<BehaviorEvent> = (0..200)
         .map(|number| {
