@@ -149,10 +149,10 @@ pub enum RuleOutcome {
     Fired,
     /// It held, but only watches.
     Shadow,
-    /// It did not hold.
-    NotFired,
     /// A value it needs was missing.
     NotEvaluated,
+    /// It did not hold.
+    NotFired,
     /// It held, but is silenced for one of the entities of the event.
     Suppressed,
     /// It is not in force: a draft, retired, or outside its dates.

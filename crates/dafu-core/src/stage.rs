@@ -1,8 +1,8 @@
 //! The edge of the pipeline: object-safe stages.
 
 use crate::{
-    Dataset, EntityKey, Evidence, FeatureRow, Label, Progress, Timestamp, Transaction,
-    TransactionId,
+    Dataset, EntityId, EntityKey, Evidence, FeatureRow, Label, Progress, RuleOutcome, Timestamp,
+    Transaction, TransactionId,
 };
 use std::any::Any;
 use std::error::Error;
@@ -132,6 +132,20 @@ pub trait Stage: Send + Sync + fmt::Debug {
         input: &StageInput<'_>,
         state: &dyn StageState,
     ) -> Result<Evidence, StageError>;
+
+    /// What became of each of its rules, for a stage that has some: by name, those that fired, watch, were silenced or could
+    /// not be evaluated. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// The stage's own error, wrapped.
+    fn rule_outcomes(
+        &self,
+        input: &StageInput<'_>,
+    ) -> Result<Vec<(EntityId, RuleOutcome)>, StageError> {
+        let _ = input;
+        Ok(Vec::new())
+    }
 
     /// Scores the rows of a dataset into the caller's slice, for stages whose answer depends on the row alone.
     /// The same bits as [`Stage::evaluate`] row by row; `None` when the stage needs its state, and the caller has to

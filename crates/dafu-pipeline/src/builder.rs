@@ -65,6 +65,10 @@ pub struct DetectorBuilder {
     #[cfg(feature = "iforest")]
     forest_share: Option<f64>,
     stages: Vec<Box<dyn StageSpec>>,
+    #[cfg(feature = "rules")]
+    rules: Option<dafu_rules::RuleSet>,
+    #[cfg(feature = "rules")]
+    policy_rules: Option<dafu_rules::RuleSet>,
     bands: Bands,
     label_delay: Option<Span>,
     #[cfg(feature = "ensemble")]
@@ -98,6 +102,10 @@ impl Default for DetectorBuilder {
             #[cfg(feature = "iforest")]
             forest_share: None,
             stages: Vec::new(),
+            #[cfg(feature = "rules")]
+            rules: None,
+            #[cfg(feature = "rules")]
+            policy_rules: None,
             bands: Bands::default(),
             label_delay: None,
             #[cfg(feature = "ensemble")]
@@ -129,6 +137,8 @@ pub(crate) struct Settings {
     pub(crate) warm_up: f64,
     pub(crate) preprocessor: PreprocessorParams,
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
+    #[cfg(feature = "rules")]
+    pub(crate) policy_rules: Option<(dafu_rules::RuleSet, Vec<crate::rules::NamedWindow>)>,
     pub(crate) bands: Bands,
     pub(crate) label_delay: Option<Span>,
     #[cfg(feature = "ensemble")]
@@ -299,6 +309,42 @@ impl DetectorBuilder {
         self
     }
 
+    /// Adds rules as a stage: their score joins those of the other stages. Like other stages that are added, they take the
+    /// place of those that a detector has by default, but for [`default_stages`](Self::default_stages).
+    ///
+    /// Conditions name features of the detector, and what a transaction says of itself
+    /// ([`RuleSchema::transaction`](dafu_rules::RuleSchema::transaction)). Windows in them
+    /// (`count(tx, by=card, within=1h) > 5`) join the set of [features](Self::features).
+    #[cfg(feature = "rules")]
+    #[must_use]
+    pub fn rules(mut self, set: dafu_rules::RuleSet) -> Self {
+        self.rules = Some(set);
+        self
+    }
+
+    /// Sets rules that decide about what the stages found out. They may name `risk_score`, the score of each stage
+    /// (`isolation_forest_score`), and whatever [`rules`](Self::rules) may. The strictest of the threshold's decision and
+    /// those of the rules that fire counts; a set with [`Conflict::First`](dafu_rules::Conflict::First) or
+    /// [`Conflict::ApproveOverrides`](dafu_rules::Conflict::ApproveOverrides) may also be milder.
+    ///
+    #[cfg_attr(feature = "iforest", doc = "```")]
+    #[cfg_attr(not(feature = "iforest"), doc = "```ignore")]
+    /// use dafu_pipeline::Detector;
+    /// use dafu_rules::{Action, Rule, RuleSet};
+    ///
+    /// let rules = RuleSet::new([
+    ///     Rule::new("large_and_risky", "risk_score > 0.7 and amount > 500", 0.9).action(Action::Decline),
+    /// ]);
+    /// let trainer = Detector::builder().policy_rules(rules).build()?;
+    /// # Ok::<(), dafu_pipeline::PipelineError>(())
+    /// ```
+    #[cfg(feature = "rules")]
+    #[must_use]
+    pub fn policy_rules(mut self, set: dafu_rules::RuleSet) -> Self {
+        self.policy_rules = Some(set);
+        self
+    }
+
     /// Sets where the bands of risk begin.
     #[must_use]
     pub fn bands(mut self, bands: Bands) -> Self {
@@ -445,6 +491,8 @@ impl DetectorBuilder {
             return Err(PipelineError::Combination);
         }
         self.preprocessor.check()?;
+        #[cfg(feature = "rules")]
+        let policy_rules = self.add_rules()?;
         let features = self.features.take();
         let features = features
             .map(|set| Features::new(&self.adapted(set)))
@@ -474,6 +522,8 @@ impl DetectorBuilder {
             warm_up: self.warm_up,
             preprocessor: self.preprocessor,
             stages: self.stages,
+            #[cfg(feature = "rules")]
+            policy_rules,
             bands: self.bands,
             label_delay: self.label_delay,
             #[cfg(feature = "ensemble")]
@@ -485,6 +535,52 @@ impl DetectorBuilder {
             sample_rows: self.sample_rows,
             remembered: self.remembered,
         }))
+    }
+
+    /// Adds the windows of rules to the set of features, and the stage of rules; gives the policy.
+    #[cfg(feature = "rules")]
+    fn add_rules(
+        &mut self,
+    ) -> Result<Option<(dafu_rules::RuleSet, Vec<crate::rules::NamedWindow>)>, PipelineError> {
+        let (rules, policy) = (self.rules.take(), self.policy_rules.take());
+        let mut named = |set: Option<dafu_rules::RuleSet>| -> Result<_, PipelineError> {
+            let Some(set) = set else {
+                return Ok(None);
+            };
+            let mut windows = Vec::new();
+            for request in crate::rules::windows(&set) {
+                let name = self.window_feature(&request)?;
+                windows.push((request, name));
+            }
+            Ok(Some((set, windows)))
+        };
+        let (rules, policy) = (named(rules)?, named(policy)?);
+        if let Some((set, windows)) = rules {
+            let spec = crate::RuleSpec::new(set).with_windows(windows);
+            self.stages.push(Box::new(spec));
+        }
+        Ok(policy)
+    }
+
+    /// The name of the feature that answers a request; it joins the set where no feature does.
+    #[cfg(feature = "rules")]
+    fn window_feature(
+        &mut self,
+        request: &dafu_core::WindowRequest,
+    ) -> Result<String, PipelineError> {
+        use dafu_features::{FeatureEngine, RecordKind};
+        let window = dafu_features::Window::try_from(request)?;
+        let set = self.features.take();
+        let set = set.unwrap_or_else(|| FeatureSet::new(RecordKind::Transaction).feature(window));
+        let mut engine = FeatureEngine::new(&set)?;
+        let slot = dafu_core::WindowProvider::prepare(&mut engine, request)?;
+        let set = engine.set().clone();
+        let name = set
+            .features
+            .get(slot)
+            .map(dafu_features::Feature::full_name);
+        self.features = Some(set);
+        Ok(name.unwrap_or_default())
     }
 
     /// The stages that a `models.json` asks for; for a detector that names none, those that it has then.

@@ -271,13 +271,16 @@ impl Detector {
         let (evidence, risk) = self
             .model
             .evaluate(row, Some(transaction), &self.memory.states)?;
-        assessment(
+        let mut assessment = assessment(
             &self.model,
             transaction.transaction_id.clone(),
             row,
             Some(transaction.amount.major()),
             (evidence, risk),
-        )
+        )?;
+        self.model
+            .apply_rules(&mut assessment, row, Some(transaction))?;
+        Ok(assessment)
     }
 
     /// The risk of every row of a table, in order. The memory of this detector is not changed.
@@ -348,7 +351,10 @@ impl Detector {
                 };
                 let values = features.row(row)?.values().to_vec();
                 let amount = amounts.and_then(|amounts| amounts.get(row).copied());
-                assessment(&self.model, id, &values, amount, found)
+                let mut assessment = assessment(&self.model, id, &values, amount, found)?;
+                let record = records.as_ref().and_then(|records| records.get(row));
+                self.model.apply_rules(&mut assessment, &values, record)?;
+                Ok(assessment)
             })
             .collect()
     }

@@ -250,4 +250,8 @@ pub enum PipelineError {
     /// A dataset does not fit together.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// Rules cannot be used with this detector.
+    #[cfg(feature = "rules")]
+    #[error(transparent)]
+    Rules(#[from] dafu_rules::RuleError),
 }

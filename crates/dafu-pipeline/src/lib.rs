@@ -71,6 +71,7 @@
 //! | `ensemble` (default) | supervised learners as stages; with labels, a detector that names no stage learns a calibrated blend of boosted trees, logistic regression and the forest |
 //! | `iforest` (default) | the isolation forest as a stage, and as the stage of a detector that names none |
 //! | `records` (default) | records of tables for stages that need more than features, through `dafu-ingest` |
+//! | `rules` | rules with units as a stage, and as a policy on scores, through `dafu-rules` |
 //! | `sequence` | recurrent networks over the events of each user as a stage, through `dafu-sequence`; the block `lstm` of a `models.json` |
 //! | `parallel` | several threads; the results are the same bits |
 //!
@@ -97,6 +98,8 @@ mod models_file;
 mod reasons;
 mod records;
 mod risk_map;
+#[cfg(feature = "rules")]
+mod rules;
 mod sample;
 mod saved;
 #[cfg(feature = "sequence")]
@@ -122,6 +125,8 @@ pub use models_file::{
     IsolationForestBlock, LstmBlock, ModelsFile, OneOrMany, SampleSize, XgboostBlock,
 };
 pub use risk_map::RiskMap;
+#[cfg(feature = "rules")]
+pub use rules::{RuleSpec, RuleStage};
 pub use saved::stage_registry;
 #[cfg(feature = "sequence")]
 pub use sequence_stage::{SequenceSpec, SequenceStage};

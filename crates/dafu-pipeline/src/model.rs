@@ -9,8 +9,8 @@ use crate::records::records;
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
 use dafu_core::metrics::Costs;
 use dafu_core::{
-    Bands, Column, Dataset, Evidence, FeatureRow, NoState, Role, Schema, Score, Stage, StageInput,
-    StageState, Table, Transaction,
+    Assessment, Bands, Column, Dataset, Evidence, FeatureRow, NoState, Role, Schema, Score, Stage,
+    StageInput, StageState, Table, Transaction,
 };
 use dafu_features::{FeatureEngine, FeatureSet, Preprocessor};
 use std::borrow::Cow;
@@ -29,6 +29,9 @@ pub struct DetectorModel {
     pub(crate) facts: Facts,
     /// What decisions cost, where they decide.
     pub(crate) policy: Option<Costs>,
+    /// Rules that decide on what the stages found out.
+    #[cfg(feature = "rules")]
+    pub(crate) policy_rules: Option<crate::rules::PolicyRules>,
     /// Hash of the saved model.
     pub(crate) hash: u64,
 }
@@ -251,6 +254,12 @@ impl DetectorModel {
     /// The records behind the rows of a table, where a stage needs them.
     pub(crate) fn records(&self, table: &Table) -> Result<Option<Vec<Transaction>>, PipelineError> {
         let needed = self.stages.iter().any(|stage| stage.needs_records());
+        #[cfg(feature = "rules")]
+        let needed = needed
+            || self
+                .policy_rules
+                .as_ref()
+                .is_some_and(crate::rules::PolicyRules::needs_records);
         needed.then(|| records(table)).transpose()
     }
 
@@ -278,6 +287,28 @@ impl DetectorModel {
         let statistic = self.combination.statistic(&scores);
         let statistic = statistic.first().copied().unwrap_or_default();
         Ok((evidence, self.combination.risk(statistic)))
+    }
+
+    /// Rules of stages and of the policy: what became of them, and what they decide.
+    pub(crate) fn apply_rules(
+        &self,
+        assessment: &mut Assessment,
+        values: &[f64],
+        transaction: Option<&Transaction>,
+    ) -> Result<(), PipelineError> {
+        let input = StageInput {
+            row: FeatureRow::new(self.schema(), values)?,
+            transaction,
+            explain: false,
+        };
+        for stage in &self.stages {
+            assessment.rules.extend(stage.rule_outcomes(&input)?);
+        }
+        #[cfg(feature = "rules")]
+        if let Some(rules) = &self.policy_rules {
+            rules.decide(assessment, values, transaction)?;
+        }
+        Ok(())
     }
 
     /// As [`DetectorModel::evaluate`], of some rows in the order given; all are recorded, each after it was judged.

@@ -7,7 +7,7 @@ use crate::model::{DetectorModel, Facts};
 use crate::{Detector, PipelineError, RiskMap};
 use dafu_core::metrics::Costs;
 use dafu_core::model::{Envelope, Limits, ModelError};
-use dafu_core::{Dataset, Role, SchemaHash, StableHasher, Stage, StageRegistry};
+use dafu_core::{Dataset, Role, SchemaHash, StableHasher, Stage, StageRegistry, WindowRequest};
 use dafu_features::{FeatureSet, Preprocessor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 /// Kind of the envelope around a detector.
 const KIND: &str = "dafu.detector";
-/// 1: without a set of features. 2: without calibration and policy.
-const SCHEMA_VERSION: u16 = 3;
+/// 1: without a set of features. 2: without calibration and policy. 3: without rules of policy.
+const SCHEMA_VERSION: u16 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct SavedDetector {
@@ -28,6 +28,35 @@ struct SavedDetector {
     /// The set of features as JSON: its text form has defaults and refuses unknown keys, which postcard cannot.
     features: Option<String>,
     policy: Option<Costs>,
+    /// The rules of policy as JSON, and the features that hold their windows.
+    policy_rules: Option<(String, Vec<(WindowRequest, String)>)>,
+}
+
+/// The layout of version 3.
+#[derive(Deserialize)]
+struct SavedDetectorV3 {
+    preprocessor: Vec<u8>,
+    roles: BTreeMap<String, Role>,
+    stages: Vec<Vec<u8>>,
+    combination: SavedCombination,
+    facts: Facts,
+    features: Option<String>,
+    policy: Option<Costs>,
+}
+
+impl From<SavedDetectorV3> for SavedDetector {
+    fn from(saved: SavedDetectorV3) -> Self {
+        Self {
+            preprocessor: saved.preprocessor,
+            roles: saved.roles,
+            stages: saved.stages,
+            combination: saved.combination,
+            facts: saved.facts,
+            features: saved.features,
+            policy: saved.policy,
+            policy_rules: None,
+        }
+    }
 }
 
 /// The layout of version 2.
@@ -42,7 +71,7 @@ struct SavedDetectorV2 {
     features: Option<String>,
 }
 
-impl From<SavedDetectorV2> for SavedDetector {
+impl From<SavedDetectorV2> for SavedDetectorV3 {
     fn from(saved: SavedDetectorV2) -> Self {
         Self {
             preprocessor: saved.preprocessor,
@@ -87,7 +116,12 @@ impl From<SavedDetectorV1> for SavedDetectorV2 {
 /// A registry with the decoders of all stages of this crate. Register your own beside them.
 pub fn stage_registry(limits: Limits) -> StageRegistry {
     #[cfg_attr(
-        not(any(feature = "iforest", feature = "ensemble", feature = "sequence")),
+        not(any(
+            feature = "iforest",
+            feature = "ensemble",
+            feature = "rules",
+            feature = "sequence"
+        )),
         expect(unused_mut, reason = "no stage to register")
     )]
     let mut registry = StageRegistry::new(limits);
@@ -98,6 +132,8 @@ pub fn stage_registry(limits: Limits) -> StageRegistry {
     );
     #[cfg(feature = "ensemble")]
     registry.register(crate::LearnerStage::KIND, crate::LearnerStage::decode);
+    #[cfg(feature = "rules")]
+    registry.register(crate::RuleStage::KIND, crate::RuleStage::decode);
     #[cfg(feature = "sequence")]
     registry.register(crate::SequenceStage::KIND, crate::SequenceStage::decode);
     registry
@@ -124,6 +160,10 @@ impl DetectorModel {
             facts: self.facts.clone(),
             features: features.map_err(|error| broken(error.to_string()))?,
             policy: self.policy,
+            #[cfg(feature = "rules")]
+            policy_rules: self.saved_policy_rules()?,
+            #[cfg(not(feature = "rules"))]
+            policy_rules: None,
         };
         Ok(Envelope::encode(
             KIND,
@@ -149,8 +189,12 @@ impl DetectorModel {
     pub fn from_bytes(bytes: &[u8], registry: &StageRegistry) -> Result<Self, PipelineError> {
         let envelope = Envelope::expect(bytes, KIND, SCHEMA_VERSION, registry.limits())?;
         let saved: SavedDetector = match envelope.header().schema_version() {
-            ..=1 => SavedDetectorV2::from(envelope.decode::<SavedDetectorV1>()?).into(),
-            2 => envelope.decode::<SavedDetectorV2>()?.into(),
+            ..=1 => {
+                let second = SavedDetectorV2::from(envelope.decode::<SavedDetectorV1>()?);
+                SavedDetectorV3::from(second).into()
+            }
+            2 => SavedDetectorV3::from(envelope.decode::<SavedDetectorV2>()?).into(),
+            3 => envelope.decode::<SavedDetectorV3>()?.into(),
             _ => envelope.decode()?,
         };
         let preprocessor = Preprocessor::from_bytes_within(&saved.preprocessor, registry.limits())?;
@@ -187,6 +231,13 @@ impl DetectorModel {
                 scored?;
             }
         }
+        #[cfg(feature = "rules")]
+        let policy_rules = policy_rules(saved.policy_rules, (&inputs, &stages))?;
+        #[cfg(not(feature = "rules"))]
+        if saved.policy_rules.is_some() {
+            let what = "it decides by rules: build dafu-pipeline with the feature `rules`";
+            return Err(broken(what.to_owned()).into());
+        }
         Ok(Self {
             inputs,
             features,
@@ -195,6 +246,8 @@ impl DetectorModel {
             combination,
             facts: saved.facts,
             policy: saved.policy,
+            #[cfg(feature = "rules")]
+            policy_rules,
             hash: StableHasher::hash_bytes(bytes),
         })
     }
@@ -203,6 +256,38 @@ impl DetectorModel {
     pub fn schema_hash(&self) -> SchemaHash {
         self.inputs.schema_hash
     }
+}
+
+#[cfg(feature = "rules")]
+impl DetectorModel {
+    fn saved_policy_rules(
+        &self,
+    ) -> Result<Option<(String, Vec<(WindowRequest, String)>)>, PipelineError> {
+        let save = |rules: &crate::rules::PolicyRules| {
+            let (set, windows) = rules.parts();
+            Ok::<_, PipelineError>((set.to_json()?, windows.clone()))
+        };
+        self.policy_rules.as_ref().map(save).transpose()
+    }
+}
+
+/// The rules of policy from text of any origin.
+#[cfg(feature = "rules")]
+fn policy_rules(
+    saved: Option<(String, Vec<(WindowRequest, String)>)>,
+    (inputs, stages): (&Inputs, &[Box<dyn Stage>]),
+) -> Result<Option<crate::rules::PolicyRules>, PipelineError> {
+    let Some((set, windows)) = saved else {
+        return Ok(None);
+    };
+    let set = dafu_rules::RuleSet::from_json(&set)?;
+    let stages = stages.iter().map(|stage| stage.name());
+    Ok(Some(crate::rules::PolicyRules::new(
+        set,
+        &inputs.schema,
+        stages,
+        windows,
+    )?))
 }
 
 /// A set of features from text of any origin.

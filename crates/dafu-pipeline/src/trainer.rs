@@ -140,6 +140,16 @@ impl Trainer {
             seed: settings.seed,
             remembered: settings.remembered as u64,
         };
+        #[cfg(feature = "rules")]
+        let policy_rules = match &settings.policy_rules {
+            Some((set, windows)) => {
+                let stages = learned.stages.iter().map(|stage| stage.name());
+                let rules =
+                    crate::rules::PolicyRules::new(set.clone(), &schema, stages, windows.clone());
+                Some(rules?)
+            }
+            None => None,
+        };
         let mut model = DetectorModel {
             inputs,
             features,
@@ -148,6 +158,8 @@ impl Trainer {
             combination: learned.combination,
             facts,
             policy: settings.policy,
+            #[cfg(feature = "rules")]
+            policy_rules,
             hash: 0,
         };
         model.hash = model.content_hash()?;

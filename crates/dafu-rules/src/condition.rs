@@ -2,11 +2,12 @@
 
 use crate::check::check;
 use crate::language::{
-    ConditionError, Diagnostic, Expr, NumberLiteral, Span, literals, parse, with_literal,
+    ConditionError, Diagnostic, Expr, ExprKind, NumberLiteral, Span, literals, parse, with_literal,
 };
 use crate::program::{Logic, NoLists, Predicates, Row, Truth, Undecided, Ways};
 use crate::{RuleError, RuleSchema};
 use dafu_core::WindowRequest;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -55,6 +56,28 @@ impl Condition {
     /// Whether two conditions say the same but for blanks, parentheses that change nothing, and the spelling of words.
     pub fn means_the_same_as(&self, other: &Self) -> bool {
         self.expr == other.expr
+    }
+
+    /// The names that stand in it: variables, and days of the week.
+    pub fn names(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.expr.for_each(&mut |expr| {
+            names.extend(expr.as_name().map(|name| &**name));
+        });
+        names
+    }
+
+    /// The windows that it asks for, each once.
+    pub fn windows(&self) -> Vec<WindowRequest> {
+        let mut windows = Vec::new();
+        self.expr.for_each(&mut |expr| {
+            if let ExprKind::Window(request) = &expr.kind
+                && !windows.contains(&**request)
+            {
+                windows.push((**request).clone());
+            }
+        });
+        windows
     }
 
     /// The numbers that stand in it, in order, each in its own unit. Lengths of windows are not among them.

@@ -33,6 +33,7 @@
 //! | to | there is |
 //! |---|---|
 //! | write a condition | the [reference](mod@reference) of the language, [`Condition`] |
+//! | read transactions | [`RuleSchema::transaction`], [`TransactionRow`] |
 //! | decide about an event | [`RuleSet`], [`RuleEngine::evaluate`], [`RuleReport`] |
 //! | see why | [`RuleEngine::reasons`], [`RuleEngine::explain`] |
 //! | decide about many events | [`Columns`], [`RuleEngine::evaluate_columns`]: the same answers, tests shared by rules |
@@ -59,6 +60,7 @@ pub mod optimize;
 mod program;
 mod ruleset;
 mod schema;
+mod transaction;
 
 #[doc = include_str!("../docs/language.md")]
 pub mod reference {}
@@ -74,3 +76,4 @@ pub use ruleset::{
     RuleState, Suppressions,
 };
 pub use schema::{RuleSchema, Slot, Variable, VariableType};
+pub use transaction::TransactionRow;

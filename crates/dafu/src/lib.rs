@@ -66,6 +66,7 @@
 //! | `ingest` (default) | reading CSV files |
 //! | `parquet` | reading Parquet files |
 //! | `report` (default) | figures, reports, exports |
+//! | `rules` (default) | rules with units: as a stage, and as a policy on scores |
 //! | `sequence` (default) | recurrent networks as a stage (`SequenceSpec`), and the block `lstm` of a `models.json` |
 //! | `parallel` (default) | several threads; the results are the same bits |
 //! | `sim` | the simulator |
@@ -101,6 +102,12 @@ pub use dafu_pipeline::{
 #[cfg(feature = "report")]
 #[doc(inline)]
 pub use dafu_report as report;
+#[cfg(feature = "rules")]
+#[doc(inline)]
+pub use dafu_rules as rules;
+#[cfg(feature = "rules")]
+#[doc(inline)]
+pub use dafu_rules::{Rule, RuleSet};
 #[cfg(feature = "sequence")]
 #[doc(inline)]
 pub use dafu_sequence as sequence;
@@ -122,4 +129,7 @@ pub mod prelude {
     pub use dafu_pipeline::SequenceSpec;
     #[doc(inline)]
     pub use dafu_pipeline::{Detector, Mode, TimeSlice};
+    #[cfg(feature = "rules")]
+    #[doc(inline)]
+    pub use dafu_rules::{Rule, RuleSet};
 }

@@ -6,29 +6,37 @@ use crate::set::{Definition, Feature, Field, Filter, Measure, Span, Window};
 use dafu_core::{Aggregate, FeatureRow, Transaction, WindowProvider, WindowRequest};
 use std::sync::Arc;
 
-fn window_of(request: &WindowRequest) -> Result<Window, FeatureError> {
-    let measure = match request.aggregate {
-        Aggregate::Count => Measure::Count,
-        Aggregate::Sum => Measure::Sum,
-        Aggregate::Mean => Measure::Mean,
-        Aggregate::Max => Measure::Max,
-        Aggregate::Distinct(kind) => Measure::Distinct {
-            of: Field::try_from(kind)?,
-        },
-        _ => {
-            return Err(FeatureError::Feature {
-                feature: format!("{:?}", request.aggregate),
-                why: "no measure of this crate computes it",
-            });
-        }
-    };
-    let window = Window::new(Field::try_from(request.by)?, measure);
-    let within = Span::try_from(request.within)?;
-    let window = window.within(within).include_self(request.include_self);
-    Ok(match request.status {
-        Some(status) => window.filter(Filter::Status(status)),
-        None => window,
-    })
+/// The window that answers a request.
+impl TryFrom<&WindowRequest> for Window {
+    type Error = FeatureError;
+
+    /// # Errors
+    ///
+    /// [`FeatureError::Feature`] for an aggregate that no measure computes, and for lengths that a [`Span`] cannot have.
+    fn try_from(request: &WindowRequest) -> Result<Self, FeatureError> {
+        let measure = match request.aggregate {
+            Aggregate::Count => Measure::Count,
+            Aggregate::Sum => Measure::Sum,
+            Aggregate::Mean => Measure::Mean,
+            Aggregate::Max => Measure::Max,
+            Aggregate::Distinct(kind) => Measure::Distinct {
+                of: Field::try_from(kind)?,
+            },
+            _ => {
+                return Err(FeatureError::Feature {
+                    feature: format!("{:?}", request.aggregate),
+                    why: "no measure of this crate computes it",
+                });
+            }
+        };
+        let window = Window::new(Field::try_from(request.by)?, measure);
+        let within = Span::try_from(request.within)?;
+        let window = window.within(within).include_self(request.include_self);
+        Ok(match request.status {
+            Some(status) => window.filter(Filter::Status(status)),
+            None => window,
+        })
+    }
 }
 
 /// Rules ask for windows before the first event; what the set does not have yet is added to it.
@@ -40,7 +48,7 @@ impl WindowProvider for FeatureEngine {
     /// [`FeatureError::TooLateToAdd`] for a window that the set does not have once events were observed; otherwise as
     /// [`FeatureEngine::new`].
     fn prepare(&mut self, request: &WindowRequest) -> Result<usize, FeatureError> {
-        let wanted = window_of(request)?;
+        let wanted = Window::try_from(request)?;
         let same = |feature: &Feature| match &feature.definition {
             Definition::Window(window) => {
                 let named = Window {

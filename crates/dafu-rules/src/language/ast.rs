@@ -35,6 +35,12 @@ impl Expr {
         Ok(Self { kind, span, height })
     }
 
+    /// Visits all nodes, from the first to the last in the source but for what stands between them.
+    pub(crate) fn for_each<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
+        visit(self);
+        self.kind.for_children(&mut |child| child.for_each(visit));
+    }
+
     /// What anything is called that is a name alone.
     pub(crate) fn as_name(&self) -> Option<&Arc<str>> {
         match &self.kind {

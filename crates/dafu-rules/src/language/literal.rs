@@ -7,13 +7,11 @@ use super::token::NumberLiteral;
 /// The numbers of a condition, in order.
 pub(crate) fn literals(expr: &Expr) -> Vec<(NumberLiteral, Span)> {
     let mut found = Vec::new();
-    let mut left = vec![expr];
-    while let Some(expr) = left.pop() {
+    expr.for_each(&mut |expr| {
         if let ExprKind::Number(number) = &expr.kind {
             found.push((*number, expr.span));
         }
-        expr.kind.for_children(&mut |child| left.push(child));
-    }
+    });
     found.sort_by_key(|(_, span)| *span);
     found
 }

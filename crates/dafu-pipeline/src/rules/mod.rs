@@ -1,0 +1,165 @@
+//! Rules over the features of a detector, and over what it found out.
+
+mod policy;
+mod stage;
+
+pub(crate) use policy::PolicyRules;
+pub use stage::{RuleSpec, RuleStage};
+
+use dafu_core::{Reason, Schema, Timestamp, Transaction, Unit, WindowRequest};
+use dafu_rules::{
+    Condition, Moment, RuleEngine, RuleError, RuleReport, RuleSchema, RuleSet, Slot,
+    TransactionRow, Variable,
+};
+
+/// A window that rules ask for, and the feature that holds it.
+pub(crate) type NamedWindow = (WindowRequest, String);
+
+/// The windows that the rules of a set ask for, each once. Conditions that cannot be read ask for none.
+pub(crate) fn windows(set: &RuleSet) -> Vec<WindowRequest> {
+    let mut windows = Vec::new();
+    for condition in conditions(set) {
+        for window in condition.windows() {
+            if !windows.contains(&window) {
+                windows.push(window);
+            }
+        }
+    }
+    windows
+}
+
+fn conditions(set: &RuleSet) -> impl Iterator<Item = Condition> {
+    let sources = set
+        .rules
+        .iter()
+        .map(|rule| Condition::parse(&rule.condition));
+    sources.filter_map(Result::ok)
+}
+
+/// Whether the rules of a set, or the texts of their reasons, name something that only a record says. The amount is among
+/// the features of most detectors, so it alone asks for no records.
+pub(crate) fn names_records(set: &RuleSet) -> bool {
+    let record = RuleSchema::transaction();
+    let only_there = |name: &str| name != "amount" && record.find(name).is_some();
+    let in_text = |text: &Option<String>| {
+        let braces = text.iter().flat_map(|text| text.split('{').skip(1));
+        braces
+            .filter_map(|rest| rest.split_once('}'))
+            .any(|(name, _)| only_there(name))
+    };
+    conditions(set).any(|condition| condition.names().into_iter().any(only_there))
+        || set.rules.iter().any(|rule| in_text(&rule.reason))
+}
+
+/// A set of rules over rows of features, further numbers, and records.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleRows {
+    engine: RuleEngine,
+    records: bool,
+    /// Places of the numbers and texts of a record that no feature is called like.
+    numbers: Vec<usize>,
+    texts: Vec<usize>,
+    /// Places of the features that hold windows.
+    windows: Vec<usize>,
+}
+
+impl RuleRows {
+    /// Compiles a set over the features of a schema, behind which `further` numbers stand.
+    pub(crate) fn new(
+        set: &RuleSet,
+        features: &Schema,
+        further: &[String],
+        named: &[NamedWindow],
+    ) -> Result<Self, RuleError> {
+        let records = names_records(set);
+        let mut schema = RuleSchema::from_features(features)?;
+        for name in further {
+            schema = schema.variable(Variable::number(name.as_str(), Unit::One))?;
+        }
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        if records {
+            let record = RuleSchema::transaction();
+            for variable in record.variables() {
+                let slot = record.find(&variable.name).map(|(_, slot)| slot);
+                if schema.find(&variable.name).is_some() {
+                    continue;
+                }
+                // A table may lack what a record always has.
+                schema = schema.variable(variable.clone().nullable())?;
+                match slot {
+                    Some(Slot::Number(slot)) => numbers.push(slot),
+                    Some(Slot::Text(slot)) => texts.push(slot),
+                    None => {}
+                }
+            }
+        }
+        let engine = set.compile(&schema)?;
+        let place = |request: &WindowRequest| {
+            let name = named
+                .iter()
+                .find(|(other, _)| other == request)
+                .map(|(_, name)| name);
+            let place = name.and_then(|name| features.position(name));
+            place.map(dafu_core::FeatureIndex::get)
+        };
+        let windows: Option<Vec<usize>> = engine.windows().iter().map(place).collect();
+        let windows = windows.ok_or_else(|| RuleError::Variable {
+            name: "a window".into(),
+            why: "no feature holds it: add the rules with `DetectorBuilder::rules`, and keep all features",
+        })?;
+        Ok(Self {
+            engine,
+            records,
+            numbers,
+            texts,
+            windows,
+        })
+    }
+
+    pub(crate) const fn engine(&self) -> &RuleEngine {
+        &self.engine
+    }
+
+    pub(crate) const fn needs_records(&self) -> bool {
+        self.records
+    }
+
+    /// What the rules say of an event, with reasons where they are wanted.
+    pub(crate) fn evaluate(
+        &self,
+        (features, further): (&[f64], &[f64]),
+        transaction: Option<&Transaction>,
+        reasons: bool,
+    ) -> Result<(RuleReport, Vec<Reason>), RuleError> {
+        let mut buffer = String::new();
+        let record = transaction.map(|transaction| TransactionRow::new(transaction, &mut buffer));
+        let of_record = |slot: &usize| {
+            record
+                .as_ref()
+                .map_or(f64::NAN, |record| record.numbers[*slot])
+        };
+        let mut numbers = Vec::with_capacity(self.engine.slots().0);
+        numbers.extend_from_slice(features);
+        numbers.extend_from_slice(further);
+        numbers.extend(self.numbers.iter().map(of_record));
+        numbers.extend(
+            self.windows
+                .iter()
+                .map(|place| features.get(*place).copied().unwrap_or(f64::NAN)),
+        );
+        let text = |slot: &usize| record.as_ref().and_then(|record| record.texts[*slot]);
+        let texts: Vec<Option<&str>> = self.texts.iter().map(text).collect();
+        let row = dafu_rules::Row {
+            numbers: &numbers,
+            texts: &texts,
+        };
+        let at = transaction.map_or(Timestamp::EPOCH, |transaction| transaction.timestamp);
+        let report = self.engine.evaluate(row, &Moment::at(at))?;
+        let reasons = if reasons {
+            self.engine.reasons(row, &report)
+        } else {
+            Vec::new()
+        };
+        Ok((report, reasons))
+    }
+}

@@ -1,0 +1,225 @@
+//! Rules in a detector: as a stage, and as a policy.
+#![cfg(all(feature = "rules", feature = "iforest"))]
+#![allow(clippy::float_cmp, clippy::unwrap_used, reason = "tests")]
+
+use dafu_core::model::Limits;
+use dafu_core::{Decision, RuleOutcome, Transaction};
+use dafu_features::{FeatureSet, RecordKind};
+use dafu_pipeline::{Detector, DetectorBuilder, PipelineError, stage_registry};
+use dafu_rules::{Action, Combination, Conflict, Rule, RuleSet};
+use dafu_sim::SimulatorParams;
+
+fn payments() -> Vec<Transaction> {
+    let simulator = SimulatorParams::default()
+        .users(60)
+        .days(12)
+        .seed(3)
+        .simulator()
+        .unwrap();
+    simulator.collect()
+}
+
+fn stage_rules() -> RuleSet {
+    RuleSet::new([
+        Rule::new("large", "amount > 60", 0.6).reason("paid {amount}"),
+        Rule::new("many", "count(tx, by=user, within=24h) >= 5", 0.5),
+        Rule::new(
+            "night",
+            "hour(timestamp) < 6 and merchant_id != 'nobody'",
+            0.2,
+        ),
+    ])
+    .combination(Combination::NoisyOr)
+}
+
+fn policy_rules() -> RuleSet {
+    RuleSet::new([
+        Rule::new("stop", "risk_score > 0.01 and rules_score >= 0.6", 0.9).action(Action::Decline),
+        Rule::new("look", "isolation_forest_score > 0 and amount > 1", 0.1)
+            .action(Action::FlagForReview),
+    ])
+}
+
+fn builder() -> DetectorBuilder {
+    Detector::builder()
+        .seed(1)
+        .mode(dafu_pipeline::Mode::Unsupervised)
+}
+
+fn detector(payments: &[Transaction]) -> Detector {
+    let builder = builder()
+        .default_stages()
+        .rules(stage_rules())
+        .policy_rules(policy_rules());
+    builder.build().unwrap().fit(&payments[..]).unwrap()
+}
+
+#[test]
+fn a_stage_of_rules_says_what_fired_and_why() {
+    let payments = payments();
+    let (past, new) = payments.split_at(payments.len() - 60);
+    let mut detector = detector(past);
+    let mut all = past.to_vec();
+    let (mut large, mut many) = (0, 0);
+    for payment in new {
+        let answer = detector.score(payment).unwrap();
+        all.push(payment.clone());
+        let fired = |name: &str| {
+            let found = answer.rules.iter().find(|(rule, _)| rule.as_str() == name);
+            found.map(|(_, outcome)| *outcome) == Some(RuleOutcome::Fired)
+        };
+        assert_eq!(fired("large"), payment.amount.major() > 60.0);
+        let day = 86_400_000_000;
+        let count = all.iter().filter(|other| {
+            other.user_id == payment.user_id && payment.timestamp.since(other.timestamp) < day
+        });
+        assert_eq!(fired("many"), count.count() >= 5);
+        assert_eq!(fired("night"), payment.timestamp.hour() < 6);
+        let evidence = answer
+            .evidence
+            .iter()
+            .find(|found| found.stage.as_str() == "rules")
+            .unwrap();
+        let scores = [("large", 0.6), ("many", 0.5), ("night", 0.2)];
+        let none = scores
+            .iter()
+            .filter(|(name, _)| fired(name))
+            .fold(1.0, |none, (_, score)| none * (1.0 - score));
+        assert_eq!(evidence.score.get(), (1.0_f64 - none).clamp(0.0, 1.0));
+        let reason = answer
+            .reasons
+            .iter()
+            .find(|reason| reason.code.as_str() == "rules.large");
+        assert_eq!(reason.is_some(), fired("large"));
+        if let Some(reason) = reason {
+            assert!(reason.text.starts_with("paid "), "{}", reason.text);
+            large += 1;
+        }
+        many += usize::from(fired("many"));
+    }
+    assert!(large > 3 && many > 3, "{large} {many}");
+}
+
+#[test]
+fn a_policy_reads_scores_and_decides() {
+    let payments = payments();
+    let (past, new) = payments.split_at(payments.len() - 60);
+    let mut detector = detector(past);
+    let mut stopped = 0;
+    for payment in new {
+        let answer = detector.score(payment).unwrap();
+        let fired = |name: &str| answer.rules.iter().any(|(rule, _)| rule.as_str() == name);
+        let score = |stage: &str| {
+            let found = answer
+                .evidence
+                .iter()
+                .find(|found| found.stage.as_str() == stage);
+            found.unwrap().score.get()
+        };
+        let stop = answer.risk_score.get() > 0.01 && score("rules") >= 0.6;
+        assert_eq!(fired("stop"), stop);
+        assert_eq!(fired("look"), payment.amount.major() > 1.0);
+        if stop {
+            assert_eq!(answer.decision, Decision::Decline);
+            stopped += 1;
+        } else if fired("look") {
+            assert!(answer.decision >= Decision::Review);
+        }
+        assert_eq!(answer.rule_set_hash, Some(policy_rules().hash()));
+    }
+    assert!(stopped > 3, "{stopped}");
+}
+
+#[test]
+fn a_policy_may_only_be_milder_where_it_says_so() {
+    let payments = payments();
+    let decisions = |conflict| {
+        let approve = RuleSet::new([Rule::new("all", "amount >= 0", 0.0).action(Action::Approve)])
+            .conflict(conflict);
+        let builder = builder().policy_rules(approve).contamination([0.5]);
+        let mut detector = builder.build().unwrap().fit(&payments[..200]).unwrap();
+        let answers = payments[200..260]
+            .iter()
+            .map(|payment| detector.score(payment).unwrap().decision);
+        answers.collect::<Vec<_>>()
+    };
+    assert!(decisions(Conflict::Strictest).contains(&Decision::Review));
+    assert!(
+        decisions(Conflict::First)
+            .iter()
+            .all(|decision| *decision == Decision::Approve)
+    );
+    assert!(
+        decisions(Conflict::ApproveOverrides)
+            .iter()
+            .all(|decision| *decision == Decision::Approve)
+    );
+}
+
+#[test]
+fn saved_detectors_keep_their_rules() {
+    let payments = payments();
+    let (past, new) = payments.split_at(payments.len() - 20);
+    let mut detector = detector(past);
+    let bytes = detector.to_bytes().unwrap();
+    let mut again = Detector::load(&bytes, &stage_registry(Limits::default())).unwrap();
+    again.restore(&detector.snapshot().unwrap()).unwrap();
+    for payment in new {
+        assert_eq!(
+            again.score(payment).unwrap(),
+            detector.score(payment).unwrap()
+        );
+    }
+}
+
+#[test]
+fn tables_say_the_same_as_single_payments() {
+    let payments = payments();
+    let (past, new) = payments.split_at(payments.len() - 30);
+    let mut detector = detector(past);
+    let table = dafu_core::Table::from_transactions(new);
+    let rows: Vec<usize> = (0..new.len()).collect();
+    let together = detector.assess_table(&table, &rows).unwrap();
+    for (payment, together) in new.iter().zip(together) {
+        let alone = detector.score(payment).unwrap();
+        assert_eq!(
+            (alone.decision, &alone.rules),
+            (together.decision, &together.rules)
+        );
+    }
+}
+
+#[test]
+fn mistakes_in_rules_are_drawn() {
+    let payments = payments();
+    let fit = |builder: DetectorBuilder| {
+        builder
+            .build()
+            .and_then(|trainer| trainer.fit(&payments[..]))
+    };
+    let wrong = RuleSet::new([Rule::new("slip", "amout > 3", 0.5)]);
+    let stage = fit(builder().default_stages().rules(wrong.clone()))
+        .map(|_| ())
+        .unwrap_err();
+    let text = std::error::Error::source(&stage)
+        .map_or_else(|| stage.to_string(), |source| format!("{stage} {source}"));
+    assert!(text.contains("did you mean `amount`?"), "{text}");
+    let policy = fit(builder().policy_rules(wrong)).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(policy, PipelineError::Rules(_)) && policy.to_string().contains("slip:1:1"),
+        "{policy}"
+    );
+    // Windows have to be asked for before the history is gone through.
+    let window = RuleSet::new([Rule::new("many", "count(tx, by=user, within=1h) > 2", 0.5)]);
+    let alone = fit(builder()
+        .default_stages()
+        .stage(dafu_pipeline::RuleSpec::new(window.clone())));
+    assert!(format!("{:?}", alone.map(|_| ()).unwrap_err()).contains("DetectorBuilder::rules"));
+    // They join what is there.
+    let set = FeatureSet::new(RecordKind::Transaction).feature(
+        dafu_features::Window::new(dafu_features::Field::User, dafu_features::Measure::Count)
+            .within(dafu_features::Span::hours(1)),
+    );
+    let detector = fit(builder().default_stages().features(set).rules(window)).unwrap();
+    assert_eq!(detector.model().features().unwrap().features.len(), 1);
+}

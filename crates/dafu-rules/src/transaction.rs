@@ -1,0 +1,116 @@
+//! Transactions as rows.
+
+use crate::program::Row;
+use crate::{RuleSchema, Variable};
+use dafu_core::{Transaction, Unit};
+use std::fmt::Write;
+
+impl RuleSchema {
+    /// What a transaction says of itself: the variables that [`TransactionRow`] fills.
+    ///
+    /// | variable | type |
+    /// |---|---|
+    /// | `amount` | money |
+    /// | `timestamp` | time |
+    /// | `distance_from_home` | km between the user and the merchant; missing where one place is |
+    /// | `user_id`, `merchant_id`, `currency` | text |
+    /// | `category`, `card`, `device`, `user_agent`, `country`, `email`, `status`, `tenant` | text, may be missing |
+    /// | `ip` | internet address, may be missing |
+    ///
+    /// ```
+    /// use dafu_core::{Currency, Money, Timestamp, Transaction};
+    /// use dafu_rules::{Condition, RuleSchema, TransactionRow, Truth};
+    ///
+    /// let condition = Condition::parse("amount > 100 and hour(timestamp) < 6 and merchant_id starts with 'kiosk'")?;
+    /// let condition = condition.compile(&RuleSchema::transaction())?;
+    /// let payment = Transaction::new(
+    ///     "t-1".parse()?,
+    ///     "u-1".parse()?,
+    ///     Money::from_minor(25_000, Currency::new("EUR")?),
+    ///     "kiosk-7".parse()?,
+    ///     "2026-03-01T02:00:00Z".parse()?,
+    /// );
+    /// let mut buffer = String::new();
+    /// let row = TransactionRow::new(&payment, &mut buffer);
+    /// assert_eq!(condition.truth(row.row())?, Truth::True);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn transaction() -> Self {
+        let text = |name| Variable::text(name);
+        let variables = [
+            Variable::number("amount", Unit::Money),
+            Variable::time("timestamp"),
+            Variable::number("distance_from_home", Unit::Kilometre).nullable(),
+            text("user_id"),
+            text("merchant_id"),
+            text("currency"),
+            text("category").nullable(),
+            text("card").nullable(),
+            text("device").nullable(),
+            text("user_agent").nullable(),
+            text("country").nullable(),
+            text("email").nullable(),
+            text("status").nullable(),
+            text("tenant").nullable(),
+            Variable::ip("ip").nullable(),
+        ];
+        // All names differ, so each joins the schema.
+        let join = |schema: Self, variable| schema.clone().variable(variable).unwrap_or(schema);
+        variables.into_iter().fold(Self::default(), join)
+    }
+}
+
+/// Numbers and texts of a transaction, in the order of [`RuleSchema::transaction`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransactionRow<'a> {
+    /// The numbers.
+    pub numbers: [f64; 3],
+    /// The texts.
+    pub texts: [Option<&'a str>; 12],
+}
+
+impl<'a> TransactionRow<'a> {
+    /// Reads a transaction; the buffer holds what has no text of its own: currency and address.
+    pub fn new(transaction: &'a Transaction, buffer: &'a mut String) -> Self {
+        buffer.clear();
+        buffer.push_str(transaction.amount.currency().code());
+        let end = buffer.len();
+        if let Some(ip) = transaction.ip {
+            // Writing to a text does not fail.
+            let _ = write!(buffer, "{ip}");
+        }
+        let (currency, ip) = buffer.split_at(end);
+        let places = transaction.user_location.zip(transaction.merchant_location);
+        let text =
+            |id: &'a Option<dafu_core::EntityId>| id.as_ref().map(dafu_core::EntityId::as_str);
+        Self {
+            numbers: [
+                transaction.amount.major(),
+                transaction.timestamp.as_micros() as f64,
+                places.map_or(f64::NAN, |(user, merchant)| user.distance_km(merchant)),
+            ],
+            texts: [
+                Some(transaction.user_id.as_str()),
+                Some(transaction.merchant_id.as_str()),
+                Some(currency),
+                text(&transaction.category),
+                text(&transaction.card),
+                text(&transaction.device),
+                transaction.user_agent.as_deref(),
+                text(&transaction.country),
+                text(&transaction.email),
+                transaction.status.map(dafu_core::TransactionStatus::name),
+                text(&transaction.tenant),
+                transaction.ip.map(|_| ip),
+            ],
+        }
+    }
+
+    /// The row.
+    pub fn row(&self) -> Row<'_> {
+        Row {
+            numbers: &self.numbers,
+            texts: &self.texts,
+        }
+    }
+}
