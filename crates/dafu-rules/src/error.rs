@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use crate::HitPolicy;
 use crate::language::ConditionError;
 use dafu_core::Currency;
 
@@ -95,6 +96,56 @@ pub enum RuleError {
         /// Why.
         why: &'static str,
     },
+    /// A decision table cannot be used.
+    #[error("table {table:?}: {why}")]
+    Table {
+        /// Its name.
+        table: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A decision table is too large.
+    #[error("table {table:?}: at most {most} {what}, this one has {got}: split it")]
+    TableTooLarge {
+        /// Its name.
+        table: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// The most there may be.
+        most: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// Rows of a decision table match together where its hit policy forbids it.
+    #[error(
+        "table {table:?}: rows {} and {} both match where {example}, which the hit policy `{policy}` forbids ({count} such pairs)",
+        .first + 1,
+        .second + 1
+    )]
+    TableOverlap {
+        /// Its name.
+        table: String,
+        /// The policy.
+        policy: HitPolicy,
+        /// Place of the first row, from 0; in the text rows are counted from 1.
+        first: usize,
+        /// Place of the second row.
+        second: usize,
+        /// An event that both match.
+        example: String,
+        /// Pairs of rows that do so, as far as they were counted.
+        count: usize,
+    },
+    /// An event met rows of a decision table together that its hit policy keeps apart.
+    #[error("table {table:?}: rows {} match together, which the hit policy `{policy}` forbids", from_one(.rows))]
+    TableConflict {
+        /// Its name.
+        table: String,
+        /// The policy.
+        policy: HitPolicy,
+        /// Places of the rows, from 0; in the text rows are counted from 1.
+        rows: Vec<usize>,
+    },
     /// A file cannot be read.
     #[error("{place}: {why}")]
     File {
@@ -109,4 +160,10 @@ pub enum RuleError {
 fn drawings(errors: &[ConditionError]) -> String {
     let drawings: Vec<String> = errors.iter().map(ToString::to_string).collect();
     drawings.join("\n\n")
+}
+
+/// Places as people count them.
+fn from_one(places: &[usize]) -> String {
+    let numbers: Vec<String> = places.iter().map(|place| (place + 1).to_string()).collect();
+    numbers.join(", ")
 }

@@ -60,6 +60,7 @@ pub mod optimize;
 mod program;
 mod ruleset;
 mod schema;
+mod table;
 mod transaction;
 
 #[doc = include_str!("../docs/language.md")]
@@ -76,4 +77,8 @@ pub use ruleset::{
     RuleState, Suppressions,
 };
 pub use schema::{RuleSchema, Slot, Variable, VariableType};
+pub use table::{
+    CompiledTable, DecisionTable, HitPolicy, TableAnswer, TableCheck, TableExample, TableFinding,
+    TableRow, TableValue,
+};
 pub use transaction::TransactionRow;

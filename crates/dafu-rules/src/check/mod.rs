@@ -56,7 +56,8 @@ impl Typed {
     }
 }
 
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+/// Days of the week, from 0.
+pub(crate) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// What a condition means, and what hardly means what it says.
 #[derive(Debug)]

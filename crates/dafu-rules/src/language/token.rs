@@ -73,7 +73,7 @@ pub(crate) const KEYWORDS: [&str; 12] = [
 ];
 
 /// Signs, with the word or sign that they mean; longer ones first.
-const SIGNS: [(&str, &str); 20] = [
+const SIGNS: [(&str, &str); 21] = [
     ("&&", "and"),
     ("||", "or"),
     ("!=", "!="),
@@ -81,6 +81,8 @@ const SIGNS: [(&str, &str); 20] = [
     ("==", "=="),
     ("<=", "<="),
     (">=", ">="),
+    // Of cells of tables: `[10..20)`.
+    ("..", ".."),
     ("=", "=="),
     ("<", "<"),
     (">", ">"),

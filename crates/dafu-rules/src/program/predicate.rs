@@ -31,6 +31,16 @@ impl Network {
         (bits <= most).then_some(Self { first, bits })
     }
 
+    /// The first and the last address as numbers of IPv6; blocks of IPv4 stand where IPv6 maps them.
+    pub(crate) fn range(self) -> (u128, u128) {
+        let (first, bits) = match self.first {
+            IpAddr::V4(first) => (first.to_ipv6_mapped(), self.bits + 96),
+            IpAddr::V6(first) => (first, self.bits),
+        };
+        let behind = u128::MAX.checked_shr(bits).unwrap_or(0);
+        (first.to_bits() & !behind, first.to_bits() | behind)
+    }
+
     /// Whether an address is in it. An IPv4 address that is mapped into IPv6 is one of IPv4.
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self.first.to_canonical(), address.to_canonical()) {
