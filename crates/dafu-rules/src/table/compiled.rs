@@ -6,6 +6,7 @@ use super::column::Column;
 use super::cover::{Boxes, Side};
 use super::form::{MOST_COLUMNS, check_form, check_size, columns, output_numbers};
 use super::index::{Builder, Index, RowSet};
+use super::join::join;
 use super::read::{Cell, Reader};
 use super::segment::{Input, Test, truth};
 use super::{DecisionTable, HitPolicy, TableFinding};
@@ -17,8 +18,10 @@ use crate::{RuleError, RuleSchema};
 #[derive(Debug, Clone)]
 struct Lookup {
     column: Column,
-    /// The set of rows that may match in each segment.
-    sets: Vec<RowSet>,
+    /// The columns with which it is looked up.
+    group: usize,
+    /// What each segment adds to the number of the set in the group.
+    steps: Vec<u32>,
     /// Whether a cell needs the value.
     needed: bool,
     /// What different cells test where the index does not tell; `None` where it does.
@@ -30,14 +33,17 @@ struct Lookup {
 /// # The index
 ///
 /// The numbers, texts and addresses that stand in the cells of a column cut its values into segments, within which every
-/// cell holds of all values or of none. For each segment there is a set of the rows that may match there, as bits. A
-/// decision looks up one set in each column and joins them, 256 rows at a time, skipping blocks that are empty in one of
-/// them; the lowest bit is the answer, whose place in the table hardly matters. Cells that tell more values apart, such
-/// as `contains`, are tested row by row among what is left.
+/// cell holds of all values or of none. For each segment there is a set of the rows that may match there, as bits. Sets of
+/// columns are joined beforehand, as long as there are at most four joined sets for each row. A decision looks up the
+/// segment of each column and the set of each group of joined columns, and joins these sets, 256 rows at a time, skipping
+/// blocks that are empty in one of them; the lowest bit is the answer, whose place in the table hardly matters. Cells
+/// that tell more values apart, such as `contains`, are tested row by row among what is left.
 #[derive(Debug, Clone)]
 pub struct CompiledTable {
     table: DecisionTable,
     lookups: Vec<Lookup>,
+    /// The sets of each group of columns.
+    groups: Vec<Vec<RowSet>>,
     index: Index,
     /// The row at each position of the index.
     order: Vec<usize>,
@@ -73,7 +79,7 @@ impl CompiledTable {
         let empty = Input::new(&schema);
         let mut builder = Builder::new(order.len());
         let mut residual = vec![Vec::new(); order.len()];
-        let (mut lookups, mut sides) = (Vec::new(), Vec::new());
+        let (mut sets, mut tests, mut sides) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (column, (cells, of_row))) in columns.iter().zip(read).enumerate() {
             let mut input = empty.clone();
             let mut needed = false;
@@ -91,7 +97,7 @@ impl CompiledTable {
             };
             let ranges: Vec<Vec<(usize, usize)>> = cells.iter().map(&mut ranges_of).collect();
             let of_rows = of_row.iter().map(|cell| ranges[*cell].as_slice());
-            let sets = builder.column(column.segments(), of_rows);
+            sets.push(builder.column(column.segments(), of_rows));
             for (tests, cell) in residual.iter_mut().zip(&of_row) {
                 if cells[*cell].cuts.residual {
                     tests.push((at, *cell));
@@ -99,12 +105,8 @@ impl CompiledTable {
             }
             let live = column.live(&empty);
             sides.push(Side::new(at, live, ranges.into_iter(), of_row));
-            lookups.push(Lookup {
-                column: column.clone(),
-                sets,
-                needed,
-                tests: cells.into_iter().map(Cell::into_residual).collect(),
-            });
+            let of_cells: Vec<_> = cells.into_iter().map(Cell::into_residual).collect();
+            tests.push((needed, of_cells));
         }
         let outputs = output_numbers(&table.rows);
         let subject = Subject {
@@ -121,13 +123,23 @@ impl CompiledTable {
             empty: &empty,
         };
         let findings = subject.findings()?;
+        let joined = join(&sets, &builder.finish(), order.len());
+        let parts = columns.into_iter().zip(joined.columns).zip(tests);
+        let lookups = parts.map(|((column, (group, steps)), (needed, tests))| Lookup {
+            column,
+            group,
+            steps,
+            needed,
+            tests,
+        });
         if residual.iter().all(Vec::is_empty) {
             residual.clear();
         }
         Ok(Self {
             table: table.clone(),
-            lookups,
-            index: builder.finish(),
+            lookups: lookups.collect(),
+            groups: joined.groups,
+            index: joined.index,
             order,
             outputs,
             residual,
@@ -171,21 +183,28 @@ impl CompiledTable {
     /// Allocates only for [`HitPolicy::Collect`] and for errors.
     pub fn decide(&self, row: Row<'_>) -> Result<TableAnswer<'_>, RuleError> {
         row.check(self.slots)?;
-        let all = self.index.all();
-        let mut sets = [all.from; MOST_COLUMNS];
-        let mut used = 0;
+        let mut places = [0_u32; MOST_COLUMNS];
         let mut missing = 0_u64;
-        let mut blocks = all.summary;
         for (at, lookup) in self.lookups.iter().enumerate() {
             let segment = lookup.column.locate(row);
             let is_missing = lookup.needed && segment == lookup.column.missing();
             missing |= u64::from(is_missing) << at;
-            let set = lookup.sets.get(segment).copied().unwrap_or(all);
-            // Of columns that rule nothing out nothing has to be read.
+            let step = lookup.steps.get(segment);
+            if let (Some(place), Some(step)) = (places.get_mut(lookup.group), step) {
+                *place += step;
+            }
+        }
+        let all = self.index.all();
+        let mut sets = [all.from; MOST_COLUMNS];
+        let mut used = 0;
+        let mut blocks = all.summary;
+        for (group, place) in self.groups.iter().zip(&places) {
+            let set = group.get(*place as usize).copied().unwrap_or(all);
+            // Of groups that rule nothing out nothing has to be read.
             if set.from != all.from {
                 blocks &= set.summary;
-                if let Some(place) = sets.get_mut(used) {
-                    *place = set.from;
+                if let Some(from) = sets.get_mut(used) {
+                    *from = set.from;
                 }
                 used += 1;
             }

@@ -310,7 +310,7 @@ impl DecisionTable {
     /// # Complexity
     ///
     /// With r rows, and s segments of all columns (about two for every number and one for every text that stands in
-    /// cells): O(r s) bits of index, counted before equal sets are merged; O(r^2) comparisons of cells for overlaps, at
+    /// cells): O(r s) bits of index, counted before equal sets are merged, and up to 4 r^2 bits of joined sets; O(r^2) comparisons of cells for overlaps, at
     /// most 100 million; at most 20 million steps each for gaps and for rows that earlier ones cover. Where a bound is
     /// reached, [`TableFinding::Unchecked`](super::TableFinding::Unchecked) says so.
     pub fn compile(&self, schema: &RuleSchema) -> Result<CompiledTable, RuleError> {

@@ -120,6 +120,20 @@ impl Builder {
         sets
     }
 
+    /// The set of the rows that are in all of these sets of another index of the same rows.
+    pub(super) fn common(&mut self, other: &Index, sets: &[RowSet]) -> RowSet {
+        self.set.fill([u64::MAX; 4]);
+        for set in sets {
+            let blocks = other.words.get(set.from as usize..).unwrap_or_default();
+            for (left, right) in self.set.iter_mut().zip(blocks) {
+                for (left, right) in left.iter_mut().zip(right) {
+                    *left &= right;
+                }
+            }
+        }
+        self.add()
+    }
+
     pub(super) fn finish(self) -> Index {
         Index {
             words: self.words,

@@ -10,6 +10,7 @@ mod definition;
 mod finding;
 mod form;
 mod index;
+mod join;
 mod read;
 mod segment;
 
