@@ -18,6 +18,9 @@ const KIND: &str = "dafu.detector";
 /// 1: without a set of features. 2: without calibration and policy. 3: without rules of policy.
 const SCHEMA_VERSION: u16 = 4;
 
+/// A set of rules, and the features that hold the windows of its conditions.
+type SavedPolicyRules = (String, Vec<(WindowRequest, String)>);
+
 #[derive(Serialize, Deserialize)]
 struct SavedDetector {
     preprocessor: Vec<u8>,
@@ -28,8 +31,8 @@ struct SavedDetector {
     /// The set of features as JSON: its text form has defaults and refuses unknown keys, which postcard cannot.
     features: Option<String>,
     policy: Option<Costs>,
-    /// The rules of policy as JSON, and the features that hold their windows.
-    policy_rules: Option<(String, Vec<(WindowRequest, String)>)>,
+    /// The rules of policy as JSON.
+    policy_rules: Option<SavedPolicyRules>,
 }
 
 /// The layout of version 3.
@@ -260,9 +263,7 @@ impl DetectorModel {
 
 #[cfg(feature = "rules")]
 impl DetectorModel {
-    fn saved_policy_rules(
-        &self,
-    ) -> Result<Option<(String, Vec<(WindowRequest, String)>)>, PipelineError> {
+    fn saved_policy_rules(&self) -> Result<Option<SavedPolicyRules>, PipelineError> {
         let save = |rules: &crate::rules::PolicyRules| {
             let (set, windows) = rules.parts();
             Ok::<_, PipelineError>((set.to_json()?, windows.clone()))
@@ -274,7 +275,7 @@ impl DetectorModel {
 /// The rules of policy from text of any origin.
 #[cfg(feature = "rules")]
 fn policy_rules(
-    saved: Option<(String, Vec<(WindowRequest, String)>)>,
+    saved: Option<SavedPolicyRules>,
     (inputs, stages): (&Inputs, &[Box<dyn Stage>]),
 ) -> Result<Option<crate::rules::PolicyRules>, PipelineError> {
     let Some((set, windows)) = saved else {

@@ -51,7 +51,7 @@ fn detector(payments: &[Transaction]) -> Detector {
         .default_stages()
         .rules(stage_rules())
         .policy_rules(policy_rules());
-    builder.build().unwrap().fit(&payments[..]).unwrap()
+    builder.build().unwrap().fit(payments).unwrap()
 }
 
 #[test]
