@@ -2,26 +2,33 @@
 # Compares one area of dafu with its peers and prints one line a figure:
 #   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short|none
 #
-# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble, sequence; their parts are in AREA.py)
+# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble, sequence, rules; their parts are in AREA.py)
+#        benches/peers/run.sh rules [TURNS]
 #
 # Sets up a Python virtual environment beside this script once; all areas share it, so a package that several of them
 # pin has the same version in all. PyTorch, the peer of sequence, is a large download: 5 GB on the disk. With DAFU_DATA set
-# to the data folder the figures on public data sets are measured as well.
+# to the data folder the figures on public data sets are measured as well. The peers of rules are crates: a workspace of
+# its own in rules/ builds them.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 area="${1:-}"
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
+
+if [[ "$area" = rules ]]; then
+    (cd "$here/rules" && cargo build --quiet --locked --release) >&2
+    exec "${CARGO_TARGET_DIR:-$here/rules/target}/release/rules-peers" speed "${2:-5}"
+fi
 if [[ -z "$area" || ! -f "$here/$area.py" ]]; then
     echo "usage: $0 AREA, one of:" >&2
     for script in "$here"/*.py; do
         name="$(basename "$script" .py)"
         [[ -f "$here/requirements-$name.txt" ]] && echo "  $name" >&2
     done
+    echo "  rules" >&2
     exit 2
 fi
-
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 
 venv="$here/.venv"
 python="$venv/bin/python"

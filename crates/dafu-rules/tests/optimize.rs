@@ -68,7 +68,17 @@ impl Past {
     }
 }
 
+/// Events in order of time, or in any order: these are counted in different ways.
 fn past() -> impl Strategy<Value = Past> {
+    (unsorted(), any::<bool>()).prop_map(|(mut past, sorted)| {
+        if sorted {
+            past.times.sort();
+        }
+        past
+    })
+}
+
+fn unsorted() -> impl Strategy<Value = Past> {
     let event = (
         0..12_u32,
         prop_oneof![Just(f64::NAN), (0..12_u32).prop_map(f64::from)],

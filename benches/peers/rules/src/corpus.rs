@@ -14,30 +14,61 @@ fn number(random: &mut Random) -> f64 {
 }
 
 fn written(number: f64) -> String {
-    if number < 0.0 { format!("(-{:.1})", -number) } else { format!("{number:.1}") }
+    if number < 0.0 {
+        format!("(-{:.1})", -number)
+    } else {
+        format!("{number:.1}")
+    }
 }
 
 fn value(random: &mut Random, depth: u32) -> String {
     match random.below(if depth == 0 { 2 } else { 5 }) {
         0 => written(number(random)),
         1 => NAMES[random.below(9) as usize].into(),
-        2 => format!("({} + {})", value(random, depth - 1), value(random, depth - 1)),
-        3 => format!("({} - {})", value(random, depth - 1), value(random, depth - 1)),
-        _ => format!("({} * {})", value(random, depth - 1), value(random, depth - 1)),
+        2 => format!(
+            "({} + {})",
+            value(random, depth - 1),
+            value(random, depth - 1)
+        ),
+        3 => format!(
+            "({} - {})",
+            value(random, depth - 1),
+            value(random, depth - 1)
+        ),
+        _ => format!(
+            "({} * {})",
+            value(random, depth - 1),
+            value(random, depth - 1)
+        ),
     }
 }
 
 fn condition(random: &mut Random, depth: u32) -> String {
     let sign = ["<", "<=", ">", ">=", "==", "!="][random.below(6) as usize];
     match random.below(if depth == 0 { 4 } else { 8 }) {
-        0 | 1 => format!("{} {sign} {}", NAMES[random.below(9) as usize], value(random, 1)),
+        0 | 1 => format!(
+            "{} {sign} {}",
+            NAMES[random.below(9) as usize],
+            value(random, 1)
+        ),
         2 => {
             let sign = ["==", "!="][random.below(2) as usize];
             format!("country {sign} \"{}\"", COUNTRIES[random.below(4) as usize])
         }
-        3 => format!("country in [\"DE\", \"{}\"]", COUNTRIES[random.below(4) as usize]),
-        4 | 5 => format!("({} && {})", condition(random, depth - 1), condition(random, depth - 1)),
-        6 => format!("({} || {})", condition(random, depth - 1), condition(random, depth - 1)),
+        3 => format!(
+            "country in [\"DE\", \"{}\"]",
+            COUNTRIES[random.below(4) as usize]
+        ),
+        4 | 5 => format!(
+            "({} && {})",
+            condition(random, depth - 1),
+            condition(random, depth - 1)
+        ),
+        6 => format!(
+            "({} || {})",
+            condition(random, depth - 1),
+            condition(random, depth - 1)
+        ),
         _ => format!("!({})", condition(random, depth - 1)),
     }
 }
@@ -54,21 +85,31 @@ pub fn write(file: &str) -> Outcome<()> {
     let mut cases = Vec::new();
     while cases.len() < CONDITIONS {
         let source = condition(&mut random, 4);
-        let zen = zen_expression::compile_expression(&zen_source(&source)).map_err(|error| format!("{source}: {error}"))?;
+        let zen = zen_expression::compile_expression(&zen_source(&source))
+            .map_err(|error| format!("{source}: {error}"))?;
         let cel = cel::Program::compile(&source)?;
         let mut answers = String::new();
         for event in &events {
-            let by_zen = zen.evaluate(zen_context(event)).map_err(|error| format!("{source}: {error}"))?;
+            let by_zen = zen
+                .evaluate(zen_context(event))
+                .map_err(|error| format!("{source}: {error}"))?;
             let by_cel = cel.execute(&cel_context(&root, event)?)?;
-            let by_zen = by_zen.as_bool().ok_or("zen-expression did not answer with yes or no")?;
+            let by_zen = by_zen
+                .as_bool()
+                .ok_or("zen-expression did not answer with yes or no")?;
             if by_cel != by_zen.into() {
-                return Err(format!("zen-expression says {by_zen}, CEL {by_cel:?}: {source}").into());
+                return Err(
+                    format!("zen-expression says {by_zen}, CEL {by_cel:?}: {source}").into(),
+                );
             }
             answers.push(if by_zen { '1' } else { '0' });
         }
         cases.push(json!([source, answers]));
     }
-    let events: Vec<_> = events.iter().map(|event| json!([event.numbers, event.country])).collect();
+    let events: Vec<_> = events
+        .iter()
+        .map(|event| json!([event.numbers, event.country]))
+        .collect();
     let text = json!({"variables": NAMES, "events": events, "cases": cases});
     std::fs::write(file, serde_json::to_string(&text)?.replace("],[", "],\n["))?;
     Ok(())

@@ -24,7 +24,10 @@ pub struct Event {
 }
 
 pub fn zen_source(source: &str) -> String {
-    source.replace("&&", "and").replace("||", "or").replace("!(", "not (")
+    source
+        .replace("&&", "and")
+        .replace("||", "or")
+        .replace("!(", "not (")
 }
 
 pub fn zen_context(event: &Event) -> Variable {
@@ -36,7 +39,10 @@ pub fn zen_context(event: &Event) -> Variable {
     serde_json::Value::Object(object).into()
 }
 
-pub fn cel_context<'a>(root: &'a cel::Context<'a, 'a>, event: &Event) -> Outcome<cel::Context<'a, 'a>> {
+pub fn cel_context<'a>(
+    root: &'a cel::Context<'a, 'a>,
+    event: &Event,
+) -> Outcome<cel::Context<'a, 'a>> {
     let mut context = root.new_inner_scope();
     for (name, number) in NAMES.iter().zip(event.numbers) {
         context.add_variable_from_value(*name, number);

@@ -1,5 +1,7 @@
 //! Sets of rows as bits.
 
+use std::ops::Range;
+
 /// A set of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RowBits {
@@ -48,6 +50,32 @@ impl RowBits {
         let both = self.words.iter().zip(&other.words);
         both.map(|(left, right)| (left & right).count_ones() as usize)
             .sum()
+    }
+
+    /// How many rows of a range are in both sets.
+    pub(crate) fn count_both_in(&self, other: &Self, range: Range<usize>) -> usize {
+        let both = |place: usize| {
+            let word = |bits: &Self| bits.words.get(place).copied().unwrap_or(0);
+            word(self) & word(other)
+        };
+        let (first, last) = (range.start / 64, range.end / 64);
+        // Bits before the range in its first word, and before its end in the word of its end.
+        let before = |row: usize| (1_u64 << (row % 64)) - 1;
+        let whole: usize = (first..last)
+            .map(|place| both(place).count_ones() as usize)
+            .sum();
+        let of_end = (both(last) & before(range.end)).count_ones() as usize;
+        let of_start = (both(first) & before(range.start)).count_ones() as usize;
+        whole + of_end - of_start
+    }
+
+    /// The first and the last row of the set.
+    pub(crate) fn ends(&self) -> Option<(usize, usize)> {
+        let first = self.words.iter().position(|word| *word != 0)?;
+        let last = self.words.iter().rposition(|word| *word != 0)?;
+        let start = first * 64 + self.words.get(first)?.trailing_zeros() as usize;
+        let end = last * 64 + self.words.get(last)?.ilog2() as usize;
+        Some((start, end))
     }
 
     /// The rows of the set, in order. O(words + rows of the set).
@@ -116,6 +144,26 @@ mod tests {
             rows(|row| row % 2 == 0 && row % 3 != 0)
         );
         assert_eq!(of(RowBits::keep), rows(|row| row % 6 == 0));
+        for (start, end) in [
+            (0, 131),
+            (0, 0),
+            (5, 5),
+            (63, 64),
+            (64, 128),
+            (1, 130),
+            (70, 131),
+        ] {
+            let expected = (start..end).filter(|row| row % 6 == 0).count();
+            assert_eq!(
+                even.count_both_in(&third, start..end),
+                expected,
+                "{start} {end}"
+            );
+        }
+        assert_eq!(
+            (even.ends(), RowBits::zeros(131).ends()),
+            (Some((0, 130)), None)
+        );
         assert!(even.contains(130) && !even.contains(129) && !even.contains(132));
     }
 }

@@ -5,6 +5,7 @@ use crate::{Columns, RowBits, RuleEngine, RuleError, RuleMatrix};
 use dafu_core::Timestamp;
 use dafu_core::metrics::share_interval;
 use std::fmt;
+use std::ops::Range;
 
 /// A week of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -144,6 +145,8 @@ struct Known {
     days: Option<f64>,
     weeks: Vec<u32>,
     events_by_week: Vec<usize>,
+    /// Rows of each week, where events are in order of time.
+    ranges: Option<Vec<Range<usize>>>,
 }
 
 impl Known {
@@ -159,6 +162,7 @@ impl Known {
             honest: judged.honest.count(),
             fraud_amount: judged.fraud.iter().map(|row| judged.amount(row)).sum(),
             days: judged.days(),
+            ranges: ranges(judged, &events_by_week),
             weeks,
             events_by_week,
         }
@@ -191,7 +195,12 @@ impl Known {
             amount_share: (self.fraud_amount > 0.0).then(|| amount_caught / self.fraud_amount),
             alerts_per_day: self.days.map(|days| hits.fired as f64 / days),
             fired_between: judged.times.and_then(|times| {
-                let fired = || fired.iter().filter_map(|row| times.get(row).copied());
+                let at = |row: usize| times.get(row).copied();
+                if self.ranges.is_some() {
+                    let (first, last) = fired.ends()?;
+                    return at(first).zip(at(last));
+                }
+                let fired = || fired.iter().filter_map(at);
                 fired().min().zip(fired().max())
             }),
             drift: drift(&weeks, hits.fired, judged.rows()),
@@ -206,6 +215,17 @@ impl Known {
             hits: Hits::default(),
         };
         let mut weeks: Vec<Week> = self.events_by_week.iter().map(week).collect();
+        if let Some(ranges) = &self.ranges {
+            for (week, range) in weeks.iter_mut().zip(ranges) {
+                let count = |bits: &RowBits| fired.count_both_in(bits, range.clone());
+                week.hits = Hits {
+                    fired: count(fired),
+                    true_positives: count(&judged.fraud),
+                    false_positives: count(&judged.honest),
+                };
+            }
+            return weeks;
+        }
         for row in fired.iter() {
             let Some(week) = self
                 .weeks
@@ -220,6 +240,20 @@ impl Known {
         }
         weeks
     }
+}
+
+/// The rows of each week, where times never fall.
+fn ranges(judged: &Judged<'_>, events_by_week: &[usize]) -> Option<Vec<Range<usize>>> {
+    if !judged.times?.is_sorted() {
+        return None;
+    }
+    let mut start = 0;
+    let range = |events: &usize| {
+        let range = start..start + events;
+        start = range.end;
+        range
+    };
+    Some(events_by_week.iter().map(range).collect())
 }
 
 fn drift(weeks: &[Week], fired: usize, events: usize) -> Option<f64> {
