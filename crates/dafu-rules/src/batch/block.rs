@@ -1,4 +1,8 @@
 //! A block of rows through all tests.
+#![allow(
+    clippy::inline_always,
+    reason = "pulp: what is not inlined into the dispatched function is not compiled for its instructions"
+)]
 
 use super::{Columns, TextColumn};
 use crate::Slot;
@@ -6,6 +10,7 @@ use crate::engine::RuleEngine;
 use crate::language::Comparison;
 use crate::program::{Logic, Predicate, Row, Truth};
 use ndarray::{Axis, Slice};
+use pulp::{Arch, Simd, WithSimd};
 
 /// Words of a block. What all tests of a set say about a block then fits into the second level of the cache.
 pub(super) const WORDS: usize = 16;
@@ -250,8 +255,11 @@ impl<'a> Scratch<'a> {
                     *to = *from;
                 }
             }
-            bits(&numbers.values, &mut numbers.missing, |number| {
-                number.is_nan()
+            Arch::new().dispatch(Bits {
+                values: &numbers.values,
+                side: Side::Nowhere,
+                number: 0.0,
+                out: &mut numbers.missing,
             });
             numbers.any_missing = numbers.missing.iter().any(|word| *word != 0);
             numbers.ready = true;
@@ -322,18 +330,25 @@ impl<'a> Scratch<'a> {
 
 fn compared(numbers: &Numbers, comparison: Comparison, number: f64) -> Block {
     let mut block = Block::default();
-    let (values, out) = (&numbers.values, &mut block.truth);
-    #[expect(
-        clippy::float_cmp,
-        reason = "rules compare with the numbers that stand in them"
-    )]
-    match comparison {
-        Comparison::Less => bits(values, out, |value| value < number),
-        Comparison::AtMost => bits(values, out, |value| value <= number),
-        Comparison::Greater => bits(values, out, |value| value > number),
-        Comparison::AtLeast => bits(values, out, |value| value >= number),
-        Comparison::Equal => bits(values, out, |value| value == number),
-        Comparison::Unequal => bits(values, out, |value| value != number),
+    // What is not larger is smaller or equal, or missing: that is taken out below.
+    let (left, negated) = match comparison {
+        Comparison::Less => (Side::Below, false),
+        Comparison::AtLeast => (Side::Below, true),
+        Comparison::Greater => (Side::Above, false),
+        Comparison::AtMost => (Side::Above, true),
+        Comparison::Equal => (Side::At, false),
+        Comparison::Unequal => (Side::At, true),
+    };
+    Arch::new().dispatch(Bits {
+        values: &numbers.values,
+        side: left,
+        number,
+        out: &mut block.truth,
+    });
+    if negated {
+        for word in &mut block.truth {
+            *word = !*word;
+        }
     }
     if numbers.any_missing {
         block.unknown = numbers.missing;
@@ -345,23 +360,56 @@ fn compared(numbers: &Numbers, comparison: Comparison, number: f64) -> Block {
     block
 }
 
+/// Where numbers stand to another.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Below,
+    Above,
+    At,
+    /// Not a number.
+    Nowhere,
+}
+
 /// A bit for each number.
-#[inline]
-fn bits(values: &[f64], out: &mut [u64; WORDS], holds: impl Fn(f64) -> bool) {
-    for (word, values) in out.iter_mut().zip(values.chunks_exact(64)) {
-        let mut bytes = [0_u8; 64];
-        for (byte, value) in bytes.iter_mut().zip(values) {
-            *byte = u8::from(holds(*value));
+struct Bits<'a> {
+    values: &'a [f64],
+    side: Side,
+    number: f64,
+    out: &'a mut [u64; WORDS],
+}
+
+impl WithSimd for Bits<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        match self.side {
+            Side::Below => self.each(f64::lt),
+            Side::Above => self.each(f64::gt),
+            Side::At => self.each(f64::eq),
+            Side::Nowhere => self.each(|value, _| value.is_nan()),
         }
-        *word = 0;
-        for (place, bytes) in bytes.chunks_exact(8).enumerate() {
-            let eight = bytes
-                .iter()
-                .rev()
-                .fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-            // Each byte is 0 or 1: the product gathers them in its highest byte.
-            let gathered = eight.wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            *word |= gathered << (place * 8);
+    }
+}
+
+impl Bits<'_> {
+    #[inline(always)]
+    fn each(self, holds: impl Fn(&f64, &f64) -> bool) {
+        for (word, values) in self.out.iter_mut().zip(self.values.chunks_exact(64)) {
+            let mut bytes = [0_u8; 64];
+            for (byte, value) in bytes.iter_mut().zip(values) {
+                *byte = u8::from(holds(value, &self.number));
+            }
+            *word = 0;
+            for (place, bytes) in bytes.chunks_exact(8).enumerate() {
+                let eight = bytes
+                    .iter()
+                    .rev()
+                    .fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+                // Each byte is 0 or 1: the product gathers them in its highest byte.
+                let gathered = eight.wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                *word |= gathered << (place * 8);
+            }
         }
     }
 }
