@@ -8,6 +8,7 @@
 
 use dafu::prelude::*;
 use dafu::report::{CsvMode, ReportMeta, write_all};
+use dafu::rules::Action;
 use dafu::sim::SimulatorParams;
 use dafu::{EvaluateOptions, PipelineError};
 use dafu_examples::args::Args;
@@ -47,8 +48,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // 2. Learn from the first 80 % of the time. There are labels: an isolation forest, boosted trees and a logistic
     // regression are blended, and the risk is a calibrated probability. Without labels, the forest stays.
+    // A rule of policy reads the risk, and decides.
+    let policy =
+        RuleSet::new([
+            Rule::new("risky_and_large", "risk_score > 0.5 and amount > 500", 0.9)
+                .action(Action::Decline)
+                .reason("risk {risk_score} with an amount of {amount}"),
+        ]);
     let trainer = Detector::builder()
         .contamination([0.01, 0.05, 0.1])
+        .policy_rules(policy)
         .seed(seed)
         .build()?;
     let mut detector = trainer.fit(&TimeSlice::until(&payments, cut))?;
@@ -81,6 +90,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     if let Some(confidence) = riskiest.confidence {
         println!("  confidence {:.2}", confidence.get());
+    }
+    for (rule, outcome) in &riskiest.rules {
+        println!("  rule {rule}: {outcome:?}");
     }
     for reason in &riskiest.reasons {
         println!("  {:.2}  {}", reason.contribution, reason.text);

@@ -68,7 +68,9 @@ pub mod reference {}
 
 pub use batch::{Columns, Decisions, RowBits, RuleMatrix, TextColumn};
 pub use condition::{CompiledCondition, Condition, Literal};
-pub use engine::{ConditionPart, Joint, Margin, Moment, RuleEngine, RuleExplanation, RuleReport};
+pub use engine::{
+    ConditionPart, Joint, Margin, MarginKind, Moment, RuleEngine, RuleExplanation, RuleReport,
+};
 pub use error::RuleError;
 pub use language::{Code, ConditionError, Diagnostic, Dimension, Severity, Span};
 pub use program::{Row, Truth};

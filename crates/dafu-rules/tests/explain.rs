@@ -93,6 +93,22 @@ fn missing_values_are_told() {
 }
 
 #[test]
+fn times_are_told_as_times() {
+    // 2026-03-06T23:30:00Z, a Friday.
+    let explanation = explain(
+        "time_of_day(timestamp) < 22:15 and timestamp >= '2026-03-07' and weekday(timestamp) == sat",
+        &NUMBERS,
+    );
+    assert_eq!(
+        explanation.to_string(),
+        "r did not fire, since this does not hold: weekday(timestamp) == sat (timestamp is \"2026-03-06T23:30:00Z\")\n  \
+         and: false\n    time_of_day(timestamp) < 22:15: false (23:30:00, after 22:15:00)\n    \
+         timestamp >= '2026-03-07': false (2026-03-06T23:30:00Z, before 2026-03-07T00:00:00Z)\n    \
+         weekday(timestamp) == sat: false (timestamp is \"2026-03-06T23:30:00Z\")"
+    );
+}
+
+#[test]
 fn windows_are_named_by_their_call() {
     let engine = RuleSet::new([Rule::new(
         "r",

@@ -51,6 +51,7 @@
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
 //! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
+//! | `rules` | `dafu-rules` | rules in a typed language with units, decision tables, backtests |
 //! | `sequence` | `dafu-sequence` | LSTM and GRU models over the events of users |
 //! | `sim` | `dafu-sim` | simulated transactions with fraud |
 //!

@@ -3,19 +3,33 @@
 use super::{Compiled, RuleEngine};
 use crate::RuleError;
 use crate::language::window_source;
-use crate::program::{Logic, Predicate, Row, Truth};
-use crate::ruleset::{ListsAt, short};
+use crate::program::{Logic, NumberExpr, Predicate, Row, Truth};
+use crate::ruleset::{ListsAt, short, time};
 use crate::schema::Slot;
 use dafu_core::{EntityId, ReasonValue, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// What the numbers of a margin are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MarginKind {
+    /// Numbers in the unit of the variable.
+    Number,
+    /// Seconds since midnight.
+    TimeOfDay,
+    /// Microseconds since 1970 in UTC.
+    Time,
+}
+
 /// How far a number is from where a comparison changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Margin {
-    /// The number of the event, in the unit of its variable.
+    /// What the numbers are.
+    pub kind: MarginKind,
+    /// The number of the event.
     pub value: f64,
-    /// What it is compared with, in the same unit.
+    /// What it is compared with.
     pub limit: f64,
 }
 
@@ -23,6 +37,18 @@ impl Margin {
     /// By how much the number is above the limit; below it where that is negative.
     pub fn difference(self) -> f64 {
         self.value - self.limit
+    }
+
+    /// One of its numbers in words.
+    fn words(self, number: f64) -> String {
+        match self.kind {
+            MarginKind::Number => short(number),
+            MarginKind::TimeOfDay => {
+                let (hours, minutes) = ((number / 3600.0).floor(), (number / 60.0).floor() % 60.0);
+                format!("{hours:02}:{minutes:02}:{:02}", number % 60.0)
+            }
+            MarginKind::Time => time(number).unwrap_or_else(|| short(number)),
+        }
     }
 
     /// The distance as a share of the larger of both: 0 at the limit, at most 2.
@@ -197,39 +223,46 @@ impl Explaining<'_> {
         let truth = predicate.map_or(Truth::Unknown, |predicate| {
             predicate.truth(self.row, &self.lists)
         });
-        let margin = match predicate {
-            Some(Predicate::Slot { slot, number, .. }) => Some(Margin {
-                value: self.row.numbers.get(*slot).copied().unwrap_or(f64::NAN),
-                limit: *number,
-            }),
-            Some(Predicate::Numbers { left, right, .. }) => Some(Margin {
-                value: left.value(self.row),
-                limit: right.value(self.row),
-            }),
-            _ => None,
-        };
+        let margin = predicate.and_then(|predicate| self.margin(predicate));
         ConditionPart {
             source: source.into(),
             truth,
             joint: Joint::Test,
             values: predicate.map_or_else(Vec::new, |predicate| self.values(predicate)),
-            margin: margin
-                .filter(|margin| !margin.difference().is_nan() && !self.is_flag(predicate)),
+            margin: margin.filter(|margin| !margin.difference().is_nan()),
             parts: Vec::new(),
         }
     }
 
-    /// A flag is no number that could be nearly right.
-    fn is_flag(&self, predicate: Option<&Predicate>) -> bool {
-        let Some(Predicate::Slot { slot, .. }) = predicate else {
-            return false;
-        };
-        let shown = self
-            .engine
-            .shown
-            .iter()
-            .find(|shown| shown.slot() == Slot::Number(*slot));
-        shown.is_some_and(crate::ruleset::Shown::is_flag)
+    /// How far a comparison is from changing. Flags and days of the week are no numbers that could be nearly right.
+    fn margin(&self, predicate: &Predicate) -> Option<Margin> {
+        match predicate {
+            Predicate::Slot { slot, number, .. } => {
+                let place = Slot::Number(*slot);
+                let shown = self.engine.shown.iter().find(|shown| shown.slot() == place);
+                Some(Margin {
+                    kind: match shown {
+                        Some(shown) if shown.is_flag() => return None,
+                        Some(shown) if shown.is_time() => MarginKind::Time,
+                        _ => MarginKind::Number,
+                    },
+                    value: self.row.numbers.get(*slot).copied().unwrap_or(f64::NAN),
+                    limit: *number,
+                })
+            }
+            Predicate::Numbers { left, right, .. } => Some(Margin {
+                kind: match (left, right) {
+                    (NumberExpr::Weekday(..), _) | (_, NumberExpr::Weekday(..)) => return None,
+                    (NumberExpr::Clock(..), _) | (_, NumberExpr::Clock(..)) => {
+                        MarginKind::TimeOfDay
+                    }
+                    _ => MarginKind::Number,
+                },
+                value: left.value(self.row),
+                limit: right.value(self.row),
+            }),
+            _ => None,
+        }
     }
 
     fn values(&self, predicate: &Predicate) -> Vec<(String, ReasonValue)> {
@@ -323,15 +356,20 @@ impl ConditionPart {
     fn told(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(margin) = self.margin {
             let difference = margin.difference();
-            let (value, limit) = (short(margin.value), short(margin.limit));
-            return match difference {
-                _ if difference > 0.0 => {
-                    write!(f, " ({value}, {} above {limit})", short(difference))
+            let side = match difference {
+                _ if difference > 0.0 => "above",
+                _ if difference < 0.0 => "below",
+                _ => return write!(f, " ({}, the limit itself)", margin.words(margin.value)),
+            };
+            let (value, limit) = (margin.words(margin.value), margin.words(margin.limit));
+            return match margin.kind {
+                MarginKind::Number => {
+                    write!(f, " ({value}, {} {side} {limit})", short(difference.abs()))
                 }
-                _ if difference < 0.0 => {
-                    write!(f, " ({value}, {} below {limit})", short(-difference))
+                MarginKind::TimeOfDay | MarginKind::Time => {
+                    let side = if difference > 0.0 { "after" } else { "before" };
+                    write!(f, " ({value}, {side} {limit})")
                 }
-                _ => write!(f, " ({value}, the limit itself)"),
             };
         }
         let words = self.values.iter().map(|(name, value)| match value {

@@ -13,7 +13,7 @@ use crate::ruleset::{
 use crate::schema::Slot;
 use crate::{Action, Condition, RuleError, RuleSchema};
 use dafu_core::{EntityId, EntityKey, RuleOutcome, Timestamp, WindowRequest};
-pub use explain::{ConditionPart, Joint, Margin, RuleExplanation};
+pub use explain::{ConditionPart, Joint, Margin, MarginKind, RuleExplanation};
 pub use report::RuleReport;
 use std::collections::BTreeSet;
 

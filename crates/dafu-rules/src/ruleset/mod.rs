@@ -16,4 +16,4 @@ pub(crate) use list::{Lists, ListsAt};
 pub use rule::{OnMissing, Rule, RuleState};
 pub(crate) use set::MOST_RULES;
 pub use set::RuleSet;
-pub(crate) use template::{Shown, Template, short};
+pub(crate) use template::{Shown, Template, short, time};

@@ -35,6 +35,10 @@ impl Shown {
         matches!(self.variable_type, VariableType::Flag)
     }
 
+    pub(crate) const fn is_time(&self) -> bool {
+        matches!(self.variable_type, VariableType::Time)
+    }
+
     pub(crate) const fn slot(&self) -> Slot {
         self.slot
     }
@@ -89,7 +93,7 @@ impl Shown {
     clippy::cast_possible_truncation,
     reason = "times are whole microseconds; others have no words"
 )]
-fn time(micros: f64) -> Option<String> {
+pub(crate) fn time(micros: f64) -> Option<String> {
     let at = Timestamp::from_micros(micros as i64).ok()?;
     Some(at.to_string())
 }
