@@ -26,7 +26,7 @@ fn mistakes(source: &str) -> ConditionError {
 }
 
 /// Source, code, what is marked, and a part of message and help.
-const CASES: [(&str, Code, &str, &str); 62] = [
+const CASES: [(&str, Code, &str, &str); 63] = [
     ("amount > \u{a7}", Code::Token, "\u{a7}", "means nothing"),
     ("amount > 3 & declined", Code::Token, "&", "write `&&`"),
     ("country == 'DE", Code::Token, "'", "has no end"),
@@ -272,6 +272,12 @@ const CASES: [(&str, Code, &str, &str); 62] = [
         Code::Constant,
         "amount > 5 or amount <= 7",
         "always holds",
+    ),
+    (
+        "amount > 1e308 * 10 - 1e308 * 10",
+        Code::Constant,
+        "1e308 * 10",
+        "no value",
     ),
     ("gap / 0 > 3", Code::Constant, "gap / 0", "divided by zero"),
 ];

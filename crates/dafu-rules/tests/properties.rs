@@ -128,6 +128,27 @@ proptest! {
     }
 }
 
+/// Two-valued logic would say that this never holds, whatever is missing.
+#[test]
+fn what_contradicts_itself_is_not_known_where_values_are_missing() {
+    let sources = [
+        "not country in ['DE'] and country in ['DE']",
+        "count_1h < 3 or not (country == 'DE' and country != 'DE')",
+    ];
+    let (numbers, texts) = (support::NUMBERS, [None, Some("m"), None]);
+    let row = Row {
+        numbers: &numbers,
+        texts: &texts,
+    };
+    for source in sources {
+        let compiled = Condition::parse(source)
+            .unwrap()
+            .compile(&schema())
+            .unwrap();
+        assert_eq!(compiled.truth(row).unwrap(), Truth::Unknown, "{source}");
+    }
+}
+
 #[test]
 fn truth_tables_are_those_of_kleene() {
     use Truth::{False, True, Unknown};

@@ -136,7 +136,22 @@ impl Checker<'_> {
         checked.into_iter().collect()
     }
 
+    /// A value with its type. What the rule itself computes has to be a number: comparisons with others mean nothing.
     fn typed(&mut self, expr: &Expr) -> Option<Typed> {
+        let typed = self.any(expr)?;
+        if let Typed::Number(number) = &typed
+            && number
+                .expr
+                .constant()
+                .is_some_and(|number| !number.is_finite())
+        {
+            let diagnostic = Diagnostic::new(Code::Constant, expr.span, "this has no value");
+            return self.report(diagnostic.help("numbers are at most 1.8e308"));
+        }
+        Some(typed)
+    }
+
+    fn any(&mut self, expr: &Expr) -> Option<Typed> {
         let span = expr.span;
         Some(match &expr.kind {
             ExprKind::Number(literal) => Typed::Number(self.literal(*literal, span)?),

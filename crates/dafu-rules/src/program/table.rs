@@ -129,10 +129,10 @@ impl Ways {
             self.conditions.push(Way::Steps(first));
             return;
         }
-        let mut table = 0;
-        for combination in 0..1_u64 << count {
+        // What follows from a combination; `asked`: with what the others say.
+        let truth = |combination: u64, asked: bool| {
             let is_set = |bit: Option<usize>| bit.is_some_and(|bit| combination >> bit & 1 == 1);
-            let mut test = |place: usize| {
+            logic.truth(&mut |place| {
                 let Some(Predicate::Slot {
                     slot,
                     comparison,
@@ -140,26 +140,24 @@ impl Ways {
                 }) = predicates.get(place)
                 else {
                     let bit = others.iter().position(|other| *other == place);
-                    return is_set(bit.map(|bit| bits.len() + bit)).into();
+                    let holds = is_set(bit.map(|bit| bits.len() + bit));
+                    return if asked { holds.into() } else { Truth::Unknown };
                 };
                 let side = |side| {
                     let wanted = Bit::new(*slot, *number, side);
                     is_set(bits.iter().position(|bit| *bit == wanted))
                 };
                 holds(*comparison, side(SMALLER), side(LARGER)).into()
-            };
-            if logic.truth(&mut test) == Truth::True {
-                table |= 1 << combination;
-            }
-        }
-        let (mut holds, mut fails) = (0, 0);
-        for combination in 0..1_u64 << bits.len() {
-            match decided(table, combination, (bits.len(), others.len())) {
-                Some(true) => holds |= 1 << combination,
-                Some(false) => fails |= 1 << combination,
-                None => {}
-            }
-        }
+            })
+        };
+        let set = |count: usize, asked: bool, wanted: Truth| {
+            let bit = |combination| u64::from(truth(combination, asked) == wanted) << combination;
+            (0..1_u64 << count).map(bit).sum::<u64>()
+        };
+        let table = set(count, true, Truth::True);
+        // Others may be missing: what holds whatever they say does so by the logic of what is not known.
+        let holds = set(bits.len(), false, Truth::True);
+        let fails = set(bits.len(), false, Truth::False);
         self.conditions.push(Way::Table(Table {
             first: narrow(self.numbers.len()),
             first_other: narrow(self.others.len()),
@@ -227,14 +225,8 @@ impl Ways {
                 Truth::False => {}
                 Truth::Unknown => return None,
             }
-            let known = numbers + other + 1;
-            if let Some(decided) =
-                decided(table.truths, combination, (known, tests.len() - other - 1))
-            {
-                return Some(decided);
-            }
         }
-        None
+        Some(table.truths >> combination & 1 == 1)
     }
 }
 
@@ -247,11 +239,4 @@ pub(crate) enum Undecided {
     Others(u64),
     /// The condition is not a table.
     Nothing,
-}
-
-/// What the table says whatever the tests that are left say, where that is one thing.
-fn decided(table: u64, combination: u64, (known, left): (usize, usize)) -> Option<bool> {
-    let mut holds = (0..1_u64 << left).map(|rest| table >> (combination | rest << known) & 1 == 1);
-    let first = holds.next()?;
-    holds.all(|other| other == first).then_some(first)
 }
