@@ -3,6 +3,7 @@
 use crate::HitPolicy;
 use crate::language::ConditionError;
 use dafu_core::Currency;
+use dafu_core::metrics::MetricsError;
 
 /// Errors of rules.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -96,6 +97,47 @@ pub enum RuleError {
         /// Why.
         why: &'static str,
     },
+    /// A parameter is out of range.
+    #[error("`{name}` must be {must}, got {got}")]
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// What it must be.
+        must: &'static str,
+        /// What it is.
+        got: String,
+    },
+    /// Nothing is known of when events happen, where that is needed.
+    #[error(
+        "events have no times, without which there is no {what}: give them, or choose something else"
+    )]
+    NoTimes {
+        /// What needs times.
+        what: &'static str,
+    },
+    /// There are not both frauds and honest events to learn from, or to judge by.
+    #[error(
+        "{period}: {frauds} frauds and {honest} honest events have a label, at least one of each is needed"
+    )]
+    Classes {
+        /// Which events.
+        period: &'static str,
+        /// Frauds among them.
+        frauds: usize,
+        /// Honest ones among them.
+        honest: usize,
+    },
+    /// Events are learned from and held out at once.
+    #[error("{rows} events are learned from and held out at once, event {first} for one")]
+    HeldOutRows {
+        /// How many.
+        rows: usize,
+        /// The first of them.
+        first: usize,
+    },
+    /// A figure cannot be told.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A decision table cannot be used.
     #[error("table {table:?}: {why}")]
     Table {

@@ -38,6 +38,7 @@
 //! | see why | [`RuleEngine::reasons`], [`RuleEngine::explain`] |
 //! | decide about many events | [`Columns`], [`RuleEngine::evaluate_columns`]: the same answers, tests shared by rules |
 //! | see which rules earn their place | [`optimize`]: backtests, overlaps, other numbers, other rules |
+//! | find rules | [`optimize::MineParams`]: from past events, confirmed on later ones |
 //! | load rules from files | [`RuleSet::from_json`], [`RuleSet::from_toml`] with the feature `serde` |
 //!
 //! Scores that a model learned belong into [`RuleSchema`] as variables; the detector of `dafu-pipeline` wires both. A
@@ -45,6 +46,7 @@
 //!
 //! | feature | |
 //! |---|---|
+//! | `linfa` | mining from the paths of decision trees, too |
 //! | `serde` | rule sets as JSON and TOML, results as serde types |
 //!
 //! MSRV 1.89.

@@ -26,6 +26,17 @@ impl RowBits {
         bits
     }
 
+    /// These rows, all of which are there.
+    pub(crate) fn from_rows(count: usize, rows: &[u32]) -> Self {
+        let mut bits = Self::zeros(count);
+        for row in rows {
+            if let Some(word) = bits.words.get_mut(*row as usize / 64) {
+                *word |= 1 << (row % 64);
+            }
+        }
+        bits
+    }
+
     /// How many rows there are, in the set or not.
     pub const fn rows(&self) -> usize {
         self.rows

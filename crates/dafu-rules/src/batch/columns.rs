@@ -143,6 +143,28 @@ impl<'a> Columns<'a> {
             .unwrap_or(f64::NAN)
     }
 
+    /// The text of an event in a slot.
+    pub(crate) fn text_at(&self, slot: usize, row: usize) -> Option<&'a str> {
+        self.texts.get(slot)?.get(row)
+    }
+
+    /// Errors unless there are so many columns of numbers and of texts.
+    pub(crate) fn check_widths(&self, numbers: usize, texts: usize) -> Result<(), RuleError> {
+        for (what, expected, got) in [
+            ("columns of numbers", numbers, self.numbers.len()),
+            ("columns of texts", texts, self.texts.len()),
+        ] {
+            if expected != got {
+                return Err(RuleError::Row {
+                    what,
+                    expected,
+                    got,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Reads an event into a row.
     pub fn read<'r>(
         &self,

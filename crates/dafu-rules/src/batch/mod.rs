@@ -83,20 +83,8 @@ impl RuleEngine {
     /// [`RuleError::Row`] for other columns than the schema has, [`RuleError::Missing`] where a rule does not allow
     /// missing values.
     pub fn evaluate_columns(&self, columns: &Columns<'_>) -> Result<RuleMatrix, RuleError> {
-        let sizes = (columns.numbers.len(), columns.texts.len());
         let (numbers, texts) = self.slots();
-        for (what, expected, got) in [
-            ("columns of numbers", numbers, sizes.0),
-            ("columns of texts", texts, sizes.1),
-        ] {
-            if expected != got {
-                return Err(RuleError::Row {
-                    what,
-                    expected,
-                    got,
-                });
-            }
-        }
+        columns.check_widths(numbers, texts)?;
         let rows = columns.rows();
         let rules = self.rules();
         let zeros = || {

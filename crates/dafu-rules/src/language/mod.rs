@@ -14,6 +14,7 @@ pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Code, ConditionError, Diagnostic, Severity, Span};
 pub(crate) use literal::{literals, with_literal};
 pub(crate) use parser::parse;
+pub(crate) use print::{named, quoted};
 pub(crate) use token::{NumberLiteral, Token, TokenKind, tokens};
 pub use unit::Dimension;
 pub(crate) use unit::{LiteralUnit, Measure};

@@ -1,13 +1,16 @@
-//! Which rules earn their place: backtests, overlaps, thresholds, changes.
+//! Which rules earn their place: backtests, overlaps, thresholds, changes, new rules.
 
 mod backtest;
 mod judged;
+mod mine;
 mod overlap;
+mod parameter;
 mod sweep;
 mod what_if;
 
 pub use backtest::{Backtest, RuleBacktest, Week};
 pub use judged::{Hits, Judged};
+pub use mine::{CheckedMineParams, Direction, Holdout, MineParams, MineSource, Mined, MinedRule};
 pub use overlap::{Overlap, Pair};
 pub use sweep::{Goal, Sweep, SweepPoint};
 pub use what_if::{Transition, WhatIf};

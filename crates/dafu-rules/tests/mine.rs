@@ -1,0 +1,532 @@
+//! Rules that are found again where they were planted, and nothing else.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use dafu_core::{Label, Timestamp, Unit};
+use dafu_rules::optimize::{Direction, Holdout, Judged, MineParams, Mined};
+use dafu_rules::{Columns, Condition, RowBits, RuleError, RuleSchema, TextColumn, Truth, Variable};
+use ndarray::Array2;
+use proptest::prelude::*;
+use std::time::Duration;
+
+const DAY: i64 = 86_400;
+
+/// Numbers that look random, from 0 to below 1.
+fn noise(seed: u64, row: usize, column: usize) -> f64 {
+    let mut state =
+        seed ^ (row as u64 * 64 + column as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (state ^ (state >> 31)) as f64 / 2_f64.powi(64)
+}
+
+/// Events of a hundred days.
+#[derive(Debug, Clone)]
+struct Past {
+    numbers: Array2<f64>,
+    countries: Vec<Option<&'static str>>,
+    labels: Vec<Label>,
+    times: Vec<Timestamp>,
+}
+
+impl Past {
+    /// Amounts to 2000, distances to 5000 km, shares, counts to 20, flags, countries.
+    fn new(events: usize, seed: u64) -> Self {
+        let numbers = Array2::from_shape_fn((events, 5), |(row, column)| {
+            let value = noise(seed, row, column);
+            match column {
+                0 => (value * 200_000.0).round() / 100.0,
+                1 => value * 5000.0,
+                2 => value,
+                3 => (value * 20.0).floor(),
+                _ => f64::from(value < 0.3),
+            }
+        });
+        let country =
+            |row| [Some("DE"), Some("AT"), None, Some("XX")][(noise(seed, row, 6) * 4.0) as usize];
+        let time = |row| row as i64 * 100 * DAY / events as i64;
+        Self {
+            numbers,
+            countries: (0..events).map(country).collect(),
+            labels: vec![Label::Legitimate; events],
+            times: (0..events)
+                .map(|row| Timestamp::from_seconds(time(row)).unwrap())
+                .collect(),
+        }
+    }
+
+    fn columns(&self) -> Columns<'_> {
+        let columns = Columns::new(self.labels.len());
+        let columns = (0..5).try_fold(columns, |columns, column| {
+            columns.number(self.numbers.column(column))
+        });
+        columns
+            .unwrap()
+            .text(TextColumn::Texts(&self.countries))
+            .unwrap()
+    }
+
+    /// The labels that a condition gives.
+    fn labelled(mut self, condition: &str) -> Self {
+        let compiled = Condition::parse(condition)
+            .unwrap()
+            .compile(&schema())
+            .unwrap();
+        let columns = self.columns();
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        let fraud = |row| {
+            let row = columns.read(row, &mut numbers, &mut texts);
+            compiled.truth(row).unwrap() == Truth::True
+        };
+        self.labels = (0..self.labels.len()).map(fraud).map(Label::from).collect();
+        self
+    }
+
+    fn mine(&self, params: &MineParams) -> Result<Mined, RuleError> {
+        let judged = Judged::new(&self.labels).times(&self.times)?;
+        params.mine(&schema(), &self.columns(), &judged)
+    }
+}
+
+fn schema() -> RuleSchema {
+    RuleSchema::new([
+        Variable::number("amount", Unit::Money),
+        Variable::number("distance", Unit::Kilometre).nullable(),
+        Variable::number("declined share", Unit::Share).nullable(),
+        Variable::number("count", Unit::Count),
+        Variable::flag("foreign"),
+        Variable::text("country").nullable(),
+    ])
+    .unwrap()
+}
+
+fn exact() -> MineParams {
+    MineParams::default().rounding(0.0)
+}
+
+fn conditions(mined: &Mined) -> Vec<&str> {
+    let rules = mined.rules.iter();
+    rules.map(|mined| &*mined.rule.condition).collect()
+}
+
+/// Rules found, whether they were confirmed or not, without what the held-out period says.
+fn proposed(mined: &Mined) -> Vec<(String, String, usize)> {
+    let mut all: Vec<_> = mined
+        .rules
+        .iter()
+        .chain(&mined.dropped)
+        .map(|mined| {
+            let rule = &mined.rule;
+            (
+                rule.id.clone(),
+                rule.condition.clone(),
+                mined.learned.true_positives,
+            )
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn planted_rules_are_found_word_for_word() {
+    for planted in [
+        "amount > 1700",
+        "amount > 1500 and distance > 4000km",
+        "distance <= 500km and count > 15",
+        "amount > 1500 and `declined share` > 40% and foreign",
+        "count <= 4 and not foreign and country == 'XX'",
+        "`declined share` > 30% and `declined share` <= 35%",
+    ] {
+        let past = Past::new(20_000, 7).labelled(planted);
+        let mined = past.mine(&exact()).unwrap();
+        assert_eq!(conditions(&mined), [planted], "{mined}");
+        let found = &mined.rules[0];
+        assert_eq!((found.recall, found.held_out.precision()), (1.0, Some(1.0)));
+        assert_eq!((mined.recall(), mined.learned.false_positives), (1.0, 0));
+        assert!(mined.dropped.is_empty() && mined.tried > 100);
+    }
+}
+
+#[test]
+fn several_planted_rules_are_found() {
+    let planted = ["amount > 1800", "count > 17 and distance > 3000km"];
+    let past = Past::new(20_000, 3).labelled(&planted.map(|rule| format!("({rule})")).join(" or "));
+    let mined = past.mine(&exact()).unwrap();
+    let mut found = conditions(&mined);
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        ["amount > 1800", "distance > 3000km and count > 17"],
+        "{mined}"
+    );
+    assert_eq!(mined.recall(), 1.0);
+}
+
+#[test]
+fn planted_rules_are_found_among_frauds_and_labels_that_are_wrong() {
+    let mut past = Past::new(40_000, 11).labelled("amount > 1500 and distance > 4000km");
+    for row in 0..past.labels.len() {
+        if noise(5, row, 9) < 0.01 {
+            past.labels[row] = Label::Fraud;
+        } else if noise(5, row, 10) < 0.2 {
+            past.labels[row] = Label::Unknown;
+        }
+    }
+    let mined = past.mine(&MineParams::default()).unwrap();
+    assert_eq!(
+        conditions(&mined),
+        ["amount > 1500 and distance > 4000km"],
+        "{mined}"
+    );
+    let found = &mined.rules[0];
+    assert!(found.held_out.unlabelled() > 0);
+    assert!(found.precision_interval.0 > 0.9 && found.recall < 1.0);
+}
+
+#[test]
+fn nothing_is_found_where_there_is_nothing() {
+    let mut past = Past::new(20_000, 1);
+    for row in 0..past.labels.len() {
+        past.labels[row] = (noise(2, row, 0) < 0.05).into();
+    }
+    let mined = past.mine(&MineParams::default()).unwrap();
+    assert!(mined.rules.is_empty(), "{mined}");
+    assert_eq!((mined.held_out.fired, mined.recall()), (0, 0.0));
+}
+
+#[test]
+fn rules_that_later_events_do_not_confirm_are_dropped() {
+    let past = Past::new(20_000, 7).labelled("amount > 1500 and distance > 4000km");
+    let mut changed = past.clone();
+    // The trick went out of fashion.
+    let cut = Timestamp::from_seconds(70 * DAY).unwrap();
+    for (row, label) in changed.labels.iter_mut().enumerate() {
+        if past.times[row] >= cut {
+            *label = (noise(9, row, 0) < 0.05).into();
+        }
+    }
+    let mined = changed.mine(&exact()).unwrap();
+    assert!(mined.rules.is_empty() && mined.rule_set().rules.is_empty());
+    let [dropped] = &mined.dropped[..] else {
+        panic!("{mined}");
+    };
+    assert_eq!(
+        dropped.rule.condition,
+        "amount > 1500 and distance > 4000km"
+    );
+    assert_eq!(dropped.learned.precision(), Some(1.0));
+    assert!(dropped.held_out.precision() < Some(0.2));
+}
+
+#[test]
+fn labels_that_are_not_known_yet_change_nothing() {
+    let past = Past::new(8000, 4).labelled("amount > 1500 and distance > 4000km or count > 18");
+    let params = MineParams::default().label_delay(Duration::from_secs(10 * 86_400));
+    let before = past.mine(&params).unwrap();
+    let seconds = |row: usize| past.times[row].as_micros() / 1_000_000;
+    // Learning ends on day 60: 30 % of nearly a hundred days are held out, and ten are waited for.
+    let last = seconds(past.times.len() - 1);
+    let cut = last * 7 / 10;
+    let mut gap = past.clone();
+    let mut after = past.clone();
+    for row in 0..past.labels.len() {
+        let turned = match past.labels[row] {
+            Label::Fraud => Label::Legitimate,
+            _ => Label::Fraud,
+        };
+        if seconds(row) > cut - 10 * DAY && seconds(row) < cut {
+            gap.labels[row] = turned;
+        }
+        if seconds(row) > cut - 10 * DAY {
+            after.labels[row] = turned;
+        }
+    }
+    assert!(before.rules.len() > 1);
+    assert_eq!(before, gap.mine(&params).unwrap());
+    let after = after.mine(&params).unwrap();
+    assert_eq!(proposed(&before), proposed(&after));
+    assert!(after.rules.is_empty());
+}
+
+#[test]
+fn rows_may_be_chosen_instead_of_times() {
+    let past = Past::new(8000, 4).labelled("amount > 1700");
+    let rows = past.labels.len();
+    let judged = Judged::new(&past.labels);
+    let even = RowBits::from_fn(rows, |row| row % 2 == 0);
+    let odd = RowBits::from_fn(rows, |row| row % 2 == 1);
+    let mine = |learning: &RowBits, held_out: &RowBits| {
+        exact()
+            .holdout(Holdout::Rows {
+                learning: learning.clone(),
+                held_out: held_out.clone(),
+            })
+            .mine(&schema(), &past.columns(), &judged)
+    };
+    assert_eq!(conditions(&mine(&even, &odd).unwrap()), ["amount > 1700"]);
+    assert_eq!(
+        mine(&even, &even).unwrap_err(),
+        RuleError::HeldOutRows {
+            rows: rows / 2,
+            first: 0
+        }
+    );
+    assert!(matches!(
+        mine(&even, &RowBits::from_fn(3, |_| true)),
+        Err(RuleError::Row {
+            what: "held-out rows",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_moment_may_begin_the_held_out_period() {
+    let past = Past::new(8000, 4).labelled("amount > 1700");
+    let from = Timestamp::from_seconds(50 * DAY).unwrap();
+    let mined = past.mine(&exact().holdout(Holdout::From(from))).unwrap();
+    let after = (0..past.labels.len())
+        .filter(|row| past.times[*row] >= from && past.labels[*row] == Label::Fraud);
+    assert_eq!((mined.frauds, mined.recall()), (after.count(), 1.0));
+}
+
+#[test]
+fn what_cannot_be_learned_from_is_an_error() {
+    let past = Past::new(2000, 4).labelled("amount > 1700");
+    let params = MineParams::default();
+    let untimed = params.mine(&schema(), &past.columns(), &Judged::new(&past.labels));
+    let error = untimed.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "events have no times, without which there is no later period to hold out: give them, or choose something else"
+    );
+    for label in [Label::Unknown, Label::Fraud, Label::Legitimate] {
+        let mut other = past.clone();
+        other.labels.fill(label);
+        let error = other.mine(&params).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                RuleError::Classes {
+                    period: "learning period",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    // Labels that nobody has yet.
+    let long = params.clone().label_delay(Duration::from_secs(u64::MAX));
+    assert!(matches!(
+        past.mine(&long),
+        Err(RuleError::Classes {
+            frauds: 0,
+            honest: 0,
+            ..
+        })
+    ));
+    let none = Past::new(0, 0);
+    assert!(matches!(none.mine(&params), Err(RuleError::Classes { .. })));
+    let few = Columns::new(past.labels.len());
+    let judged = Judged::new(&past.labels).times(&past.times).unwrap();
+    assert!(matches!(
+        params.mine(&schema(), &few, &judged),
+        Err(RuleError::Row {
+            what: "columns of numbers",
+            expected: 5,
+            got: 0
+        })
+    ));
+    for (wrong, message) in [
+        (
+            params.clone().max_terms(9),
+            "`max_terms` must be at least 1 and at most 8, got 9",
+        ),
+        (
+            params.clone().min_support(0),
+            "`min_support` must be at least 1, got 0",
+        ),
+        (
+            params.clone().min_precision(f64::NAN),
+            "`min_precision` must be at least 0 and below 1, got NaN",
+        ),
+        (
+            params.clone().rounding(1.5),
+            "`rounding` must be at least 0 and at most 1, got 1.5",
+        ),
+        (
+            params.clone().holdout(Holdout::LastShare(0.0)),
+            "`holdout` must be above 0 and below 1, got 0",
+        ),
+        (
+            params.clone().leave_out("amuont"),
+            "`directions and left_out` must be names of variables, got \"amuont\"",
+        ),
+    ] {
+        assert_eq!(past.mine(&wrong).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn missing_values_meet_no_comparison() {
+    let mut past = Past::new(20_000, 7).labelled("amount > 1500 and distance > 4000km");
+    past.numbers.column_mut(2).fill(f64::NAN);
+    for row in 0..past.labels.len() {
+        if noise(8, row, 0) < 0.2 {
+            // What nobody knows cannot have been the reason.
+            past.numbers[[row, 1]] = f64::NAN;
+            past.labels[row] = Label::Legitimate;
+        }
+    }
+    let mined = past.mine(&exact()).unwrap();
+    assert_eq!(
+        conditions(&mined),
+        ["amount > 1500 and distance > 4000km"],
+        "{mined}"
+    );
+
+    // Unless that is how they are known.
+    let mut past = Past::new(20_000, 7);
+    for row in 0..past.labels.len() {
+        if past.numbers[[row, 1]] > 4800.0 {
+            past.numbers[[row, 1]] = f64::NAN;
+            past.labels[row] = Label::Fraud;
+        }
+    }
+    let mined = past.mine(&exact()).unwrap();
+    assert_eq!(conditions(&mined), ["is_missing(distance)"], "{mined}");
+}
+
+#[test]
+fn infinite_values_are_no_thresholds() {
+    let mut past = Past::new(4000, 2).labelled("amount > 1700");
+    for row in (0..4000).filter(|row| row % 3 == 0) {
+        past.numbers[[row, 1]] = if row % 2 == 0 {
+            f64::INFINITY
+        } else {
+            f64::NEG_INFINITY
+        };
+    }
+    assert_eq!(conditions(&past.mine(&exact()).unwrap()), ["amount > 1700"]);
+}
+
+#[test]
+fn hints_are_kept() {
+    let past = Past::new(20_000, 7).labelled("amount > 1500 and distance <= 1000km");
+    let mined = past.mine(&exact()).unwrap();
+    assert_eq!(conditions(&mined), ["amount > 1500 and distance <= 1000km"]);
+    let hint = exact()
+        .direction("distance", Direction::Above)
+        .min_precision(0.1);
+    let mined = past.mine(&hint).unwrap();
+    let all = proposed(&mined);
+    assert!(
+        !all.is_empty()
+            && all
+                .iter()
+                .all(|(_, condition, _)| !condition.contains("<="))
+    );
+    let mined = past
+        .mine(&exact().leave_out("distance").min_precision(0.1))
+        .unwrap();
+    let all = proposed(&mined);
+    assert!(
+        !all.is_empty()
+            && all
+                .iter()
+                .all(|(_, condition, _)| !condition.contains("distance"))
+    );
+}
+
+#[test]
+fn rules_overlap_no_more_than_they_may() {
+    let planted = "amount > 1200 and count > 12 or distance > 3000km and count > 12";
+    let past = Past::new(20_000, 3).labelled(planted);
+    for most in [0.0, 0.1, 0.5] {
+        let mined = past.mine(&MineParams::default().max_overlap(most)).unwrap();
+        let engine = mined.rule_set().compile(&schema()).unwrap();
+        let until = 99 * 7 / 10 - 8;
+        let rows: Vec<usize> = (0..past.labels.len())
+            .filter(|row| past.times[*row].as_micros() / 1_000_000 < until * DAY)
+            .collect();
+        let numbers = Array2::from_shape_fn((rows.len(), 5), |(row, column)| {
+            past.numbers[[rows[row], column]]
+        });
+        let texts: Vec<_> = rows.iter().map(|row| past.countries[*row]).collect();
+        let columns = (0..5).try_fold(Columns::new(rows.len()), |columns, column| {
+            columns.number(numbers.column(column))
+        });
+        let columns = columns.unwrap().text(TextColumn::Texts(&texts)).unwrap();
+        // A day fewer than were learned from, so a little more is allowed.
+        for pair in engine.overlap(&columns).unwrap().pairs {
+            assert!(
+                pair.jaccard <= most + 0.01,
+                "{most} {}\n{mined}",
+                pair.jaccard
+            );
+        }
+    }
+}
+
+#[cfg(feature = "linfa")]
+#[test]
+fn trees_find_planted_rules_too() {
+    use dafu_rules::optimize::MineSource;
+
+    for planted in [
+        "amount > 1700",
+        "amount > 1500 and distance > 4000km",
+        "distance <= 500km and count > 15",
+        "amount > 1500 and `declined share` > 40% and foreign",
+        "amount > 1200 and country == 'XX'",
+    ] {
+        let past = Past::new(20_000, 7).labelled(planted);
+        for source in [MineSource::Trees, MineSource::BeamAndTrees] {
+            let mined = past.mine(&exact().source(source)).unwrap();
+            assert_eq!(conditions(&mined), [planted], "{mined}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_found_keeps_its_promises(seed in 0..1000_u64, floor in 0.1..0.95_f64, terms in 1..4_usize) {
+        let mut past = Past::new(3000, seed).labelled("amount > 1300 and distance > 2000km and foreign");
+        for row in 0..past.labels.len() {
+            match noise(seed, row, 20) {
+                value if value < 0.05 => past.labels[row] = Label::Unknown,
+                value if value < 0.1 => past.labels[row] = Label::Fraud,
+                _ => {}
+            }
+        }
+        let params = MineParams::default().min_precision(floor).max_terms(terms).min_support(5);
+        let mined = past.mine(&params).unwrap();
+        prop_assert_eq!(&mined, &past.mine(&params).unwrap());
+        prop_assert!(mined.rules.len() + mined.dropped.len() <= params.max_rules);
+        for rule in mined.rules.iter().chain(&mined.dropped) {
+            let condition = Condition::parse(&rule.rule.condition).unwrap();
+            prop_assert_eq!(condition.to_string(), rule.rule.condition.clone());
+            prop_assert!(condition.names().len() <= terms);
+            prop_assert!(rule.learned.true_positives >= 5);
+            prop_assert!(rule.learned.precision() >= Some(floor));
+        }
+        for rule in &mined.rules {
+            prop_assert!(rule.held_out.precision() >= Some(floor));
+            prop_assert_eq!(Some(rule.rule.risk_score), rule.held_out.precision());
+        }
+        let engine = mined.rule_set().compile(&schema()).unwrap();
+        let judged = Judged::new(&past.labels).times(&past.times).unwrap();
+        let backtest = engine.backtest(&past.columns(), &judged).unwrap();
+        prop_assert!(backtest.all.fired >= mined.learned.fired + mined.held_out.fired);
+    }
+}
