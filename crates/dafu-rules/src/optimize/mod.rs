@@ -1,10 +1,11 @@
-//! Which rules earn their place: backtests, overlaps, thresholds, changes, new rules.
+//! Which rules earn their place: backtests, overlaps, thresholds, changes, choices, new rules.
 
 mod backtest;
 mod judged;
 mod mine;
 mod overlap;
 mod parameter;
+mod select;
 mod sweep;
 mod what_if;
 
@@ -12,5 +13,6 @@ pub use backtest::{Backtest, RuleBacktest, Week};
 pub use judged::{Hits, Judged};
 pub use mine::{CheckedMineParams, Direction, Holdout, MineParams, MineSource, Mined, MinedRule};
 pub use overlap::{Overlap, Pair};
+pub use select::{AlertBudget, Kept, SelectParams, Selection, WhyLeftOut};
 pub use sweep::{Goal, Sweep, SweepPoint};
 pub use what_if::{Transition, WhatIf};
