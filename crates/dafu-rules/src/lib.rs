@@ -37,7 +37,7 @@
 //! | decide about an event | [`RuleSet`], [`RuleEngine::evaluate`], [`RuleReport`] |
 //! | see why | [`RuleEngine::reasons`], [`RuleEngine::explain`] |
 //! | decide about many events | [`Columns`], [`RuleEngine::evaluate_columns`]: the same answers, tests shared by rules |
-//! | see which rules earn their place | [`optimize`]: backtests, overlaps, other numbers, other rules, choices |
+//! | see which rules earn their place | [`optimize`]: backtests, overlaps, other numbers, other rules, choices, weights |
 //! | find rules | [`optimize::MineParams`]: from past events, confirmed on later ones |
 //! | load rules from files | [`RuleSet::from_json`], [`RuleSet::from_toml`] with the feature `serde` |
 //!

@@ -1,4 +1,4 @@
-//! Which rules earn their place: backtests, overlaps, thresholds, changes, choices, new rules.
+//! Which rules earn their place: backtests, overlaps, thresholds, changes, choices, weights, new rules.
 
 mod backtest;
 mod judged;
@@ -7,6 +7,7 @@ mod overlap;
 mod parameter;
 mod select;
 mod sweep;
+mod weights;
 mod what_if;
 
 pub use backtest::{Backtest, RuleBacktest, Week};
@@ -15,4 +16,5 @@ pub use mine::{CheckedMineParams, Direction, Holdout, MineParams, MineSource, Mi
 pub use overlap::{Overlap, Pair};
 pub use select::{AlertBudget, Kept, SelectParams, Selection, WhyLeftOut};
 pub use sweep::{Goal, Sweep, SweepPoint};
+pub use weights::{RuleWeights, WeightParams};
 pub use what_if::{Transition, WhatIf};
