@@ -188,6 +188,22 @@ pub enum RuleError {
         /// Places of the rows, from 0; in the text rows are counted from 1.
         rows: Vec<usize>,
     },
+    /// A setting is out of its range.
+    #[error("`{name}` must be {expected}, got {got}")]
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// The range, in words.
+        expected: &'static str,
+        /// What it is.
+        got: f64,
+    },
+    /// Rules ask for windows where there are none.
+    #[error("rules about merchants cannot ask for windows of payments, got {got}: use the factors")]
+    Windows {
+        /// How many they ask for.
+        got: usize,
+    },
     /// A file cannot be read.
     #[error("{place}: {why}")]
     File {

@@ -39,6 +39,7 @@
 //! | decide about many events | [`Columns`], [`RuleEngine::evaluate_columns`]: the same answers, tests shared by rules |
 //! | see which rules earn their place | [`optimize`]: backtests, overlaps, other numbers, other rules, choices, weights |
 //! | find rules | [`optimize::MineParams`]: from past events, confirmed on later ones |
+//! | see how risky merchants are | [`MerchantRiskProcessor`]: chargebacks, patterns, places, with intervals; [`MerchantBook`] for all of a stream |
 //! | load rules from files | [`RuleSet::from_json`], [`RuleSet::from_toml`] with the feature `serde` |
 //!
 //! Scores that a model learned belong into [`RuleSchema`] as variables; the detector of `dafu-pipeline` wires both. A
@@ -58,6 +59,7 @@ mod date;
 mod engine;
 mod error;
 mod language;
+mod merchant;
 pub mod optimize;
 mod program;
 mod ruleset;
@@ -75,6 +77,10 @@ pub use engine::{
 };
 pub use error::RuleError;
 pub use language::{Code, ConditionError, Diagnostic, Dimension, Severity, Span};
+pub use merchant::{
+    Factor, FactorKind, MOST_COUNTRIES, MOST_CUSTOMERS, MerchantAssessment, MerchantBook,
+    MerchantFactors, MerchantHistory, MerchantRiskProcessor,
+};
 pub use program::{Row, Truth};
 pub use ruleset::{
     Action, Combination, Conflict, ListEntry, ListKind, OnMissing, Rule, RuleList, RuleSet,
