@@ -80,8 +80,8 @@ const CASES: [(&str, &str, &str); 21] = [
     ("refunds_many", "refund_share 0.23", "refund_share 0.22"),
     (
         "card_testing",
+        "card_testing_peak 4 card_testing_chance 0.0001",
         "card_testing_peak 3 card_testing_chance 0.0001",
-        "card_testing_peak 2 card_testing_chance 0.0001",
     ),
     ("busier", "velocity_change 2.3", "velocity_change 2.2"),
     ("amounts_larger", "amount_change 2.3", "amount_change 2.2"),
@@ -108,8 +108,8 @@ const CASES: [(&str, &str, &str); 21] = [
     ),
     (
         "devices_shared",
-        "shared_device_share 0.12",
-        "shared_device_share 0.11",
+        "shared_device_share 0.034",
+        "shared_device_share 0.033",
     ),
     (
         "woke_up",
@@ -378,12 +378,13 @@ fn compromised_merchants_come_out_on_top_by_their_labels() {
 
 #[test]
 fn rings_and_card_testing_come_out_on_top_without_any_label() {
-    for scenario in [Scenario::Ring, Scenario::CardTesting] {
-        for seed in [1, 2, 3] {
+    // Limits of rules were chosen on other seeds.
+    for (scenario, least) in [(Scenario::Ring, 0.9), (Scenario::CardTesting, 0.8)] {
+        for seed in [4, 5, 6] {
             let (answers, frauds) = simulated(scenario, seed, false);
             let (auc, bad) = auc(&answers, &frauds, 5);
             assert!(
-                bad >= 3 && auc > 0.7,
+                bad >= 3 && auc > least,
                 "{scenario}, seed {seed}: {auc} of {bad}"
             );
         }

@@ -66,7 +66,7 @@ fn losses() -> [Rule; 8] {
         .action(Action::FlagForReview),
         rule(
             "card_testing",
-            "card_testing_peak >= 3 and card_testing_chance < 0.1%",
+            "card_testing_peak >= 4 and card_testing_chance < 0.1%",
             0.5,
             "{card_testing_peak} small payments were declined within an hour",
         )
@@ -131,7 +131,7 @@ fn patterns() -> [Rule; 10] {
         .action(Action::FlagForReview),
         rule(
             "devices_shared",
-            "shared_device_share_low > 10% and shared_device_share_events >= 30",
+            "shared_device_share_low > 3% and shared_device_share_events >= 30",
             0.4,
             "a share of {shared_device_share} of the payments came from devices of several customers, at least {shared_device_share_low}",
         )
