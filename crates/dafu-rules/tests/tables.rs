@@ -10,26 +10,12 @@ mod support;
 
 use dafu_core::Unit;
 use dafu_rules::{
-    CompiledCondition, CompiledTable, Condition, DecisionTable, HitPolicy, Row, RuleError,
-    RuleSchema, TableAnswer, TableCheck, TableExample, TableFinding, TableRow, Truth, Variable,
-    VariableType,
+    CompiledCondition, CompiledTable, DecisionTable, HitPolicy, Row, RuleError, RuleSchema,
+    TableAnswer, TableCheck, TableExample, TableFinding, TableRow, Variable,
 };
 use proptest::prelude::*;
-use std::sync::Arc;
 use support::FRIDAY;
-
-/// Five inputs of different kinds, of which some may be missing.
-fn schema() -> RuleSchema {
-    let levels: Vec<Arc<str>> = ["grocery", "travel", "gaming"].map(Arc::from).into();
-    RuleSchema::new([
-        Variable::number("amount", Unit::Money),
-        Variable::number("distance", Unit::Kilometre).nullable(),
-        Variable::flag("declined"),
-        Variable::new("category", VariableType::Category { levels }).nullable(),
-        Variable::text("country").nullable(),
-    ])
-    .unwrap()
-}
+use support::table::{brute, conditions, schema};
 
 const INPUTS: [&str; 5] = ["amount", "distance", "declined", "category", "country"];
 
@@ -171,37 +157,6 @@ fn events() -> Vec<([f64; 4], Option<&'static str>)> {
         }
     }
     events
-}
-
-fn compile(source: &str, schema: &RuleSchema) -> Option<CompiledCondition> {
-    let condition = Condition::parse(source).unwrap_or_else(|error| panic!("{error}"));
-    if source.is_empty() {
-        return None;
-    }
-    match condition.compile(schema) {
-        Ok(compiled) => Some(compiled),
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// Rows that match an event, one after the other.
-fn brute(conditions: &[Option<CompiledCondition>], row: Row<'_>) -> Vec<usize> {
-    let holds = |condition: &Option<CompiledCondition>| match condition {
-        Some(condition) => condition.truth(row).unwrap() == Truth::True,
-        None => true,
-    };
-    let rows = conditions.iter().enumerate();
-    rows.filter(|(_, condition)| holds(condition))
-        .map(|(row, _)| row)
-        .collect()
-}
-
-fn conditions(sources: &[String], schema: &RuleSchema) -> Vec<Option<CompiledCondition>> {
-    let compile = |source: &String| match source.as_str() {
-        "" => None,
-        source => compile(source, schema),
-    };
-    sources.iter().map(compile).collect()
 }
 
 /// Tables in which a cell alone never holds are mistakes, which other tests tell of.

@@ -1,11 +1,13 @@
 //! A schema with a variable of every kind.
 #![allow(
     dead_code,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests: not every one needs everything"
 )]
 
 pub(crate) mod random;
+pub(crate) mod table;
 
 use dafu_core::Unit;
 use dafu_rules::{RuleSchema, Variable, VariableType};
