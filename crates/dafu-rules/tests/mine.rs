@@ -156,6 +156,80 @@ fn planted_rules_are_found_word_for_word() {
 }
 
 #[test]
+fn a_number_is_compared_with_another_of_its_unit() {
+    let schema = || {
+        RuleSchema::new([
+            Variable::number("amount", Unit::Money),
+            Variable::number("mean amount", Unit::Money).nullable(),
+            Variable::number("distance", Unit::Kilometre),
+            Variable::number("last distance", Unit::Kilometre),
+        ])
+        .unwrap()
+    };
+    let planted = "amount > 3 * `mean amount` and distance > 2500km";
+    let holds = Condition::parse(planted)
+        .unwrap()
+        .compile(&schema())
+        .unwrap();
+    let past = Past::new(20_000, 17);
+    let numbers = Array2::from_shape_fn((20_000, 4), |(row, column)| {
+        let value = noise(3, row, column);
+        match column {
+            0 => value * 2000.0,
+            1 if value < 0.02 => f64::NAN,
+            // Nobody pays anything: whatever is paid is infinitely more.
+            1 if value < 0.04 => 0.0,
+            1 => value * 1000.0,
+            _ => value * 5000.0,
+        }
+    });
+    let labels: Vec<Label> = numbers
+        .rows()
+        .into_iter()
+        .map(|row| {
+            let numbers = row.to_vec();
+            let row = dafu_rules::Row {
+                numbers: &numbers,
+                texts: &[],
+            };
+            Label::from(holds.truth(row).unwrap() == Truth::True)
+        })
+        .collect();
+    let columns = numbers
+        .columns()
+        .into_iter()
+        .try_fold(Columns::new(20_000), Columns::number)
+        .unwrap();
+    let judged = Judged::new(&labels).times(&past.times).unwrap();
+    let mine = |params: MineParams| params.mine(&schema(), &columns, &judged).unwrap();
+    let found = mine(exact());
+    assert_eq!(
+        conditions(&found),
+        ["distance > 2500km and amount > 3 * `mean amount`"],
+        "{found}"
+    );
+
+    // Not where it is not wanted, and not where it would ask for the side that is not suspicious.
+    for params in [
+        exact().max_ratios(0),
+        exact().leave_out("mean amount"),
+        exact().direction("amount", Direction::AtMost),
+        exact().direction("mean amount", Direction::Above),
+    ] {
+        let found = mine(params);
+        assert!(
+            conditions(&found).iter().all(|rule| !rule.contains('*')),
+            "{found}"
+        );
+    }
+    let wrong = exact().max_ratios(1001).check().unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "`max_ratios` must be at most 1000, got 1001"
+    );
+}
+
+#[test]
 fn several_planted_rules_are_found() {
     let planted = ["amount > 1800", "count > 17 and distance > 3000km"];
     let past = Past::new(20_000, 3).labelled(&planted.map(|rule| format!("({rule})")).join(" or "));

@@ -12,6 +12,8 @@ const MOST_TERMS: usize = 8;
 const MOST_THRESHOLDS: usize = 4096;
 /// Most conditions that a beam keeps.
 const MOST_WIDTH: usize = 100_000;
+/// Most comparisons of two variables.
+const MOST_RATIOS: usize = 1000;
 
 /// Which events are held out.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +98,9 @@ pub struct MineParams {
     /// Thresholds of a variable that the search tries first, at most. The best are then moved to where they separate best,
     /// wherever that is.
     pub thresholds: usize,
+    /// Comparisons of two numbers of one unit that are tried, at most, as in `amount > 3 * user_mean_amount_30d`: those that
+    /// tell frauds best, of amounts, counts, times, distances and speeds that are never below zero.
+    pub max_ratios: usize,
     /// Frauds of the learning period that a rule finds at least, and that it adds at least to those of the rules before it.
     pub min_support: usize,
     /// Precision that a rule has at least: surely (the lower end of its 95 % interval) on the learning period, and on the
@@ -124,6 +129,7 @@ impl Default for MineParams {
             max_rules: 5,
             beam_width: 30,
             thresholds: 32,
+            max_ratios: 8,
             min_support: 10,
             min_precision: 0.5,
             holdout: Holdout::LastShare(0.3),
@@ -143,6 +149,7 @@ impl MineParams {
         max_rules: usize,
         beam_width: usize,
         thresholds: usize,
+        max_ratios: usize,
         min_support: usize,
         min_precision: f64,
         label_delay: Duration,
@@ -211,6 +218,12 @@ impl MineParams {
             self.thresholds,
             MOST_THRESHOLDS,
             "at least 1 and at most 4096",
+        )?;
+        parameter(
+            "max_ratios",
+            self.max_ratios,
+            "at most 1000",
+            self.max_ratios <= MOST_RATIOS,
         )?;
         count("min_support", self.min_support, usize::MAX, "at least 1")?;
         let got = self.min_precision;

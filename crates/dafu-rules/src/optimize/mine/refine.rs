@@ -135,7 +135,8 @@ impl Refine<'_> {
             // The first value above the threshold: any number from the value before it to below it says the same.
             let at = known.partition_point(|(value, _)| *value <= number);
             let low = at.checked_sub(1 + left).and_then(value);
-            let high = value(at + left);
+            // A ratio to zero is as far as an end.
+            let high = value(at + left).filter(|high| high.is_finite());
             let short = match (low, high) {
                 (Some(low), Some(high)) => shortest((low, high), number),
                 // At an end there is as much room as the threshold is off the outermost value.

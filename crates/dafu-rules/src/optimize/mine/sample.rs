@@ -1,6 +1,7 @@
 //! The events that rules are learned from, variable by variable.
 
 use super::params::{Direction, MineParams};
+use super::ratio;
 use crate::{Columns, RowBits, RuleSchema, Slot, VariableType};
 use dafu_core::Unit;
 use std::collections::BTreeMap;
@@ -75,6 +76,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Feature {
     pub(super) name: Arc<str>,
+    /// The variable that its values are divided by, for ratios.
+    pub(super) over: Option<Arc<str>>,
     pub(super) kind: Kind,
     /// The cell of each event: how many bounds are below a number, 1 for yes, the place of a text.
     pub(super) cells: Vec<u16>,
@@ -82,6 +85,40 @@ pub(super) struct Feature {
 }
 
 impl Feature {
+    /// Numbers, cut where `most` thresholds separate the classes.
+    pub(super) fn number(
+        name: Arc<str>,
+        (values, unit): (Vec<f64>, Unit),
+        (fraud, most): (&[bool], usize),
+    ) -> Self {
+        let bounds = bounds(&values, fraud, most);
+        let cells = values.iter().map(|value| cell(&bounds, *value)).collect();
+        let kind = Kind::Number {
+            values,
+            bounds,
+            unit,
+        };
+        Self::new(name, kind, cells)
+    }
+
+    const fn new(name: Arc<str>, kind: Kind, cells: Vec<u16>) -> Self {
+        Self {
+            name,
+            over: None,
+            kind,
+            cells,
+            direction: None,
+        }
+    }
+
+    /// Its values are those of a variable divided by those of another, of which only large ones mean what a rule can say
+    /// without dividing.
+    pub(super) fn over(mut self, name: Arc<str>) -> Self {
+        self.over = Some(name);
+        self.direction = Some(Direction::Above);
+        self
+    }
+
     /// Cells, but for that of missing values.
     pub(super) const fn count(&self) -> usize {
         match &self.kind {
@@ -137,47 +174,39 @@ impl Sample {
                 continue;
             }
             let numbers = |slot| rows.iter().map(move |row| columns.number_at(slot, *row));
-            let (kind, cells) = match (&variable.variable_type, slot) {
+            let name = Arc::clone(&variable.name);
+            let mut feature = match (&variable.variable_type, slot) {
                 (VariableType::Number(unit), Slot::Number(slot)) => {
-                    let values: Vec<f64> = numbers(slot).collect();
-                    let bounds = bounds(&values, &fraud, params.thresholds);
-                    let cells = values.iter().map(|value| cell(&bounds, *value)).collect();
-                    let unit = *unit;
-                    let kind = Kind::Number {
-                        values,
-                        bounds,
-                        unit,
-                    };
-                    (kind, cells)
+                    let values = numbers(slot).collect();
+                    Feature::number(name, (values, *unit), (&fraud, params.thresholds))
                 }
                 (VariableType::Flag, Slot::Number(slot)) => {
                     let cell = |value: f64| match value {
                         value if value.is_nan() => MISSING,
                         value => u16::from(value != 0.0),
                     };
-                    (Kind::Flag, numbers(slot).map(cell).collect())
+                    Feature::new(name, Kind::Flag, numbers(slot).map(cell).collect())
                 }
                 (VariableType::Category { levels }, Slot::Number(slot)) => {
                     let texts: Vec<Option<&str>> = numbers(slot)
                         .map(|value| crate::program::level(value, levels).map(|level| &**level))
                         .collect();
-                    texts_of(&texts, &fraud, params.thresholds)
+                    let (kind, cells) = texts_of(&texts, &fraud, params.thresholds);
+                    Feature::new(name, kind, cells)
                 }
                 (VariableType::Text, Slot::Text(slot)) => {
                     let texts: Vec<Option<&str>> =
                         rows.iter().map(|row| columns.text_at(slot, *row)).collect();
-                    texts_of(&texts, &fraud, params.thresholds)
+                    let (kind, cells) = texts_of(&texts, &fraud, params.thresholds);
+                    Feature::new(name, kind, cells)
                 }
                 // A moment never comes again, and an address hardly.
                 _ => continue,
             };
-            features.push(Feature {
-                name: Arc::clone(&variable.name),
-                kind,
-                cells,
-                direction: params.directions.get(&*variable.name).copied(),
-            });
+            feature.direction = params.directions.get(&*variable.name).copied();
+            features.push(feature);
         }
+        features.extend(ratio::features(params, &features, &fraud));
         Self { features, fraud }
     }
 

@@ -15,16 +15,18 @@ fn schema() -> RuleSchema {
         Variable::number("a", Unit::Kilometre).nullable(),
         Variable::number("b", Unit::One),
         Variable::flag("c"),
+        Variable::number("d", Unit::Kilometre),
     ])
     .unwrap()
 }
 
-/// Values of three variables, and labels.
+/// Values of four variables, and labels.
 fn events() -> impl Strategy<Value = (Array2<f64>, Vec<Label>)> {
     let event = (
         prop_oneof![1 => Just(f64::NAN), 6 => (0..9_u32).prop_map(f64::from)],
         0..9_u32,
         0..2_u32,
+        0..3_u32,
         0..4_usize,
     );
     proptest::collection::vec(event, 2..80).prop_map(|events| {
@@ -34,18 +36,18 @@ fn events() -> impl Strategy<Value = (Array2<f64>, Vec<Label>)> {
             Label::Legitimate,
             Label::Unknown,
         ];
-        let values = Array2::from_shape_fn((events.len(), 3), |(row, column)| {
-            let (a, b, c, _) = events[row];
-            [a, f64::from(b), f64::from(c)][column]
+        let values = Array2::from_shape_fn((events.len(), 4), |(row, column)| {
+            let (a, b, c, d, _) = events[row];
+            [a, f64::from(b), f64::from(c), f64::from(d)][column]
         });
-        let labels = events.iter().map(|event| labels[event.3]).collect();
+        let labels = events.iter().map(|event| labels[event.4]).collect();
         (values, labels)
     })
 }
 
 fn sample(params: &MineParams, values: &Array2<f64>, labels: &[Label]) -> Sample {
     let schema = schema();
-    let columns = (0..3).try_fold(Columns::new(labels.len()), |columns, column| {
+    let columns = (0..4).try_fold(Columns::new(labels.len()), |columns, column| {
         columns.number(values.column(column))
     });
     let all = RowBits::from_fn(labels.len(), |_| true);
@@ -62,6 +64,10 @@ fn terms(sample: &Sample) -> Vec<Term> {
     for (feature, variable) in sample.features.iter().enumerate() {
         let mut tests = vec![Test::Missing];
         match &variable.kind {
+            // Ratios are asked whether they are large, and nothing else.
+            Kind::Number { bounds, .. } if variable.over.is_some() => {
+                tests = bounds.iter().copied().map(Test::Above).collect();
+            }
             Kind::Number { bounds, .. } => {
                 tests.extend(bounds.iter().copied().map(Test::Above));
                 tests.extend(bounds.iter().copied().map(Test::AtMost));

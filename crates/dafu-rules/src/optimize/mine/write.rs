@@ -16,6 +16,11 @@ pub(super) fn condition(sample: &Sample, terms: &[Term]) -> String {
         let mut name = String::new();
         // Writing to a string does not fail.
         let _ = named(&mut name, &feature.name);
+        if let (Test::Above(number), Some(over)) = (term.test, &feature.over) {
+            let _ = write!(text, "{name} > {} * ", digits(number));
+            let _ = named(&mut text, over);
+            continue;
+        }
         let _ = match (term.test, &feature.kind) {
             (Test::Above(number), Kind::Number { unit, .. }) => {
                 write!(text, "{name} > {}", with_unit(number, *unit))
