@@ -19,7 +19,7 @@
 //!
 //! [`Simulator`] gives plain transactions, [`Simulator::with_truth`] the same with the scenario and the instant at
 //! which the label is known, [`Simulator::daily_summaries`] and [`Simulator::behavior_events`] the other two kinds of
-//! records. Use `dafu-ingest` to read data that you have.
+//! records; [`RingWorld`] is a network of accounts with rings in it. Use `dafu-ingest` to read data that you have.
 //!
 //! Internet addresses are taken from ranges that nobody routes (10/8, 100.64/10, 198.18/15).
 //!
@@ -31,6 +31,8 @@
 //! Minimum supported Rust version: 1.89.
 //!
 #![doc = include_str!("../SCENARIOS.md")]
+#![doc = ""]
+#![doc = include_str!("../NETWORK.md")]
 
 mod behavior;
 mod campaign;
@@ -40,6 +42,7 @@ mod draft;
 mod engine;
 mod error;
 mod name;
+mod network;
 mod params;
 mod place;
 mod random;
@@ -52,6 +55,7 @@ pub use behavior::BehaviorEvents;
 #[cfg(feature = "csv")]
 pub use csv_file::{CsvColumns, write_csv};
 pub use error::SimulatorError;
+pub use network::{Group, GroupKind, RingTransaction, RingWorld, RingWorldParams};
 pub use params::{
     CheckedSimulatorParams, LabelDelay, MAX_DAYS, MAX_MERCHANTS, MAX_USERS, MIN_MERCHANTS,
     MIN_USERS, SimulatorParams,

@@ -24,6 +24,13 @@ pub(crate) enum Purpose {
     Labelled = 15,
     LabelDelay = 16,
     Sessions = 17,
+    Home = 18,
+    Office = 19,
+    PassedOn = 20,
+    NetworkUser = 21,
+    NetworkRing = 22,
+    NetworkLabel = 23,
+    NetworkName = 24,
 }
 
 /// The finaliser of `SplitMix64`, a bijection of u64 with good avalanche.

@@ -110,7 +110,8 @@ impl fmt::Display for Mined {
 }
 
 impl MineParams {
-    /// Proposes rules: conjunctions of comparisons, with numbers or with other variables of the same unit, that past frauds meet and honest events do not.
+    /// Proposes rules: conjunctions of comparisons, with numbers or with other variables of the same unit, that past frauds meet
+    /// and honest events do not.
     ///
     /// Rules are found one after the other, each among the events that those before it leave, and then confirmed on later
     /// events that no choice has seen. Events without a label count as alerts, but neither as frauds nor as honest. Missing
