@@ -43,16 +43,27 @@ fn of_kind(groups: &[Group], kind: GroupKind) -> Vec<&Group> {
     groups.iter().filter(|group| group.kind == kind).collect()
 }
 
+/// What each user uses.
+fn used(payments: &[RingTransaction]) -> BTreeMap<EntityId, BTreeSet<String>> {
+    let mut used: BTreeMap<EntityId, BTreeSet<String>> = BTreeMap::new();
+    for payment in payments {
+        let transaction = &payment.transaction;
+        let of_user = used.entry(transaction.user_id.clone()).or_default();
+        of_user.extend(attributes(transaction));
+    }
+    used
+}
+
 /// Attributes that at least two members share.
-fn shared(group: &Group, users: &BTreeMap<String, BTreeSet<EntityId>>) -> Vec<(String, usize)> {
-    let members: BTreeSet<&EntityId> = group.members.iter().collect();
-    let sharing =
-        |all: &BTreeSet<EntityId>| all.iter().filter(|user| members.contains(user)).count();
-    users
-        .iter()
-        .map(|(attribute, all)| (attribute.clone(), sharing(all)))
-        .filter(|(_, count)| *count > 1)
-        .collect()
+fn shared(group: &Group, used: &BTreeMap<EntityId, BTreeSet<String>>) -> Vec<String> {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    for member in &group.members {
+        for attribute in &used[member] {
+            *counts.entry(attribute).or_default() += 1;
+        }
+    }
+    let shared = counts.into_iter().filter(|(_, count)| *count > 1);
+    shared.map(|(attribute, _)| attribute.clone()).collect()
 }
 
 #[test]
@@ -103,13 +114,13 @@ fn members_of_rings_share_more_than_households_and_both_share() {
     let world = params().household_share(0.2).simulate().unwrap();
     let groups: Vec<Group> = world.groups().collect();
     let payments: Vec<RingTransaction> = world.transactions().collect();
-    let users = users(&payments);
+    let used = used(&payments);
 
     let rings = of_kind(&groups, GroupKind::Ring);
     assert_eq!(rings.len(), 12);
     for ring in &rings {
         assert!((3..=30).contains(&ring.members.len()) && ring.members.is_sorted_by_key(number));
-        let shared = shared(ring, &users);
+        let shared = shared(ring, &used);
         // Half of the pools, and one of each kind at least.
         assert!(shared.len() >= 2, "{shared:?}");
         let (begin, end) = ring.active.unwrap();
@@ -117,13 +128,13 @@ fn members_of_rings_share_more_than_households_and_both_share() {
         assert!((5.0..=20.0).contains(&days));
     }
     let large = rings.iter().find(|ring| ring.members.len() > 15).unwrap();
-    assert!(shared(large, &users).len() > 8);
+    assert!(shared(large, &used).len() > 8);
 
     let households = of_kind(&groups, GroupKind::Household);
     let kinds = |group: &&&Group, kind: &str| {
-        shared(group, &users)
+        shared(group, &used)
             .iter()
-            .any(|(attribute, _)| attribute.starts_with(kind))
+            .any(|attribute| attribute.starts_with(kind))
     };
     let share = |kind: &str| {
         households.iter().filter(|group| kinds(group, kind)).count() as f64
@@ -146,7 +157,7 @@ fn members_of_rings_share_more_than_households_and_both_share() {
 }
 
 fn number(id: &EntityId) -> u32 {
-    id.as_str()[1..].parse().unwrap()
+    id.as_str().strip_prefix('u').unwrap().parse().unwrap()
 }
 
 #[test]
