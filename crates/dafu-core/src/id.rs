@@ -131,6 +131,8 @@ pub enum EntityKind {
     Account,
     /// A tenant of a shared installation.
     Tenant,
+    /// A postal address, as a token.
+    Address,
 }
 
 /// An entity with its kind: the key of windows, states and `forget`.

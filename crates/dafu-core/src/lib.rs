@@ -66,7 +66,7 @@ pub use id::{EntityId, EntityKey, EntityKind, TransactionId};
 pub use money::{Currency, Money};
 pub use progress::{NoProgress, Progress};
 pub use record::{
-    BehaviorEvent, DailySummary, GeoPoint, Label, Transaction, TransactionStatus, Value,
+    BehaviorEvent, DailySummary, GeoPoint, Label, Transaction, TransactionStatus, Transfer, Value,
 };
 pub use schema::{FeatureGroup, FeatureSpec, FeatureType, Schema, SchemaHash, Unit};
 pub use score::{FeatureIndex, Probability, RawScore, Score};

@@ -1,4 +1,4 @@
-//! The three kinds of records: transactions, behaviour events and daily summaries.
+//! Records: transactions, behaviour events, daily summaries, and transfers between accounts.
 
 use crate::{CoreError, EntityId, Money, StableHasher, Timestamp, TransactionId};
 use std::collections::BTreeMap;
@@ -342,4 +342,20 @@ pub struct DailySummary {
     pub risk_score: Option<crate::Score>,
     /// Further columns by name.
     pub extras: BTreeMap<Arc<str>, Value>,
+}
+
+/// One movement of money from an account to another.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Transfer {
+    /// Key of the transfer.
+    pub transfer_id: TransactionId,
+    /// The account that pays.
+    pub from: EntityId,
+    /// The account that is paid.
+    pub to: EntityId,
+    /// How much.
+    pub amount: Money,
+    /// When, in event time.
+    pub timestamp: Timestamp,
 }

@@ -19,7 +19,7 @@
 //!
 //! [`Simulator`] gives plain transactions, [`Simulator::with_truth`] the same with the scenario and the instant at
 //! which the label is known, [`Simulator::daily_summaries`] and [`Simulator::behavior_events`] the other two kinds of
-//! records; [`RingWorld`] is a network of accounts with rings in it. Use `dafu-ingest` to read data that you have.
+//! records; [`RingWorld`] is a network of accounts with rings in it, [`FlowWorld`] transfers with patterns of laundering. Use `dafu-ingest` to read data that you have.
 //!
 //! Internet addresses are taken from ranges that nobody routes (10/8, 100.64/10, 198.18/15).
 //!
@@ -36,11 +36,13 @@
 
 mod behavior;
 mod campaign;
+mod check;
 #[cfg(feature = "csv")]
 mod csv_file;
 mod draft;
 mod engine;
 mod error;
+mod flow;
 mod name;
 mod network;
 mod params;
@@ -55,6 +57,7 @@ pub use behavior::BehaviorEvents;
 #[cfg(feature = "csv")]
 pub use csv_file::{CsvColumns, write_csv};
 pub use error::SimulatorError;
+pub use flow::{FlowKind, FlowWorld, FlowWorldParams, PlantedFlow};
 pub use network::{Group, GroupKind, RingTransaction, RingWorld, RingWorldParams};
 pub use params::{
     CheckedSimulatorParams, LabelDelay, MAX_DAYS, MAX_MERCHANTS, MAX_USERS, MIN_MERCHANTS,

@@ -1,5 +1,6 @@
 //! Parameters and their check.
 
+use crate::check::{counts, numbers, setters, start};
 use crate::{Scenario, ScenarioRates, Simulator, SimulatorError};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, Timestamp};
@@ -32,6 +33,20 @@ impl Default for LabelDelay {
             minimum_days: 7.0,
             mean_further_days: 10.0,
         }
+    }
+}
+
+impl LabelDelay {
+    pub(crate) fn check(self) -> Result<(), SimulatorError> {
+        numbers(&[
+            ("label_delay.minimum_days", 0.0, 3_650.0, self.minimum_days),
+            (
+                "label_delay.mean_further_days",
+                0.0,
+                3_650.0,
+                self.mean_further_days,
+            ),
+        ])
     }
 }
 
@@ -116,74 +131,17 @@ impl CheckedSimulatorParams {
 }
 
 impl SimulatorParams {
-    /// Sets the seed.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets the first day.
-    #[must_use]
-    pub fn start(mut self, start: Timestamp) -> Self {
-        self.start = start;
-        self
-    }
-
-    /// Sets the number of days.
-    #[must_use]
-    pub fn days(mut self, days: u32) -> Self {
-        self.days = days;
-        self
-    }
-
-    /// Sets the number of users.
-    #[must_use]
-    pub fn users(mut self, users: u32) -> Self {
-        self.users = users;
-        self
-    }
-
-    /// Sets the number of merchants.
-    #[must_use]
-    pub fn merchants(mut self, merchants: u32) -> Self {
-        self.merchants = merchants;
-        self
-    }
-
-    /// Sets the expected ordinary payments of a user on a plain day.
-    #[must_use]
-    pub fn payments_per_user_day(mut self, payments: f64) -> Self {
-        self.payments_per_user_day = payments;
-        self
-    }
-
-    /// Sets the currency.
-    #[must_use]
-    pub fn currency(mut self, currency: Currency) -> Self {
-        self.currency = currency;
-        self
-    }
-
-    /// Sets the rates of all scenarios.
-    #[must_use]
-    pub fn rates(mut self, rates: ScenarioRates) -> Self {
-        self.rates = rates;
-        self
-    }
-
-    /// Sets when labels are known.
-    #[must_use]
-    pub fn label_delay(mut self, delay: LabelDelay) -> Self {
-        self.label_delay = delay;
-        self
-    }
-
-    /// Sets the share of payments that never get a label.
-    #[must_use]
-    pub fn unlabelled_share(mut self, share: f64) -> Self {
-        self.unlabelled_share = share;
-        self
+    setters! {
+        seed: u64,
+        start: Timestamp,
+        days: u32,
+        users: u32,
+        merchants: u32,
+        payments_per_user_day: f64,
+        currency: Currency,
+        rates: ScenarioRates,
+        label_delay: LabelDelay,
+        unlabelled_share: f64,
     }
 
     /// Checks every parameter.
@@ -192,62 +150,25 @@ impl SimulatorParams {
     ///
     /// [`SimulatorError::CountOutOfRange`], [`SimulatorError::OutOfRange`] and [`SimulatorError::Start`].
     pub fn check(&self) -> Result<CheckedSimulatorParams, SimulatorError> {
-        for (name, min, max, got) in [
+        counts(&[
             ("days", 1, MAX_DAYS, self.days),
             ("users", MIN_USERS, MAX_USERS, self.users),
             ("merchants", MIN_MERCHANTS, MAX_MERCHANTS, self.merchants),
-        ] {
-            if !(min..=max).contains(&got) {
-                let (min, max, got) = (min.into(), max.into(), got.into());
-                return Err(SimulatorError::CountOutOfRange {
-                    name,
-                    min,
-                    max,
-                    got,
-                });
-            }
-        }
-        let within = |name, min: f64, max: f64, got: f64| {
-            if got >= min && got <= max {
-                Ok(())
-            } else {
-                Err(SimulatorError::OutOfRange {
-                    name,
-                    min,
-                    max,
-                    got,
-                })
-            }
-        };
-        within(
-            "payments_per_user_day",
-            1e-6,
-            100.0,
-            self.payments_per_user_day,
+        ])?;
+        numbers(&[
+            (
+                "payments_per_user_day",
+                1e-6,
+                100.0,
+                self.payments_per_user_day,
+            ),
+            ("unlabelled_share", 0.0, 1.0, self.unlabelled_share),
+        ])?;
+        self.label_delay.check()?;
+        numbers(
+            &Scenario::ALL.map(|scenario| (scenario.name(), 0.0, 0.2, self.rates.rate(scenario))),
         )?;
-        within("unlabelled_share", 0.0, 1.0, self.unlabelled_share)?;
-        within(
-            "label_delay.minimum_days",
-            0.0,
-            3_650.0,
-            self.label_delay.minimum_days,
-        )?;
-        within(
-            "label_delay.mean_further_days",
-            0.0,
-            3_650.0,
-            self.label_delay.mean_further_days,
-        )?;
-        for scenario in Scenario::ALL {
-            within(scenario.name(), 0.0, 0.2, self.rates.rate(scenario))?;
-        }
-        let first = self.start.day();
-        let last = first + i64::from(self.days);
-        let midnight = first.checked_mul(86_400_000_000) == Some(self.start.as_micros());
-        // Day 2,567,655 is the first of the year 9000.
-        if !midnight || last > 2_567_655 {
-            return Err(SimulatorError::Start { got: self.start });
-        }
+        start(self.start, self.days)?;
         Ok(CheckedSimulatorParams(self.clone()))
     }
 

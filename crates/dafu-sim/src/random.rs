@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
     NetworkRing = 22,
     NetworkLabel = 23,
     NetworkName = 24,
+    FlowHonest = 25,
+    FlowPattern = 26,
 }
 
 /// The finaliser of `SplitMix64`, a bijection of u64 with good avalanche.

@@ -1,6 +1,7 @@
 //! Parameters of a network of accounts, and their check.
 
 use super::RingWorld;
+use crate::check::{counts, numbers, setters, start};
 use crate::{LabelDelay, MAX_USERS, SimulatorError};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, Timestamp};
@@ -93,19 +94,6 @@ impl Default for RingWorldParams {
     }
 }
 
-macro_rules! setters {
-    ($($name:ident: $kind:ty),* $(,)?) => {
-        $(
-            #[doc = concat!("Sets `", stringify!($name), "`.")]
-            #[must_use]
-            pub const fn $name(mut self, $name: $kind) -> Self {
-                self.$name = $name;
-                self
-            }
-        )*
-    };
-}
-
 impl RingWorldParams {
     setters! {
         seed: u64,
@@ -132,37 +120,27 @@ impl RingWorldParams {
     ///
     /// # Errors
     ///
-    /// [`SimulatorError::CountOutOfRange`], [`SimulatorError::OutOfRange`], [`SimulatorError::Start`], and
-    /// [`SimulatorError::CountOutOfRange`] for `rings` of which not all could be made of a third of the users.
+    /// [`SimulatorError::CountOutOfRange`], also for `rings` that a third of the users is too few for;
+    /// [`SimulatorError::OutOfRange`]; [`SimulatorError::Start`].
     pub fn check(&self) -> Result<(), SimulatorError> {
-        // Members live alone and in no office; a third of the users always does.
-        let mean_size = u64::from(self.smallest_ring).midpoint(self.largest_ring.into());
-        let most_rings = (u64::from(self.users) / 3 / mean_size.max(1)).min(100_000);
-        for (name, min, max, got) in [
-            ("days", 20, MOST_DAYS.into(), self.days),
-            ("users", FEWEST_USERS.into(), MAX_USERS.into(), self.users),
+        counts(&[
+            ("days", 20, MOST_DAYS, self.days),
+            ("users", FEWEST_USERS, MAX_USERS, self.users),
             ("merchants", 10, 1_000_000, self.merchants),
             ("public_addresses", 1, 100_000, self.public_addresses),
-            ("smallest_ring", 2, MOST_MEMBERS.into(), self.smallest_ring),
+            ("smallest_ring", 2, MOST_MEMBERS, self.smallest_ring),
             (
                 "largest_ring",
-                self.smallest_ring.into(),
-                MOST_MEMBERS.into(),
+                self.smallest_ring,
+                MOST_MEMBERS,
                 self.largest_ring,
             ),
-            ("rings", 0, most_rings, self.rings),
-        ] {
-            let got = u64::from(got);
-            if !(min..=max).contains(&got) {
-                return Err(SimulatorError::CountOutOfRange {
-                    name,
-                    min,
-                    max,
-                    got,
-                });
-            }
-        }
-        for (name, min, max, got) in [
+        ])?;
+        // Members live alone and in no office; a third of the users mostly does.
+        let mean_size = self.smallest_ring.midpoint(self.largest_ring);
+        let most_rings = (self.users / 3 / mean_size).min(100_000);
+        counts(&[("rings", 0, most_rings, self.rings)])?;
+        numbers(&[
             ("payments_per_user", 1.0, 1_000.0, self.payments_per_user),
             ("household_share", 0.0, 1.0, self.household_share),
             ("office_share", 0.0, 1.0, self.office_share),
@@ -170,35 +148,9 @@ impl RingWorldParams {
             ("camouflage", 0.0, 100.0, self.camouflage),
             ("lockstep", 0.0, 1.0, self.lockstep),
             ("labelled_share", 0.0, 1.0, self.labelled_share),
-            (
-                "label_delay.minimum_days",
-                0.0,
-                3_650.0,
-                self.label_delay.minimum_days,
-            ),
-            (
-                "label_delay.mean_further_days",
-                0.0,
-                3_650.0,
-                self.label_delay.mean_further_days,
-            ),
-        ] {
-            if !(got >= min && got <= max) {
-                return Err(SimulatorError::OutOfRange {
-                    name,
-                    min,
-                    max,
-                    got,
-                });
-            }
-        }
-        let first = self.start.day();
-        let midnight = first.checked_mul(86_400_000_000) == Some(self.start.as_micros());
-        // Day 2,567,655 is the first of the year 9000.
-        if !midnight || first + i64::from(self.days) > 2_567_655 {
-            return Err(SimulatorError::Start { got: self.start });
-        }
-        Ok(())
+        ])?;
+        self.label_delay.check()?;
+        start(self.start, self.days)
     }
 
     /// Checks the parameters and simulates. O(payments log payments) time, about 60 bytes a payment.
