@@ -1,0 +1,6 @@
+//! Communities of weighted graphs.
+
+mod leiden;
+mod weighted;
+
+pub use leiden::{Communities, LeidenParams};

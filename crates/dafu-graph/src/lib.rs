@@ -1,0 +1,15 @@
+//! Fraud rings with evidence.
+
+mod community;
+mod error;
+mod graph;
+mod link;
+mod ring;
+
+pub use community::{Communities, LeidenParams};
+pub use error::GraphError;
+pub use graph::{Edge, EntityGraph, EntityGraphBuilder, NodeId};
+pub use link::{KindParams, Link, LinkParams, Links, SkippedEntity};
+pub use ring::{
+    FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
+};

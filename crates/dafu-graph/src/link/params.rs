@@ -1,0 +1,117 @@
+//! How users are linked: parameters.
+
+use crate::GraphError;
+use crate::error::parameter;
+use dafu_core::EntityKind;
+use std::collections::BTreeMap;
+
+/// How much it says that two users share an entity of a kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KindParams {
+    /// Probability that users who are linked share an entity of this kind, above 0 and at most 1.
+    pub reliability: f64,
+    /// Entities of more users than this link nobody, at least 2.
+    pub hub_cap: u32,
+}
+
+/// Parameters of links between users: [`LinkParams::link`].
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct LinkParams {
+    /// The kinds that link. Without merchants by default: everybody meets there.
+    pub kinds: BTreeMap<EntityKind, KindParams>,
+    /// Other users that a user is really linked to, in the mean, before anything is seen. Default 1.
+    pub prior_links: f64,
+    /// Pairs of users with an entity in common that are looked at, at most; where there are more, the entities of most users are
+    /// left out, and reported. Default 50 million, about a second.
+    pub pair_budget: u64,
+}
+
+impl Default for LinkParams {
+    fn default() -> Self {
+        let kind = |kind, reliability| {
+            let hub_cap = 50;
+            (
+                kind,
+                KindParams {
+                    reliability,
+                    hub_cap,
+                },
+            )
+        };
+        Self {
+            kinds: BTreeMap::from([
+                kind(EntityKind::Account, 0.5),
+                kind(EntityKind::Card, 0.5),
+                kind(EntityKind::Device, 0.5),
+                kind(EntityKind::Email, 0.5),
+                kind(EntityKind::Address, 0.4),
+                kind(EntityKind::Ip, 0.3),
+            ]),
+            prior_links: 1.0,
+            pair_budget: 50_000_000,
+        }
+    }
+}
+
+impl LinkParams {
+    /// Sets what it says to share an entity of a kind.
+    #[must_use]
+    pub fn kind(mut self, kind: EntityKind, reliability: f64, hub_cap: u32) -> Self {
+        self.kinds.insert(
+            kind,
+            KindParams {
+                reliability,
+                hub_cap,
+            },
+        );
+        self
+    }
+
+    /// Lets no entity of a kind link.
+    #[must_use]
+    pub fn without(mut self, kind: EntityKind) -> Self {
+        self.kinds.remove(&kind);
+        self
+    }
+
+    /// Sets `prior_links`.
+    #[must_use]
+    pub const fn prior_links(mut self, prior_links: f64) -> Self {
+        self.prior_links = prior_links;
+        self
+    }
+
+    /// Sets `pair_budget`.
+    #[must_use]
+    pub const fn pair_budget(mut self, pair_budget: u64) -> Self {
+        self.pair_budget = pair_budget;
+        self
+    }
+
+    /// Whether all parameters are within their intervals.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::Parameter`] for the first that is not.
+    pub fn check(&self) -> Result<(), GraphError> {
+        for (kind, params) in &self.kinds {
+            let got = format!("{} for {kind:?}", params.reliability);
+            let good = params.reliability > 0.0 && params.reliability <= 1.0;
+            parameter("reliability", got, "above 0 and at most 1", good)?;
+            let got = format!("{} for {kind:?}", params.hub_cap);
+            parameter("hub_cap", got, "at least 2", params.hub_cap >= 2)?;
+            let users = *kind == EntityKind::User;
+            parameter("kinds", "User", "other kinds than User", !users)?;
+        }
+        let got = self.prior_links;
+        parameter(
+            "prior_links",
+            got,
+            "above 0 and at most 1000",
+            got > 0.0 && got <= 1000.0,
+        )
+    }
+}

@@ -1,0 +1,97 @@
+//! Rings: accounts in one hand.
+
+mod group;
+mod lockstep;
+mod params;
+mod place;
+mod report;
+
+use crate::{EntityGraph, GraphError, NodeId};
+use dafu_core::Transaction;
+use group::Group;
+pub use params::RingParams;
+pub use place::PlaceParams;
+pub use report::{FraudRing, RingReport, SharedEntity};
+
+/// Finds rings in transactions: [`RingParams::detect`] on their graph, with these two parameters and the default of all others.
+///
+/// ```
+/// use dafu_graph::detect_fraud_networks;
+/// use dafu_sim::RingWorldParams;
+///
+/// let world = RingWorldParams::default().users(3_000).rings(4).smallest_ring(8).seed(1).simulate()?;
+/// let payments: Vec<_> = world.transactions().map(|payment| payment.transaction).collect();
+/// let report = detect_fraud_networks(&payments, 0.8, 3)?;
+/// assert_eq!(report.rings.len(), 4);
+/// println!("{}", report.rings[0].explanation);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`GraphError::Parameter`] for a threshold outside of 0 to 1 or a size below 2; [`GraphError::TooMany`].
+pub fn detect_fraud_networks(
+    transactions: &[Transaction],
+    similarity_threshold: f64,
+    min_ring_size: usize,
+) -> Result<RingReport, GraphError> {
+    let params = RingParams::default()
+        .similarity_threshold(similarity_threshold)
+        .min_ring_size(min_ring_size);
+    params.check()?;
+    params.detect(&EntityGraph::from_transactions(transactions)?)
+}
+
+impl RingParams {
+    /// Finds rings in a graph.
+    ///
+    /// 1. Users are linked who share more than chance explains ([`LinkParams::link`](crate::LinkParams::link)).
+    /// 2. Linked users form groups; groups that hang together loosely fall apart into communities.
+    /// 3. A group is a ring where one home or one place of work does not explain what it shares ([`PlaceParams`]) and how it
+    ///    acts together.
+    ///
+    /// Known fraud has no say. Rings come with the smallest p-value first.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::Parameter`].
+    ///
+    /// # Complexity
+    ///
+    /// That of [`LinkParams::link`](crate::LinkParams::link), and O(edges of linked users x log).
+    pub fn detect(&self, graph: &EntityGraph) -> Result<RingReport, GraphError> {
+        self.check()?;
+        let links = self.links.link(graph, self.similarity_threshold)?;
+        let groups = group::groups(self, &links.links);
+        let candidates = groups.len();
+        let mut rings: Vec<(f64, Group)> = Vec::new();
+        for members in groups {
+            let group = Group::new(self, graph, members);
+            let p_value = group.p_value(self, graph);
+            if p_value <= self.max_p_value {
+                rings.push((p_value, group));
+            }
+        }
+        rings.sort_by(|one, two| {
+            one.0
+                .total_cmp(&two.0)
+                .then_with(|| one.1.members.cmp(&two.1.members))
+        });
+        let rings = rings
+            .into_iter()
+            .map(|(p_value, group)| report::ring(self, graph, &links.links, (p_value, group)))
+            .collect();
+        Ok(RingReport {
+            rings,
+            groups: candidates,
+            links: links.links.len(),
+            pairs: links.pairs,
+            skipped: links.skipped,
+        })
+    }
+}
+
+/// The place of a user among sorted members.
+fn place(members: &[NodeId], user: NodeId) -> Option<usize> {
+    members.binary_search(&user).ok()
+}

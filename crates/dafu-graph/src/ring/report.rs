@@ -1,0 +1,215 @@
+//! Rings as analysts see them.
+
+use super::group::Group;
+use super::params::RingParams;
+use crate::{Edge, EntityGraph, Link, NodeId, SkippedEntity};
+use dafu_core::{EntityKey, EntityKind, StableHasher, Timestamp};
+use std::fmt::Write;
+use std::hash::Hasher;
+
+/// Members that a ring names as its centre, at most.
+const CENTRAL: usize = 3;
+
+/// A thing that members of a ring share.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SharedEntity {
+    /// The thing.
+    pub entity: EntityKey,
+    /// Members who use it.
+    pub members: usize,
+    /// Everybody who uses it.
+    pub users: usize,
+    /// How rare it is: the natural logarithm of the number of users with a thing of that kind, for each who uses this one.
+    pub rarity: f64,
+    /// When a member used it first.
+    pub first_seen: Timestamp,
+    /// When a member used it last.
+    pub last_seen: Timestamp,
+}
+
+/// Accounts that seem to be in one hand, and why.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct FraudRing {
+    /// Made of its first member, which stays the first when others join: `ring-` and 16 hexadecimal digits.
+    pub id: String,
+    /// The users, those seen first first.
+    pub members: Vec<EntityKey>,
+    /// 0 to 1: 0.5 for the largest p-value that a ring may have, 1 for none.
+    pub score: f64,
+    /// How likely people of one home or one place of work share that much: an upper bound.
+    pub p_value: f64,
+    /// What they share, what most members use first.
+    pub shared: Vec<SharedEntity>,
+    /// Links between members, for each pair that there could be.
+    pub density: f64,
+    /// Things shared with another member, in the mean: a thing of d members counts d - 1 times.
+    pub links_per_member: f64,
+    /// When a member used a shared thing first.
+    pub first_seen: Timestamp,
+    /// When a member used a shared thing last.
+    pub last_seen: Timestamp,
+    /// Payments with shared things: those of the kind of thing that most were made with.
+    pub payments: u64,
+    /// The sum of these payments, in major units.
+    pub amount: f64,
+    /// The members with most links.
+    pub central: Vec<EntityKey>,
+    /// The same in a sentence.
+    pub explanation: String,
+}
+
+/// What [`RingParams::detect`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RingReport {
+    /// Rings, the clearest first.
+    pub rings: Vec<FraudRing>,
+    /// Groups of linked users that were looked at.
+    pub groups: usize,
+    /// Links between users.
+    pub links: usize,
+    /// Pairs of users with a thing in common that were looked at.
+    pub pairs: u64,
+    /// Things that linked nobody since too many users have them.
+    pub skipped: Vec<SkippedEntity>,
+}
+
+pub(super) fn ring(
+    params: &RingParams,
+    graph: &EntityGraph,
+    links: &[Link],
+    (p_value, group): (f64, Group),
+) -> FraudRing {
+    let members = &group.members;
+    let mut shared: Vec<SharedEntity> = Vec::new();
+    let mut degrees = vec![0_usize; members.len()];
+    let mut of_kind: std::collections::BTreeMap<EntityKind, (u64, f64)> =
+        std::collections::BTreeMap::new();
+    for (thing, count) in &group.things {
+        let edges = graph
+            .adjacent(*thing)
+            .iter()
+            .filter_map(|(user, edge)| Some((super::place(members, *user)?, *edge)));
+        let mut span: Option<(Timestamp, Timestamp)> = None;
+        for (place, edge) in edges {
+            let edge: &Edge = &graph.edges()[edge as usize];
+            degrees[place] += count - 1;
+            let (first, last) = span.unwrap_or((edge.first_seen, edge.last_seen));
+            span = Some((first.min(edge.first_seen), last.max(edge.last_seen)));
+            let sums = of_kind.entry(graph.kind(*thing)).or_default();
+            sums.0 += u64::from(edge.count);
+            sums.1 += edge.amount;
+        }
+        let (first_seen, last_seen) = span.unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
+        shared.push(SharedEntity {
+            entity: graph.key(*thing).clone(),
+            members: *count,
+            users: graph.degree(*thing),
+            rarity: 0.0,
+            first_seen,
+            last_seen,
+        });
+    }
+    shared.sort_by(|one, two| {
+        two.members
+            .cmp(&one.members)
+            .then_with(|| one.users.cmp(&two.users))
+            .then_with(|| one.entity.cmp(&two.entity))
+    });
+    let first_seen = shared.iter().map(|thing| thing.first_seen).min();
+    let last_seen = shared.iter().map(|thing| thing.last_seen).max();
+    let (payments, amount) = of_kind
+        .values()
+        .copied()
+        .max_by_key(|(payments, _)| *payments)
+        .unwrap_or((0, 0.0));
+    let within = |node: NodeId| super::place(members, node).is_some();
+    let count = links
+        .iter()
+        .filter(|link| within(link.one) && within(link.other))
+        .count();
+    let pairs = members.len() * (members.len() - 1) / 2;
+    let mut central: Vec<usize> = (0..members.len()).collect();
+    central.sort_by_key(|place| (std::cmp::Reverse(degrees[*place]), *place));
+    let all_links: usize = group.things.iter().map(|(_, count)| count - 1).sum();
+    let keys = |nodes: &mut dyn Iterator<Item = NodeId>| -> Vec<EntityKey> {
+        nodes.map(|node| graph.key(node).clone()).collect()
+    };
+    let mut ring = FraudRing {
+        id: id(graph.key(members[0])),
+        members: keys(&mut members.iter().copied()),
+        score: 1.0 - 0.5 * (p_value / params.max_p_value).powf(0.25),
+        p_value,
+        shared,
+        density: count as f64 / pairs as f64,
+        links_per_member: all_links as f64 / members.len() as f64,
+        first_seen: first_seen.unwrap_or(Timestamp::EPOCH),
+        last_seen: last_seen.unwrap_or(Timestamp::EPOCH),
+        payments,
+        amount,
+        central: keys(&mut central.iter().take(CENTRAL).map(|place| members[*place])),
+        explanation: String::new(),
+    };
+    ring.explanation = explanation(&ring);
+    ring
+}
+
+/// The id of a ring whose first member is `first`.
+fn id(first: &EntityKey) -> String {
+    let mut hasher = StableHasher::default();
+    hasher.text("ring").text(first.id.as_str());
+    format!("ring-{:016x}", hasher.finish())
+}
+
+/// What a kind is called: one of it, several of it.
+const fn words(kind: EntityKind) -> (&'static str, &'static str) {
+    match kind {
+        EntityKind::Card => ("card", "cards"),
+        EntityKind::Device => ("device", "devices"),
+        EntityKind::Ip => ("internet address", "internet addresses"),
+        EntityKind::Email => ("e-mail address", "e-mail addresses"),
+        EntityKind::Address => ("postal address", "postal addresses"),
+        EntityKind::Account => ("account", "accounts"),
+        _ => ("thing", "things"),
+    }
+}
+
+/// `9 users share 2 cards, 2 devices and 1 postal address; ...`.
+fn explanation(ring: &FraudRing) -> String {
+    let mut counts: std::collections::BTreeMap<EntityKind, usize> =
+        std::collections::BTreeMap::new();
+    for thing in &ring.shared {
+        *counts.entry(thing.entity.kind).or_default() += 1;
+    }
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(kind, count)| {
+            let (one, several) = words(*kind);
+            format!("{count} {}", if *count == 1 { one } else { several })
+        })
+        .collect();
+    let mut text = format!("{} users share ", ring.members.len());
+    for (place, part) in parts.iter().enumerate() {
+        if place > 0 {
+            text.push_str(if place + 1 == parts.len() {
+                " and "
+            } else {
+                ", "
+            });
+        }
+        text.push_str(part);
+    }
+    // Writing to a string does not fail.
+    let _ = write!(
+        text,
+        " from {} to {}; {} payments of {:.2} together; people of one home or place of work would share as much with a \
+         probability of at most {:.1e}",
+        ring.first_seen.date(),
+        ring.last_seen.date(),
+        ring.payments,
+        ring.amount,
+        ring.p_value
+    );
+    text
+}

@@ -1,0 +1,174 @@
+//! Rings are found, and households, offices and strangers are not.
+#![allow(
+    clippy::float_cmp,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use dafu_core::{EntityKey, EntityKind, Transaction};
+use dafu_graph::{EntityGraph, RingParams, RingReport, detect_fraud_networks};
+use dafu_sim::{GroupKind, RingWorld, RingWorldParams};
+use std::collections::BTreeSet;
+
+fn world(seed: u64, density: f64, households: f64) -> RingWorld {
+    RingWorldParams::default()
+        .seed(seed)
+        .ring_density(density)
+        .household_share(households)
+        .simulate()
+        .unwrap()
+}
+
+fn payments(world: &RingWorld) -> Vec<Transaction> {
+    world
+        .transactions()
+        .map(|payment| payment.transaction)
+        .collect()
+}
+
+fn in_rings(world: &RingWorld) -> BTreeSet<String> {
+    let rings = world.groups().filter(|group| group.kind == GroupKind::Ring);
+    rings
+        .flat_map(|ring| ring.members)
+        .map(|member| member.to_string())
+        .collect()
+}
+
+fn found(report: &RingReport) -> BTreeSet<String> {
+    let members = report.rings.iter().flat_map(|ring| &ring.members);
+    members.map(|member| member.id.to_string()).collect()
+}
+
+/// Seeds, densities and household shares of the reference figures; nothing was chosen on them.
+#[test]
+fn most_members_of_rings_are_found_and_hardly_anybody_else() {
+    let (mut right, mut all, mut wanted) = (0, 0, 0);
+    for (seed, density, households) in [
+        (12_345, 0.5, 0.12),
+        (777, 0.5, 0.12),
+        (999, 0.35, 0.12),
+        (4_242, 0.5, 0.3),
+        (31_337, 0.25, 0.2),
+    ] {
+        let world = world(seed, density, households);
+        let report = detect_fraud_networks(&payments(&world), 0.8, 3).unwrap();
+        let (found, truth) = (found(&report), in_rings(&world));
+        right += found.intersection(&truth).count();
+        all += found.len();
+        wanted += truth.len();
+    }
+    let (precision, recall) = (right as f64 / all as f64, right as f64 / wanted as f64);
+    assert!(precision >= 0.95 && recall >= 0.95, "{precision} {recall}");
+}
+
+#[test]
+fn a_world_without_rings_has_hardly_any() {
+    for seed in [1, 2] {
+        let world = RingWorldParams::default()
+            .seed(seed)
+            .rings(0)
+            .household_share(0.3)
+            .simulate()
+            .unwrap();
+        let report = detect_fraud_networks(&payments(&world), 0.8, 3).unwrap();
+        // Of more than a thousand groups that share something.
+        assert!(
+            report.rings.len() <= 3 && report.groups > 1_000,
+            "{} of {}",
+            report.rings.len(),
+            report.groups
+        );
+    }
+}
+
+#[test]
+fn rings_say_what_they_are() {
+    let world = RingWorldParams::default()
+        .users(3_000)
+        .rings(3)
+        .smallest_ring(10)
+        .seed(5)
+        .simulate()
+        .unwrap();
+    let payments = payments(&world);
+    let graph = EntityGraph::from_transactions(&payments).unwrap();
+    let report = RingParams::default().detect(&graph).unwrap();
+    assert_eq!(report.rings.len(), 3);
+    assert!(
+        report
+            .rings
+            .is_sorted_by(|one, two| one.p_value <= two.p_value)
+    );
+    for ring in &report.rings {
+        let members: BTreeSet<&EntityKey> = ring.members.iter().collect();
+        assert!(ring.members.len() >= 10 && members.len() == ring.members.len());
+        assert!(ring.p_value <= 0.003 && (0.5..=1.0).contains(&ring.score));
+        assert!(ring.id.starts_with("ring-") && ring.id.len() == 21);
+        assert!(ring.density > 0.3 && ring.density <= 1.0 && ring.links_per_member > 2.0);
+        assert!(
+            ring.central.len() == 3 && ring.central.iter().all(|member| members.contains(member))
+        );
+        assert!(
+            ring.explanation
+                .starts_with(&format!("{} users share ", ring.members.len()))
+        );
+        let days = ring.last_seen.since(ring.first_seen) as f64 / 86_400e6;
+        assert!((3.0..=60.0).contains(&days), "{days}");
+        for thing in &ring.shared {
+            // Counted over all payments.
+            let uses = |payment: &&Transaction| match thing.entity.kind {
+                EntityKind::Card => payment.card.as_ref() == Some(&thing.entity.id),
+                EntityKind::Device => payment.device.as_ref() == Some(&thing.entity.id),
+                EntityKind::Ip => payment.ip.unwrap().to_string() == thing.entity.id.as_str(),
+                EntityKind::Email => payment.email.as_ref() == Some(&thing.entity.id),
+                _ => format!("{:?}", payment.extras.get("address"))
+                    .contains(thing.entity.id.as_str()),
+            };
+            let all: Vec<&Transaction> = payments.iter().filter(uses).collect();
+            let users: BTreeSet<_> = all.iter().map(|payment| &payment.user_id).collect();
+            let inside = all.iter().filter(|payment| {
+                ring.members
+                    .iter()
+                    .any(|member| member.id == payment.user_id)
+            });
+            let times: Vec<_> = inside.clone().map(|payment| payment.timestamp).collect();
+            let sharing: BTreeSet<_> = inside.map(|payment| &payment.user_id).collect();
+            assert_eq!((thing.users, thing.members), (users.len(), sharing.len()));
+            assert_eq!(Some(&thing.first_seen), times.iter().min());
+            assert_eq!(Some(&thing.last_seen), times.iter().max());
+        }
+    }
+}
+
+#[test]
+fn the_order_of_payments_changes_no_ring() {
+    let world = world(8, 0.5, 0.12);
+    let mut payments = payments(&world);
+    let before = detect_fraud_networks(&payments, 0.8, 3).unwrap();
+    payments.reverse();
+    let after = detect_fraud_networks(&payments, 0.8, 3).unwrap();
+    assert_eq!(found(&before), found(&after));
+    assert_eq!(before.links, after.links);
+    assert!(before.rings.len() > 20);
+}
+
+#[test]
+fn wrong_parameters_are_named() {
+    let text = |threshold, size| {
+        detect_fraud_networks(&[], threshold, size)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        text(1.5, 3),
+        "`similarity_threshold` must be at least 0 and at most 1, got 1.5"
+    );
+    assert_eq!(
+        text(f64::NAN, 3),
+        "`similarity_threshold` must be at least 0 and at most 1, got NaN"
+    );
+    assert_eq!(text(0.8, 1), "`min_ring_size` must be at least 2, got 1");
+    let none = detect_fraud_networks(&[], 0.8, 3).unwrap();
+    assert!(none.rings.is_empty() && none.skipped.is_empty());
+}
