@@ -1,12 +1,14 @@
 //! Fraud rings with evidence.
 
 mod community;
+mod dense;
 mod error;
 mod graph;
 mod link;
 mod ring;
 
 pub use community::{Communities, LeidenParams};
+pub use dense::{DenseBlock, DenseParams};
 pub use error::GraphError;
 pub use graph::{Edge, EntityGraph, EntityGraphBuilder, NodeId};
 pub use link::{KindParams, Link, LinkParams, Links, SkippedEntity};

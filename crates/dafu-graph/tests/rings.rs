@@ -6,8 +6,8 @@
     reason = "tests"
 )]
 
-use dafu_core::{EntityKey, EntityKind, Transaction};
-use dafu_graph::{EntityGraph, RingParams, RingReport, detect_fraud_networks};
+use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
+use dafu_graph::{EntityGraph, EntityGraphBuilder, RingParams, RingReport, detect_fraud_networks};
 use dafu_sim::{GroupKind, RingWorld, RingWorldParams};
 use std::collections::BTreeSet;
 
@@ -171,4 +171,120 @@ fn wrong_parameters_are_named() {
     assert_eq!(text(0.8, 1), "`min_ring_size` must be at least 2, got 1");
     let none = detect_fraud_networks(&[], 0.8, 3).unwrap();
     assert!(none.rings.is_empty() && none.skipped.is_empty());
+}
+
+/// Users of a ring and what they use: two of each three things, in turn.
+fn ring(first: usize, size: usize, uses: &mut Vec<(usize, EntityKind, usize)>) {
+    for user in first..first + size {
+        for kind in [EntityKind::Card, EntityKind::Device, EntityKind::Ip] {
+            for turn in 0..2 {
+                uses.push((user, kind, first + (user + turn) % 3));
+            }
+        }
+    }
+}
+
+fn graph(uses: &[(usize, EntityKind, usize)]) -> EntityGraph {
+    let mut builder = EntityGraphBuilder::new();
+    let key = |kind, name: String| EntityKey {
+        kind,
+        id: EntityId::new(name).unwrap(),
+    };
+    // Strangers, so that sharing is no chance.
+    for user in 10_000..10_500 {
+        builder
+            .entity(&key(EntityKind::User, format!("u{user}")))
+            .unwrap();
+    }
+    for (hour, (user, kind, thing)) in (0..).zip(uses) {
+        let user = key(EntityKind::User, format!("u{user}"));
+        let thing = key(*kind, format!("{kind:?}-{thing}"));
+        // Nobody acts together.
+        let at = Timestamp::from_seconds(hour * 86_400 * 3).unwrap();
+        builder.pair(&user, &thing, at, 1.0).unwrap();
+    }
+    builder.build()
+}
+
+fn members(report: &RingReport) -> Vec<Vec<String>> {
+    let sorted = |ring: &dafu_graph::FraudRing| {
+        let mut names: Vec<String> = ring
+            .members
+            .iter()
+            .map(|member| member.id.to_string())
+            .collect();
+        names.sort();
+        names
+    };
+    report.rings.iter().map(sorted).collect()
+}
+
+#[test]
+fn who_knows_only_one_member_is_none() {
+    let mut uses = Vec::new();
+    ring(10, 10, &mut uses);
+    let alone = members(&RingParams::default().detect(&graph(&uses)).unwrap());
+    assert_eq!((alone.len(), alone[0].len()), (1, 10));
+    // The wife of one, with the same home.
+    for user in [10, 99] {
+        uses.push((user, EntityKind::Ip, 500));
+        uses.push((user, EntityKind::Address, 500));
+    }
+    let graph = graph(&uses);
+    let links = dafu_graph::LinkParams::default().link(&graph, 0.8).unwrap();
+    let wife = graph
+        .node(EntityKind::User, &EntityId::new("u99").unwrap())
+        .unwrap();
+    assert!(
+        links
+            .links
+            .iter()
+            .any(|link| link.other == wife || link.one == wife)
+    );
+    assert_eq!(
+        members(&RingParams::default().detect(&graph).unwrap()),
+        alone
+    );
+}
+
+#[test]
+fn two_rings_with_one_link_are_two() {
+    let mut uses = Vec::new();
+    ring(10, 9, &mut uses);
+    ring(30, 9, &mut uses);
+    let apart = members(&RingParams::default().detect(&graph(&uses)).unwrap());
+    for user in [10, 30] {
+        uses.push((user, EntityKind::Ip, 500));
+        uses.push((user, EntityKind::Address, 500));
+    }
+    let glued = graph(&uses);
+    assert_eq!(
+        members(&RingParams::default().detect(&glued).unwrap()),
+        apart
+    );
+    assert_eq!(apart.len(), 2);
+    let one = members(
+        &RingParams::default()
+            .split_modularity(1.0)
+            .detect(&glued)
+            .unwrap(),
+    );
+    assert_eq!((one.len(), one[0].len()), (1, 18));
+}
+
+#[test]
+fn what_a_home_or_an_office_explains_is_no_ring() {
+    // Four people with one of each and a second device; twelve with a computer, a network and an address.
+    let home = |kind, thing| (0..4).map(move |user| (user, kind, thing));
+    let office = |kind, thing| (50..62).map(move |user| (user, kind, thing));
+    let mut uses: Vec<(usize, EntityKind, usize)> = Vec::new();
+    uses.extend(home(EntityKind::Ip, 1).chain(home(EntityKind::Address, 1)));
+    uses.extend(home(EntityKind::Device, 1).chain(home(EntityKind::Device, 2)));
+    uses.extend(
+        office(EntityKind::Ip, 9)
+            .chain(office(EntityKind::Address, 9))
+            .chain(office(EntityKind::Device, 9)),
+    );
+    let report = RingParams::default().detect(&graph(&uses)).unwrap();
+    assert_eq!((report.rings.len(), report.groups), (0, 2));
 }

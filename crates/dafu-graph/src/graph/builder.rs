@@ -188,12 +188,20 @@ impl EntityGraphBuilder {
         }
         event_starts.push(u32::try_from(self.events.len()).unwrap_or(u32::MAX));
         let (starts, neighbours) = adjacency(self.nodes.len(), &edges);
+        let mut user_degrees = vec![0; self.nodes.len()];
+        for edge in &edges {
+            for (end, other) in [(edge.from, edge.to), (edge.to, edge.from)] {
+                let user = self.nodes[other.index()].kind == EntityKind::User;
+                user_degrees[end.index()] += u32::from(user);
+            }
+        }
         EntityGraph {
             nodes: self.nodes,
             places: self.places,
             edges,
             starts,
             neighbours,
+            user_degrees,
             event_starts,
             events: self.events.iter().map(|event| event.micros).collect(),
             self_loops: self.self_loops,

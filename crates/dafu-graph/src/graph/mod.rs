@@ -1,9 +1,11 @@
 //! Who shares what with whom.
 
 mod builder;
+mod network;
 
 pub use builder::EntityGraphBuilder;
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
+pub(crate) use network::Network;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::GraphError;
@@ -74,6 +76,8 @@ pub struct EntityGraph {
     starts: Vec<u32>,
     /// Neighbours of each node, rising, with the edge that leads there.
     neighbours: Vec<(NodeId, u32)>,
+    /// Users among the neighbours of each node.
+    user_degrees: Vec<u32>,
     /// Where the events of each edge begin.
     event_starts: Vec<u32>,
     /// Moments of each edge in microseconds, rising.

@@ -2,6 +2,7 @@
 
 mod params;
 
+use crate::graph::Network;
 use crate::{EntityGraph, GraphError, NodeId};
 use dafu_core::EntityKind;
 pub use params::{KindParams, LinkParams};
@@ -161,11 +162,7 @@ fn sharing(
         let Some(kind_params) = params.kinds.get(&kind) else {
             continue;
         };
-        let count = graph
-            .adjacent(node)
-            .iter()
-            .filter(|(other, _)| numbers[other.index()] != u32::MAX)
-            .count();
+        let count = graph.users(node);
         if count > kind_params.hub_cap as usize {
             skipped.push(SkippedEntity {
                 node,

@@ -4,7 +4,9 @@ use super::params::RingParams;
 use super::place::KindLinks;
 use super::{lockstep, place};
 use crate::community::{Communities, LeidenParams};
-use crate::{EntityGraph, Link, NodeId};
+use crate::dense::DenseParams;
+use crate::graph::Network;
+use crate::{Link, NodeId};
 use petgraph::unionfind::UnionFind;
 use std::collections::BTreeMap;
 
@@ -88,13 +90,12 @@ fn parts(members: &[NodeId], communities: &Communities) -> Vec<Vec<NodeId>> {
 }
 
 impl Group {
-    pub(super) fn new(params: &RingParams, graph: &EntityGraph, members: Vec<NodeId>) -> Self {
+    pub(super) fn new(params: &RingParams, graph: &impl Network, members: Vec<NodeId>) -> Self {
         let mut used: Vec<NodeId> = Vec::new();
         for member in &members {
-            let things = graph.adjacent(*member).iter().map(|(thing, _)| *thing);
-            used.extend(things.filter(|thing| {
+            used.extend(graph.things(*member).filter(|thing| {
                 let kind = params.links.kinds.get(&graph.kind(*thing));
-                kind.is_some_and(|kind| graph.degree(*thing) <= kind.hub_cap as usize)
+                kind.is_some_and(|kind| graph.users(*thing) <= kind.hub_cap as usize)
             }));
         }
         used.sort_unstable();
@@ -106,8 +107,43 @@ impl Group {
         Self { members, things }
     }
 
+    /// The group without members who only know one of the others: who is in its densest block stays, and who uses two things or
+    /// more that two of those use.
+    pub(super) fn trimmed(self, params: &RingParams, graph: &impl Network) -> Self {
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let mut edges = Vec::new();
+        for (user, member) in self.members.iter().enumerate() {
+            for thing in graph.things(*member) {
+                let place = self.things.binary_search_by_key(&thing, |thing| thing.0);
+                edges.extend(place.map(|place| (number(user), number(place))));
+            }
+        }
+        let blocks = DenseParams::default().run(self.members.len(), self.things.len(), &edges);
+        let Some(core) = blocks.ok().and_then(|blocks| blocks.into_iter().next()) else {
+            return self;
+        };
+        let inside = |user: u32| core.users.binary_search(&user).is_ok();
+        let mut users_inside = vec![0_u32; self.things.len()];
+        for (user, thing) in &edges {
+            users_inside[*thing as usize] += u32::from(inside(*user));
+        }
+        let mut common = vec![0_u32; self.members.len()];
+        for (user, thing) in &edges {
+            common[*user as usize] += u32::from(users_inside[*thing as usize] > 1);
+        }
+        let stays = |place: usize| inside(number(place)) || common[place] > 1;
+        let stay: Vec<NodeId> = (0..self.members.len())
+            .filter(|place| stays(*place))
+            .map(|place| self.members[place])
+            .collect();
+        if stay.len() == self.members.len() || stay.len() < params.min_ring_size {
+            return self;
+        }
+        Self::new(params, graph, stay)
+    }
+
     /// Links by kind: a thing of d members has d - 1.
-    pub(super) fn links(&self, graph: &EntityGraph) -> KindLinks {
+    pub(super) fn links(&self, graph: &impl Network) -> KindLinks {
         let mut links = KindLinks::new();
         for (thing, members) in &self.things {
             *links.entry(graph.kind(*thing)).or_default() += *members as f64 - 1.0;
@@ -116,7 +152,7 @@ impl Group {
     }
 
     /// How likely that is where everybody lives or works in one place.
-    pub(super) fn p_value(&self, params: &RingParams, graph: &EntityGraph) -> f64 {
+    pub(super) fn p_value(&self, params: &RingParams, graph: &impl Network) -> f64 {
         let window = i64::try_from(params.lockstep_window.as_micros()).unwrap_or(i64::MAX);
         let together = lockstep::together(graph, &self.members, &self.things, window);
         params

@@ -1,7 +1,8 @@
 //! Members who act together.
 
 use super::place::excess;
-use crate::{EntityGraph, NodeId};
+use crate::NodeId;
+use crate::graph::Network;
 use dafu_core::EntityKind;
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ const CROWDING: f64 = 2.0;
 ///
 /// O(e log e) for the e events at the things.
 pub(super) fn together(
-    graph: &EntityGraph,
+    graph: &impl Network,
     members: &[NodeId],
     things: &[(NodeId, usize)],
     window: i64,
@@ -26,9 +27,9 @@ pub(super) fn together(
     let mut events: Vec<(i64, u32)> = Vec::new();
     for (thing, _) in things {
         events.clear();
-        for (user, edge) in graph.adjacent(*thing) {
-            if members.binary_search(user).is_ok() {
-                events.extend(graph.events_of(*edge).iter().map(|at| (*at, user.0)));
+        for user in members {
+            if let Some((_, moments)) = graph.usage(*thing, *user) {
+                events.extend(moments.iter().map(|at| (*at, user.0)));
             }
         }
         events.sort_unstable();

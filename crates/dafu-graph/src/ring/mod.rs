@@ -6,6 +6,7 @@ mod params;
 mod place;
 mod report;
 
+use crate::graph::Network;
 use crate::{EntityGraph, GraphError, NodeId};
 use dafu_core::Transaction;
 use group::Group;
@@ -49,6 +50,7 @@ impl RingParams {
     /// 2. Linked users form groups; groups that hang together loosely fall apart into communities.
     /// 3. A group is a ring where one home or one place of work does not explain what it shares ([`PlaceParams`]) and how it
     ///    acts together.
+    /// 4. Who is not in the densest part of it ([`DenseParams`](crate::DenseParams)), and uses no two things that are, leaves.
     ///
     /// Known fraud has no say. Rings come with the smallest p-value first.
     ///
@@ -66,11 +68,7 @@ impl RingParams {
         let candidates = groups.len();
         let mut rings: Vec<(f64, Group)> = Vec::new();
         for members in groups {
-            let group = Group::new(self, graph, members);
-            let p_value = group.p_value(self, graph);
-            if p_value <= self.max_p_value {
-                rings.push((p_value, group));
-            }
+            rings.extend(self.judged(graph, members));
         }
         rings.sort_by(|one, two| {
             one.0
@@ -79,7 +77,10 @@ impl RingParams {
         });
         let rings = rings
             .into_iter()
-            .map(|(p_value, group)| report::ring(self, graph, &links.links, (p_value, group)))
+            .map(|(p_value, group)| {
+                let links = inside(&links.links, &group.members);
+                report::ring(self, graph, links, (p_value, &group))
+            })
             .collect();
         Ok(RingReport {
             rings,
@@ -94,4 +95,38 @@ impl RingParams {
 /// The place of a user among sorted members.
 fn place(members: &[NodeId], user: NodeId) -> Option<usize> {
     members.binary_search(&user).ok()
+}
+
+impl RingParams {
+    /// A group, where it is a ring, and its p-value.
+    fn judged(&self, graph: &impl Network, members: Vec<NodeId>) -> Option<(f64, Group)> {
+        let group = Group::new(self, graph, members);
+        let is_ring = |p_value: f64| p_value <= self.max_p_value;
+        let p_value = group.p_value(self, graph);
+        if !is_ring(p_value) {
+            return None;
+        }
+        let count = group.members.len();
+        let group = group.trimmed(self, graph);
+        let p_value = if group.members.len() == count {
+            p_value
+        } else {
+            group.p_value(self, graph)
+        };
+        is_ring(p_value).then_some((p_value, group))
+    }
+}
+
+/// Links between members.
+fn inside(links: &[crate::Link], members: &[NodeId]) -> usize {
+    // Links are in the order of the one end, then of the other.
+    let of = |member: &NodeId| {
+        let first = links.partition_point(|link| link.one < *member);
+        let own = links[first..]
+            .iter()
+            .take_while(move |link| link.one == *member);
+        own.filter(|link| place(members, link.other).is_some())
+            .count()
+    };
+    members.iter().map(of).sum()
 }

@@ -2,7 +2,8 @@
 
 use super::group::Group;
 use super::params::RingParams;
-use crate::{Edge, EntityGraph, Link, NodeId, SkippedEntity};
+use crate::graph::Network;
+use crate::{NodeId, SkippedEntity};
 use dafu_core::{EntityKey, EntityKind, StableHasher, Timestamp};
 use std::fmt::Write;
 use std::hash::Hasher;
@@ -77,9 +78,9 @@ pub struct RingReport {
 
 pub(super) fn ring(
     params: &RingParams,
-    graph: &EntityGraph,
-    links: &[Link],
-    (p_value, group): (f64, Group),
+    graph: &impl Network,
+    links: usize,
+    (p_value, group): (f64, &Group),
 ) -> FraudRing {
     let members = &group.members;
     let mut shared: Vec<SharedEntity> = Vec::new();
@@ -87,13 +88,11 @@ pub(super) fn ring(
     let mut of_kind: std::collections::BTreeMap<EntityKind, (u64, f64)> =
         std::collections::BTreeMap::new();
     for (thing, count) in &group.things {
-        let edges = graph
-            .adjacent(*thing)
-            .iter()
-            .filter_map(|(user, edge)| Some((super::place(members, *user)?, *edge)));
         let mut span: Option<(Timestamp, Timestamp)> = None;
-        for (place, edge) in edges {
-            let edge: &Edge = &graph.edges()[edge as usize];
+        for (place, member) in members.iter().enumerate() {
+            let Some((edge, _)) = graph.usage(*thing, *member) else {
+                continue;
+            };
             degrees[place] += count - 1;
             let (first, last) = span.unwrap_or((edge.first_seen, edge.last_seen));
             span = Some((first.min(edge.first_seen), last.max(edge.last_seen)));
@@ -105,7 +104,7 @@ pub(super) fn ring(
         shared.push(SharedEntity {
             entity: graph.key(*thing).clone(),
             members: *count,
-            users: graph.degree(*thing),
+            users: graph.users(*thing),
             rarity: 0.0,
             first_seen,
             last_seen,
@@ -124,11 +123,6 @@ pub(super) fn ring(
         .copied()
         .max_by_key(|(payments, _)| *payments)
         .unwrap_or((0, 0.0));
-    let within = |node: NodeId| super::place(members, node).is_some();
-    let count = links
-        .iter()
-        .filter(|link| within(link.one) && within(link.other))
-        .count();
     let pairs = members.len() * (members.len() - 1) / 2;
     let mut central: Vec<usize> = (0..members.len()).collect();
     central.sort_by_key(|place| (std::cmp::Reverse(degrees[*place]), *place));
@@ -142,7 +136,7 @@ pub(super) fn ring(
         score: 1.0 - 0.5 * (p_value / params.max_p_value).powf(0.25),
         p_value,
         shared,
-        density: count as f64 / pairs as f64,
+        density: links as f64 / pairs as f64,
         links_per_member: all_links as f64 / members.len() as f64,
         first_seen: first_seen.unwrap_or(Timestamp::EPOCH),
         last_seen: last_seen.unwrap_or(Timestamp::EPOCH),
