@@ -6,6 +6,7 @@ mod error;
 mod graph;
 mod link;
 mod ring;
+mod stream;
 
 pub use community::{Communities, LeidenParams};
 pub use dense::{DenseBlock, DenseParams};
@@ -15,3 +16,4 @@ pub use link::{KindParams, Link, LinkParams, Links, SkippedEntity};
 pub use ring::{
     FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
 };
+pub use stream::{RingChange, RingStream, RingStreamParams};

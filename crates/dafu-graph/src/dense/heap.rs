@@ -31,6 +31,11 @@ impl Heap {
         heap
     }
 
+    /// The least weight.
+    pub(super) fn least(&self) -> Option<f64> {
+        self.items.first().map(|(weight, _)| *weight)
+    }
+
     /// Takes the least.
     pub(super) fn pop(&mut self) -> Option<(u32, f64)> {
         let last = self.items.pop()?;

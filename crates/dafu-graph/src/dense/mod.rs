@@ -127,7 +127,7 @@ impl DenseParams {
         edges.dedup();
         let mut blocks: Vec<DenseBlock> = Vec::new();
         while blocks.len() < self.blocks && !edges.is_empty() {
-            let block = densest(self, (users, objects), &edges);
+            let block = densest(self, (users, objects), &edges, f64::NEG_INFINITY);
             let first = blocks.first().map_or(block.score, |first| first.score);
             if block.users.is_empty() || block.score < first * self.stop_share {
                 break;
@@ -176,10 +176,17 @@ impl Sides {
     }
 }
 
+/// The densest block, whatever the order of users and objects: who has as little as the least is taken away with it.
+pub(crate) fn core(sizes: (usize, usize), edges: &[(u32, u32)]) -> DenseBlock {
+    densest(&DenseParams::default(), sizes, edges, 1e-9)
+}
+
+/// Takes away the least, and whatever has hardly more (`tie`), then looks whether what is left is denser.
 fn densest(
     params: &DenseParams,
     (users, objects): (usize, usize),
     edges: &[(u32, u32)],
+    tie: f64,
 ) -> DenseBlock {
     let sides = Sides::new((users, objects), edges);
     let weights: Vec<f64> = (users..users + objects)
@@ -216,16 +223,21 @@ fn densest(
         .sum();
     let mut order: Vec<u32> = Vec::with_capacity(left);
     let (mut best, mut gone) = (weight / left.max(1) as f64, 0);
-    while let Some((node, least)) = heap.pop() {
-        weight -= least;
-        left -= 1;
-        order.push(node);
-        let at = node as usize;
-        for other in sides.of(at) {
-            let object = if at < users { *other as usize } else { at };
-            heap.lower(*other, weights[object - users]);
+    while let Some(least) = heap.least() {
+        while let Some((node, own)) = heap.pop() {
+            weight -= own;
+            left -= 1;
+            order.push(node);
+            let at = node as usize;
+            for other in sides.of(at) {
+                let object = if at < users { *other as usize } else { at };
+                heap.lower(*other, weights[object - users]);
+            }
+            if heap.least().is_none_or(|next| next > least + tie) {
+                break;
+            }
         }
-        if left > 0 && weight / left as f64 > best {
+        if left > 0 && weight / left as f64 > best + tie.max(0.0) {
             best = weight / left as f64;
             gone = order.len();
         }

@@ -57,28 +57,11 @@ impl EntityGraphBuilder {
         let user = self.place(EntityKind::User, &transaction.user_id)?;
         let amount = transaction.amount.major();
         let at = transaction.timestamp;
-        let merchant = Some(&transaction.merchant_id);
-        let text = |name: &str| match transaction.extras.get(name) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        };
-        // Longer addresses than ids may be do not exist.
-        let ip = transaction
-            .ip
-            .and_then(|ip| EntityId::new(ip.to_string()).ok());
-        for (kind, id) in [
-            (EntityKind::Merchant, merchant),
-            (EntityKind::Card, transaction.card.as_ref()),
-            (EntityKind::Device, transaction.device.as_ref()),
-            (EntityKind::Ip, ip.as_ref()),
-            (EntityKind::Email, transaction.email.as_ref()),
-            (EntityKind::Address, text("address")),
-            (EntityKind::Account, text("account")),
-        ] {
-            if let Some(id) = id {
-                let other = self.place(kind, id)?;
-                self.add((user, other), at, amount)?;
-            }
+        let mut things = Vec::new();
+        for_things(transaction, &mut |kind, id| things.push((kind, id.clone())));
+        for (kind, id) in things {
+            let other = self.place(kind, &id)?;
+            self.add((user, other), at, amount)?;
         }
         Ok(())
     }
@@ -234,8 +217,33 @@ fn adjacency(nodes: usize, edges: &[Edge]) -> (Vec<u32>, Vec<(NodeId, u32)>) {
     (starts, neighbours)
 }
 
+/// Everything that a transaction says its user uses.
+pub(crate) fn for_things(transaction: &Transaction, visit: &mut dyn FnMut(EntityKind, &EntityId)) {
+    let text = |name: &str| match transaction.extras.get(name) {
+        Some(Value::Text(text)) => Some(text),
+        _ => None,
+    };
+    // Longer addresses than ids may be do not exist.
+    let ip = transaction
+        .ip
+        .and_then(|ip| EntityId::new(ip.to_string()).ok());
+    for (kind, id) in [
+        (EntityKind::Merchant, Some(&transaction.merchant_id)),
+        (EntityKind::Card, transaction.card.as_ref()),
+        (EntityKind::Device, transaction.device.as_ref()),
+        (EntityKind::Ip, ip.as_ref()),
+        (EntityKind::Email, transaction.email.as_ref()),
+        (EntityKind::Address, text("address")),
+        (EntityKind::Account, text("account")),
+    ] {
+        if let Some(id) = id {
+            visit(kind, id);
+        }
+    }
+}
+
 /// The place of the next, where there is room: neighbours of all edges are counted in 32 bits, too.
-fn counted(what: &'static str, count: usize) -> Result<u32, GraphError> {
+pub(crate) fn counted(what: &'static str, count: usize) -> Result<u32, GraphError> {
     let max = u32::MAX / 2 - 1;
     match u32::try_from(count) {
         Ok(count) if count < max => Ok(count),

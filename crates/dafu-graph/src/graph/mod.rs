@@ -4,6 +4,7 @@ mod builder;
 mod network;
 
 pub use builder::EntityGraphBuilder;
+pub(crate) use builder::{counted, for_things};
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
 pub(crate) use network::Network;
 use std::collections::{BTreeMap, HashMap};

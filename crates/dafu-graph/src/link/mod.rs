@@ -104,10 +104,7 @@ fn links(params: &LinkParams, graph: &EntityGraph, threshold: f64) -> Links {
             next[user] += 1;
         }
     }
-    let prior = (params.prior_links / strangers(users.len())).ln();
-    let wanted = (threshold / (1.0 - threshold)).ln() - prior;
-    #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-    let wanted = wanted as f32 - 1e-4;
+    let (prior, wanted) = params.wanted(threshold, params.strangers(users.len()));
     let mut odds = vec![0.0_f32; users.len()];
     let mut shared = vec![0_u32; users.len()];
     let mut touched: Vec<u32> = Vec::new();
@@ -134,7 +131,7 @@ fn links(params: &LinkParams, graph: &EntityGraph, threshold: f64) -> Links {
                 links.push(Link {
                     one: users[user],
                     other: users[place],
-                    probability: 1.0 / (1.0 + (-log_odds).exp()),
+                    probability: probability(log_odds),
                     shared: shared[place],
                 });
             }
@@ -191,6 +188,7 @@ fn sharing(
         candidates.sort_unstable_by_key(|(_, node)| *node);
     }
     skipped.sort_by_key(|entity| (std::cmp::Reverse(entity.users), entity.node));
+    let strangers = params.strangers(users);
     let mut sharing = Sharing {
         starts: vec![0],
         members: Vec::new(),
@@ -198,8 +196,6 @@ fn sharing(
         nodes: Vec::new(),
     };
     for (count, node) in candidates {
-        let kind = graph.kind(node);
-        let reliability = params.kinds.get(&kind).map_or(0.0, |kind| kind.reliability);
         let others = graph
             .adjacent(node)
             .iter()
@@ -210,15 +206,14 @@ fn sharing(
         sharing
             .starts
             .push(u32::try_from(sharing.members.len()).unwrap_or(u32::MAX));
-        #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-        let weight = (reliability * strangers(users) / (count as f64 - 1.0)).ln() as f32;
-        sharing.weights.push(weight);
+        let weight = params.weight(graph.kind(node), count, strangers);
+        sharing.weights.push(weight.unwrap_or(f32::NEG_INFINITY));
         sharing.nodes.push(node);
     }
     (sharing, skipped, pairs)
 }
 
-/// Users who may be strangers to one.
-fn strangers(users: usize) -> f64 {
-    (users as f64 - 1.0).max(1.0)
+/// The probability of odds by their logarithm.
+pub(crate) fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
 }

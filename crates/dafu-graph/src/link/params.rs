@@ -24,6 +24,9 @@ pub struct LinkParams {
     pub kinds: BTreeMap<EntityKind, KindParams>,
     /// Other users that a user is really linked to, in the mean, before anything is seen. Default 1.
     pub prior_links: f64,
+    /// Users of whom those of the graph are some: strangers share less by chance, the more there are. Those of the graph by
+    /// default.
+    pub population: Option<u64>,
     /// Pairs of users with an entity in common that are looked at, at most; where there are more, the entities of most users are
     /// left out, and reported. Default 50 million, about a second.
     pub pair_budget: u64,
@@ -51,6 +54,7 @@ impl Default for LinkParams {
                 kind(EntityKind::Ip, 0.3),
             ]),
             prior_links: 1.0,
+            population: None,
             pair_budget: 50_000_000,
         }
     }
@@ -84,11 +88,48 @@ impl LinkParams {
         self
     }
 
+    /// Sets `population`.
+    #[must_use]
+    pub const fn population(mut self, population: u64) -> Self {
+        self.population = Some(population);
+        self
+    }
+
     /// Sets `pair_budget`.
     #[must_use]
     pub const fn pair_budget(mut self, pair_budget: u64) -> Self {
         self.pair_budget = pair_budget;
         self
+    }
+
+    /// What an entity of a kind adds to the logarithm of the odds of two of its `users`; `None` where it links nobody.
+    pub(crate) fn weight(&self, kind: EntityKind, users: usize, strangers: f64) -> Option<f32> {
+        let kind = self.kinds.get(&kind)?;
+        if users < 2 || users > kind.hub_cap as usize {
+            return None;
+        }
+        let odds = kind.reliability * strangers / (users as f64 - 1.0);
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+        let weight = odds.ln() as f32;
+        Some(weight)
+    }
+
+    /// Users who may be strangers to one.
+    pub(crate) fn strangers(&self, users: usize) -> f64 {
+        let users = self
+            .population
+            .map_or(users as f64, |population| population as f64);
+        (users - 1.0).max(1.0)
+    }
+
+    /// The logarithm of the odds of a link before anything is seen, and what has to be added for a probability of `threshold`.
+    pub(crate) fn wanted(&self, threshold: f64, strangers: f64) -> (f64, f32) {
+        let prior = (self.prior_links / strangers).ln();
+        let wanted = (threshold / (1.0 - threshold)).ln() - prior;
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+        let wanted = wanted as f32;
+        // Sums of weights are rounded.
+        (prior, wanted - 1e-4)
     }
 
     /// Whether all parameters are within their intervals.
@@ -105,6 +146,9 @@ impl LinkParams {
             parameter("hub_cap", got, "at least 2", params.hub_cap >= 2)?;
             let users = *kind == EntityKind::User;
             parameter("kinds", "User", "other kinds than User", !users)?;
+        }
+        if let Some(got) = self.population {
+            parameter("population", got, "at least 2", got >= 2)?;
         }
         let got = self.prior_links;
         parameter(

@@ -4,7 +4,6 @@ use super::params::RingParams;
 use super::place::KindLinks;
 use super::{lockstep, place};
 use crate::community::{Communities, LeidenParams};
-use crate::dense::DenseParams;
 use crate::graph::Network;
 use crate::{Link, NodeId};
 use petgraph::unionfind::UnionFind;
@@ -54,7 +53,11 @@ pub(super) fn groups(params: &RingParams, links: &[Link]) -> Vec<Vec<NodeId>> {
 }
 
 /// The parts of a group, where it is one of parts that hang together loosely.
-fn split(params: &RingParams, members: Vec<NodeId>, links: &[&Link]) -> Vec<Vec<NodeId>> {
+pub(super) fn split(
+    params: &RingParams,
+    members: Vec<NodeId>,
+    links: &[&Link],
+) -> Vec<Vec<NodeId>> {
     let all = members.len() * (members.len() - 1) / 2;
     // What is that dense has no parts: splitting a clique in two halves has a modularity below 0.
     if links.len() * 2 >= all {
@@ -118,10 +121,7 @@ impl Group {
                 edges.extend(place.map(|place| (number(user), number(place))));
             }
         }
-        let blocks = DenseParams::default().run(self.members.len(), self.things.len(), &edges);
-        let Some(core) = blocks.ok().and_then(|blocks| blocks.into_iter().next()) else {
-            return self;
-        };
+        let core = crate::dense::core((self.members.len(), self.things.len()), &edges);
         let inside = |user: u32| core.users.binary_search(&user).is_ok();
         let mut users_inside = vec![0_u32; self.things.len()];
         for (user, thing) in &edges {

@@ -12,6 +12,7 @@ use dafu_core::Transaction;
 use group::Group;
 pub use params::RingParams;
 pub use place::PlaceParams;
+pub(crate) use report::ring_id;
 pub use report::{FraudRing, RingReport, SharedEntity};
 
 /// Finds rings in transactions: [`RingParams::detect`] on their graph, with these two parameters and the default of all others.
@@ -98,6 +99,34 @@ fn place(members: &[NodeId], user: NodeId) -> Option<usize> {
 }
 
 impl RingParams {
+    /// The rings among linked users, and their links: p-value, members, links between them.
+    pub(crate) fn rings_of(
+        &self,
+        graph: &impl Network,
+        members: Vec<NodeId>,
+        links: &[crate::Link],
+    ) -> Vec<(f64, Vec<NodeId>, usize)> {
+        let all: Vec<&crate::Link> = links.iter().collect();
+        let parts = group::split(self, members, &all).into_iter();
+        let rings = parts.filter_map(|part| self.judged(graph, part));
+        let counted = rings.map(|(p_value, group)| {
+            let links = inside(links, &group.members);
+            (p_value, group.members, links)
+        });
+        counted.collect()
+    }
+
+    /// A ring as analysts see it.
+    pub(crate) fn report(
+        &self,
+        graph: &impl Network,
+        members: Vec<NodeId>,
+        (p_value, links): (f64, usize),
+    ) -> FraudRing {
+        let group = Group::new(self, graph, members);
+        report::ring(self, graph, links, (p_value, &group))
+    }
+
     /// A group, where it is a ring, and its p-value.
     fn judged(&self, graph: &impl Network, members: Vec<NodeId>) -> Option<(f64, Group)> {
         let group = Group::new(self, graph, members);

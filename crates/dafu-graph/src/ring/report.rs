@@ -131,7 +131,7 @@ pub(super) fn ring(
         nodes.map(|node| graph.key(node).clone()).collect()
     };
     let mut ring = FraudRing {
-        id: id(graph.key(members[0])),
+        id: ring_id(graph.key(members[0]), 0),
         members: keys(&mut members.iter().copied()),
         score: 1.0 - 0.5 * (p_value / params.max_p_value).powf(0.25),
         p_value,
@@ -149,10 +149,13 @@ pub(super) fn ring(
     ring
 }
 
-/// The id of a ring whose first member is `first`.
-fn id(first: &EntityKey) -> String {
+/// The id of a ring whose first member is `first`, and which is the `turn`-th with it.
+pub(crate) fn ring_id(first: &EntityKey, turn: u64) -> String {
     let mut hasher = StableHasher::default();
     hasher.text("ring").text(first.id.as_str());
+    if turn > 0 {
+        hasher.number(turn);
+    }
     format!("ring-{:016x}", hasher.finish())
 }
 

@@ -1,0 +1,597 @@
+//! Rings as events arrive.
+
+mod groups;
+mod usage;
+
+use crate::graph::Network;
+use crate::link::probability;
+use crate::ring::{FraudRing, RingParams};
+use crate::{GraphError, Link, NodeId};
+use dafu_core::{EntityId, EntityKind, Transaction};
+use groups::{Groups, StandingRing};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::time::Duration;
+use usage::Usage;
+
+/// What happened to a ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RingChange {
+    /// There is a new one.
+    Formed {
+        /// Its id.
+        ring: String,
+    },
+    /// Members came or went, or its p-value is another.
+    Changed {
+        /// Its id.
+        ring: String,
+    },
+    /// It went into another.
+    Merged {
+        /// Its id.
+        ring: String,
+        /// The other's.
+        into: String,
+    },
+    /// It is none any more.
+    Dissolved {
+        /// Its id.
+        ring: String,
+    },
+}
+
+/// Parameters of a stream of rings: [`RingStreamParams::start`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RingStreamParams {
+    /// What a ring is. `links.population` has to be given: a link must not depend on how many users came so far.
+    pub rings: RingParams,
+    /// How long an event is kept, in event time. Default 90 days.
+    pub keep: Duration,
+    /// Steps of work for each event: a step looks at one use of a thing by a user. What costs more waits for the next events.
+    /// At least 100, default 2,000.
+    pub work: u64,
+}
+
+impl RingStreamParams {
+    /// Rings among that many users.
+    pub fn new(population: u64) -> Self {
+        let mut rings = RingParams::default();
+        rings.links.population = Some(population);
+        Self {
+            rings,
+            keep: Duration::from_secs(90 * 86_400),
+            work: 2_000,
+        }
+    }
+
+    /// Sets `rings`.
+    #[must_use]
+    pub fn rings(mut self, rings: RingParams) -> Self {
+        self.rings = rings;
+        self
+    }
+
+    /// Sets `keep`.
+    #[must_use]
+    pub const fn keep(mut self, keep: Duration) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets `work`.
+    #[must_use]
+    pub const fn work(mut self, work: u64) -> Self {
+        self.work = work;
+        self
+    }
+
+    /// A stream without events.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::Parameter`].
+    pub fn start(self) -> Result<RingStream, GraphError> {
+        self.rings.check()?;
+        let population = self.rings.links.population;
+        crate::error::parameter("population", "none", "given", population.is_some())?;
+        crate::error::parameter("work", self.work, "at least 100", self.work >= 100)?;
+        let strangers = self.rings.links.strangers(0);
+        let (prior, wanted) = self
+            .rings
+            .links
+            .wanted(self.rings.similarity_threshold, strangers);
+        Ok(RingStream {
+            strangers,
+            prior,
+            wanted,
+            params: self,
+            usage: Usage::default(),
+            groups: Groups::default(),
+            expiries: BinaryHeap::new(),
+            thinned: VecDeque::new(),
+            now: i64::MIN,
+            credit: 0,
+            changes: Vec::new(),
+            ids: BTreeSet::new(),
+        })
+    }
+}
+
+/// Rings as events arrive: the same that [`RingParams::detect`] finds among the events that are kept.
+///
+/// Every event updates users, things, links and groups at once where that is little work; what is more waits for the next
+/// events, and [`pending`](Self::pending) says how much waits. [`settle`](Self::settle) does it all.
+///
+/// ```
+/// use dafu_graph::{RingChange, RingStreamParams};
+/// use dafu_sim::RingWorldParams;
+///
+/// let world = RingWorldParams::default().users(2_000).rings(3).smallest_ring(8).seed(1).simulate()?;
+/// let mut stream = RingStreamParams::new(2_000).start()?;
+/// let mut formed = Vec::new();
+/// for payment in world.transactions() {
+///     for change in stream.observe(&payment.transaction)? {
+///         if let RingChange::Formed { ring } = change {
+///             formed.push((payment.transaction.timestamp, ring));
+///         }
+///     }
+/// }
+/// stream.settle();
+/// assert_eq!(stream.rings().len(), 3);
+/// let user = &stream.rings()[0].members[0].id;
+/// assert_eq!(stream.ring_of(user).unwrap().id, stream.rings()[0].id);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RingStream {
+    params: RingStreamParams,
+    strangers: f64,
+    prior: f64,
+    wanted: f32,
+    usage: Usage,
+    groups: Groups,
+    /// Moments, and the uses that they belong to: some may have gone.
+    expiries: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Things with fewer users than before: links may have come.
+    thinned: VecDeque<NodeId>,
+    now: i64,
+    credit: u64,
+    changes: Vec<RingChange>,
+    /// Ids of rings that stand.
+    ids: BTreeSet<String>,
+}
+
+impl RingStream {
+    /// Takes in a transaction, and says what that changed. Events may come late, but not earlier than what is kept: those
+    /// change nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::TooMany`].
+    ///
+    /// # Complexity
+    ///
+    /// O(users of each thing that is new to the user, up to the hub cap) and `work`; memory O(events that are kept).
+    pub fn observe(&mut self, transaction: &Transaction) -> Result<Vec<RingChange>, GraphError> {
+        let moment = transaction.timestamp.as_micros();
+        self.now = self.now.max(moment);
+        if moment >= self.oldest() {
+            self.take_in(transaction, moment)?;
+        }
+        self.credit = self.credit.saturating_add(self.params.work);
+        self.work();
+        Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// Does what waits, and says what that changed.
+    pub fn settle(&mut self) -> Vec<RingChange> {
+        self.credit = u64::MAX;
+        self.work();
+        self.credit = 0;
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Groups and things that wait to be looked at, and events to be forgotten.
+    pub fn pending(&self) -> usize {
+        let oldest = self.oldest();
+        let late = self
+            .expiries
+            .peek()
+            .is_some_and(|Reverse((moment, _))| *moment < oldest);
+        self.groups.waiting.len() + self.thinned.len() + usize::from(late)
+    }
+
+    /// The rings that stand, the clearest first.
+    pub fn rings(&self) -> Vec<FraudRing> {
+        let mut standing: Vec<&StandingRing> = self
+            .groups
+            .all()
+            .flat_map(|group| &group.rings)
+            .filter(|ring| ring.members.len() > 1)
+            .collect();
+        standing.sort_by(|one, two| {
+            one.p_value
+                .total_cmp(&two.p_value)
+                .then_with(|| one.id.cmp(&two.id))
+        });
+        standing.into_iter().map(|ring| self.report(ring)).collect()
+    }
+
+    /// The ring of a user.
+    pub fn ring_of(&self, user: &EntityId) -> Option<FraudRing> {
+        let user = self.usage.node(EntityKind::User, user)?;
+        let group = self.groups.group(self.groups.of_user(user)?);
+        let of = |ring: &&StandingRing| {
+            ring.members.len() > 1 && ring.members.binary_search(&user).is_ok()
+        };
+        group.rings.iter().find(of).map(|ring| self.report(ring))
+    }
+
+    /// Users, and things they use, that are known now.
+    pub fn entities(&self) -> usize {
+        self.usage.len()
+    }
+
+    /// Links between users.
+    pub const fn links(&self) -> usize {
+        self.groups.count
+    }
+
+    /// Forgets a user or a thing, and all that it did; whether it was known. O(its uses x hub cap).
+    pub fn forget(&mut self, kind: EntityKind, id: &EntityId) -> bool {
+        let Some(node) = self.usage.node(kind, id) else {
+            return false;
+        };
+        let others: Vec<NodeId> = self
+            .usage
+            .uses(node)
+            .iter()
+            .map(|(other, _)| *other)
+            .collect();
+        for other in others {
+            let ends = if kind == EntityKind::User {
+                (node, other)
+            } else {
+                (other, node)
+            };
+            self.remove(ends);
+        }
+        // The last of its uses took it along, unless it had none.
+        true
+    }
+
+    fn oldest(&self) -> i64 {
+        let keep = i64::try_from(self.params.keep.as_micros()).unwrap_or(i64::MAX);
+        self.now.saturating_sub(keep)
+    }
+
+    fn take_in(&mut self, transaction: &Transaction, moment: i64) -> Result<(), GraphError> {
+        let kinds = &self.params.rings.links.kinds;
+        let mut known: Vec<(EntityKind, EntityId)> = Vec::new();
+        crate::graph::for_things(transaction, &mut |kind, id| {
+            if kinds.contains_key(&kind) {
+                known.push((kind, id.clone()));
+            }
+        });
+        if known.is_empty() {
+            return Ok(());
+        }
+        let user = self
+            .usage
+            .add_node(EntityKind::User, &transaction.user_id)?;
+        self.groups.room(user);
+        let amount = transaction.amount.major();
+        for (kind, id) in known {
+            let thing = self.usage.add_node(kind, &id)?;
+            let (number, new) = self.usage.add((user, thing), (moment, amount))?;
+            self.expiries.push(Reverse((moment, number)));
+            if new {
+                self.joined(user, thing);
+            }
+        }
+        if let Some(group) = self.groups.of_user(user) {
+            self.groups.wait(group);
+        }
+        Ok(())
+    }
+
+    /// A user is new to a thing: links to its users may have come, links among them may have gone.
+    fn joined(&mut self, user: NodeId, thing: NodeId) {
+        let users = self.usage.users(thing);
+        let cap = self.hub_cap(thing);
+        if users > cap + 1 {
+            return;
+        }
+        let others: Vec<NodeId> = self
+            .usage
+            .uses(thing)
+            .iter()
+            .map(|(other, _)| *other)
+            .collect();
+        for one in &others {
+            let gone: Vec<NodeId> = self
+                .groups
+                .links(*one)
+                .iter()
+                .filter(|other| **other > *one && others.contains(other))
+                .filter(|other| self.odds(*one, **other) < self.wanted)
+                .copied()
+                .collect();
+            for other in gone {
+                self.groups.unlink(*one, other);
+            }
+            self.touch(*one);
+        }
+        if users <= cap {
+            self.link_to(user, &others);
+        }
+    }
+
+    /// Lets the group of a user be looked at: what it shares has changed.
+    fn touch(&mut self, user: NodeId) {
+        if let Some(group) = self.groups.of_user(user) {
+            self.groups.wait(group);
+        }
+    }
+
+    fn link_to(&mut self, user: NodeId, others: &[NodeId]) {
+        for other in others {
+            let linked = self.groups.links(user).binary_search(other).is_ok();
+            if *other != user && !linked && self.odds(user, *other) >= self.wanted {
+                self.groups.link(user, *other);
+            }
+        }
+    }
+
+    fn hub_cap(&self, thing: NodeId) -> usize {
+        let kinds = &self.params.rings.links.kinds;
+        let kind = kinds.get(&self.usage.kind(thing));
+        kind.map_or(0, |kind| kind.hub_cap as usize)
+    }
+
+    /// What both use adds to the logarithm of the odds, summed in the order in which a batch does.
+    fn odds(&self, one: NodeId, other: NodeId) -> f32 {
+        let (mut mine, mut theirs) = (self.usage.uses(one), self.usage.uses(other));
+        let mut sum = f32::NEG_INFINITY;
+        while let (Some(first), Some(second)) = (mine.first(), theirs.first()) {
+            match first.0.cmp(&second.0) {
+                std::cmp::Ordering::Less => mine = &mine[1..],
+                std::cmp::Ordering::Greater => theirs = &theirs[1..],
+                std::cmp::Ordering::Equal => {
+                    let users = self.usage.users(first.0);
+                    let kind = self.usage.kind(first.0);
+                    let links = &self.params.rings.links;
+                    if let Some(weight) = links.weight(kind, users, self.strangers) {
+                        // Who shares nothing is linked for no threshold.
+                        sum = if sum.is_finite() {
+                            sum + weight
+                        } else {
+                            weight
+                        };
+                    }
+                    (mine, theirs) = (&mine[1..], &theirs[1..]);
+                }
+            }
+        }
+        sum
+    }
+
+    /// Forgets that a user used a thing.
+    fn remove(&mut self, (user, thing): (NodeId, NodeId)) {
+        self.usage.remove((user, thing));
+        let linked: Vec<NodeId> = self.groups.links(user).to_vec();
+        for other in linked {
+            if self.odds(user, other) < self.wanted {
+                self.groups.unlink(user, other);
+            }
+        }
+        self.touch(user);
+        let users = self.usage.users(thing);
+        if users > 1 && users <= self.hub_cap(thing) {
+            self.thinned.push_back(thing);
+        }
+        for node in [user, thing] {
+            if self.usage.uses(node).is_empty() {
+                self.thinned.retain(|other| *other != node);
+                self.groups.leave(node);
+                self.usage.drop_node(node);
+            }
+        }
+    }
+
+    /// Works off what waits, as far as the credit goes.
+    fn work(&mut self) {
+        while self.credit > 0 {
+            let oldest = self.oldest();
+            let expired = self.expiries.peek().filter(|found| found.0.0 < oldest);
+            if let Some(Reverse((_, number))) = expired.copied() {
+                self.expiries.pop();
+                self.credit -= 1;
+                if let Some(ends) = self.usage.expire(number, oldest) {
+                    self.credit = self.credit.saturating_sub(self.usage.users(ends.1) as u64);
+                    self.remove(ends);
+                } else if let Some(user) = self.usage.user_of(number) {
+                    self.touch(user);
+                }
+                continue;
+            }
+            if let Some(thing) = self.thinned.pop_front() {
+                self.relink(thing);
+                continue;
+            }
+            let Some(group) = self.groups.waiting.front().copied() else {
+                break;
+            };
+            let found = self.groups.group(group);
+            let cost: usize = found
+                .members
+                .iter()
+                .map(|user| self.usage.uses(*user).len() + 1)
+                .sum();
+            if cost as u64 > self.credit {
+                // Saved for it, as long as it waits.
+                return;
+            }
+            self.credit -= cost as u64;
+            self.groups.waiting.pop_front();
+            self.groups.group_mut(group).waits = false;
+            self.look_at(group);
+        }
+        // Nothing waits: credit is not saved.
+        self.credit = 0;
+    }
+
+    /// A thing has fewer users: what they share is rarer, and links may have come.
+    fn relink(&mut self, thing: NodeId) {
+        let users: Vec<NodeId> = self
+            .usage
+            .uses(thing)
+            .iter()
+            .map(|(user, _)| *user)
+            .collect();
+        if users.len() > self.hub_cap(thing) {
+            return;
+        }
+        let pairs = users.len() * users.len() / 2;
+        self.credit = self.credit.saturating_sub(pairs as u64);
+        for (place, user) in users.iter().enumerate() {
+            self.link_to(*user, &users[place + 1..]);
+            self.touch(*user);
+        }
+    }
+
+    /// Finds the rings of a group again.
+    fn look_at(&mut self, group: u32) {
+        let found = self.groups.group(group);
+        let parts = if found.loosened {
+            self.groups.parts(&found.members)
+        } else {
+            vec![found.members.clone()]
+        };
+        let whole = parts.len() == 1 && parts[0].len() == found.members.len();
+        let before = if whole {
+            self.groups.group_mut(group).loosened = false;
+            std::mem::take(&mut self.groups.group_mut(group).rings)
+        } else {
+            self.groups.dissolve(group).rings
+        };
+        let mut now: Vec<(u32, StandingRing)> = Vec::new();
+        for mut part in parts {
+            part.sort_unstable();
+            let rings = self.rings_of(&part);
+            let group = if whole {
+                group
+            } else {
+                self.groups.found(part)
+            };
+            now.extend(rings.into_iter().map(|ring| (group, ring)));
+        }
+        self.follow(before, now);
+    }
+
+    /// The rings among users who are linked.
+    fn rings_of(&self, members: &[NodeId]) -> Vec<StandingRing> {
+        if members.len() < self.params.rings.min_ring_size {
+            return Vec::new();
+        }
+        let mut links: Vec<Link> = Vec::new();
+        for one in members {
+            for other in self.groups.links(*one).iter().filter(|other| *other > one) {
+                links.push(Link {
+                    one: *one,
+                    other: *other,
+                    probability: probability(f64::from(self.odds(*one, *other)) + self.prior),
+                    shared: 0,
+                });
+            }
+        }
+        let rings = self
+            .params
+            .rings
+            .rings_of(&self.usage, members.to_vec(), &links);
+        let standing = rings
+            .into_iter()
+            .map(|(p_value, members, links)| StandingRing {
+                id: String::new(),
+                members,
+                p_value,
+                links,
+            });
+        standing.collect()
+    }
+
+    /// Gives rings the ids of those that they were: the one with most members in common.
+    fn follow(&mut self, before: Vec<StandingRing>, now: Vec<(u32, StandingRing)>) {
+        let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
+        for (old, was) in before.iter().enumerate() {
+            for (new, (_, is)) in now.iter().enumerate() {
+                let both = was
+                    .members
+                    .iter()
+                    .filter(|user| is.members.binary_search(user).is_ok());
+                let both = both.count();
+                if both > 0 {
+                    pairs.push((both, old, new));
+                }
+            }
+        }
+        pairs.sort_by_key(|(both, old, new)| (Reverse(*both), *old, *new));
+        let (mut old_taken, mut new_taken) = (BTreeSet::new(), BTreeSet::new());
+        let mut now = now;
+        for (_, old, new) in &pairs {
+            if !old_taken.contains(old) && !new_taken.contains(new) {
+                old_taken.insert(*old);
+                new_taken.insert(*new);
+                let ring = &mut now[*new].1;
+                ring.id.clone_from(&before[*old].id);
+                let same = ring.members == before[*old].members
+                    && ring.p_value.to_bits() == before[*old].p_value.to_bits();
+                if !same {
+                    let ring = ring.id.clone();
+                    self.changes.push(RingChange::Changed { ring });
+                }
+            }
+        }
+        for (old, was) in before.into_iter().enumerate() {
+            if old_taken.contains(&old) {
+                continue;
+            }
+            let ring = was.id;
+            self.changes
+                .push(match pairs.iter().find(|pair| pair.1 == old) {
+                    Some((_, _, new)) => RingChange::Merged {
+                        ring,
+                        into: now[*new].1.id.clone(),
+                    },
+                    None => RingChange::Dissolved { ring },
+                });
+        }
+        for (new, (group, mut ring)) in now.into_iter().enumerate() {
+            if !new_taken.contains(&new) {
+                let first = self.usage.key(ring.members[0]);
+                // Another one may have begun with this member.
+                let ids = (0..).map(|turn| crate::ring::ring_id(first, turn));
+                ring.id = ids
+                    .into_iter()
+                    .find(|id| !self.ids.contains(id))
+                    .unwrap_or_default();
+                self.ids.insert(ring.id.clone());
+                let ring = ring.id.clone();
+                self.changes.push(RingChange::Formed { ring });
+            }
+            self.groups.group_mut(group).rings.push(ring);
+        }
+    }
+
+    fn report(&self, ring: &StandingRing) -> FraudRing {
+        let members = ring.members.clone();
+        let mut report = self
+            .params
+            .rings
+            .report(&self.usage, members, (ring.p_value, ring.links));
+        report.id.clone_from(&ring.id);
+        report
+    }
+}

@@ -1,0 +1,195 @@
+//! Who uses what, as it changes.
+
+use crate::graph::Network;
+use crate::{Edge, GraphError, NodeId};
+use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+
+/// A user or a thing.
+#[derive(Debug, Clone)]
+struct Node {
+    key: EntityKey,
+    /// Of a user: things, rising, and the uses of them. Of a thing: users in no order.
+    uses: Vec<(NodeId, u32)>,
+}
+
+/// A user's use of a thing.
+#[derive(Debug, Clone)]
+struct Use {
+    user: NodeId,
+    thing: NodeId,
+    /// Where it stands among those of the thing.
+    place: u32,
+    /// Rising; the amounts beside them.
+    moments: Vec<i64>,
+    amounts: Vec<f64>,
+}
+
+/// Users and things, of which places are used again when they go.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Usage {
+    nodes: Vec<Node>,
+    free_nodes: Vec<NodeId>,
+    uses: Vec<Use>,
+    free_uses: Vec<u32>,
+    places: BTreeMap<EntityKind, HashMap<EntityId, NodeId>>,
+}
+
+impl Usage {
+    pub(super) fn node(&self, kind: EntityKind, id: &EntityId) -> Option<NodeId> {
+        self.places.get(&kind)?.get(id).copied()
+    }
+
+    /// Users and things that are known.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() - self.free_nodes.len()
+    }
+
+    pub(super) fn add_node(
+        &mut self,
+        kind: EntityKind,
+        id: &EntityId,
+    ) -> Result<NodeId, GraphError> {
+        let places = self.places.entry(kind).or_default();
+        if let Some(place) = places.get(id) {
+            return Ok(*place);
+        }
+        let node = Node {
+            key: EntityKey {
+                kind,
+                id: id.clone(),
+            },
+            uses: Vec::new(),
+        };
+        let place = if let Some(place) = self.free_nodes.pop() {
+            self.nodes[place.index()] = node;
+            place
+        } else {
+            let place = NodeId(crate::graph::counted("nodes", self.nodes.len())?);
+            self.nodes.push(node);
+            place
+        };
+        places.insert(id.clone(), place);
+        Ok(place)
+    }
+
+    /// Forgets a node without uses.
+    pub(super) fn drop_node(&mut self, node: NodeId) {
+        let Node { key, .. } = &self.nodes[node.index()];
+        if let Some(places) = self.places.get_mut(&key.kind)
+            && places.remove(&key.id).is_some()
+        {
+            self.free_nodes.push(node);
+        }
+    }
+
+    pub(super) fn uses(&self, node: NodeId) -> &[(NodeId, u32)] {
+        &self.nodes[node.index()].uses
+    }
+
+    /// Adds a moment; whether the use is new.
+    pub(super) fn add(
+        &mut self,
+        (user, thing): (NodeId, NodeId),
+        (moment, amount): (i64, f64),
+    ) -> Result<(u32, bool), GraphError> {
+        let things = &self.nodes[user.index()].uses;
+        let at = match things.binary_search_by_key(&thing, |found| found.0) {
+            Ok(at) => {
+                let number = things[at].1;
+                let found = &mut self.uses[number as usize];
+                let at = found.moments.partition_point(|other| *other <= moment);
+                found.moments.insert(at, moment);
+                found.amounts.insert(at, amount);
+                return Ok((number, false));
+            }
+            Err(at) => at,
+        };
+        let users = &self.nodes[thing.index()].uses;
+        let new = Use {
+            user,
+            thing,
+            place: crate::graph::counted("edges", users.len())?,
+            moments: vec![moment],
+            amounts: vec![amount],
+        };
+        let number = if let Some(number) = self.free_uses.pop() {
+            self.uses[number as usize] = new;
+            number
+        } else {
+            let number = crate::graph::counted("edges", self.uses.len())?;
+            self.uses.push(new);
+            number
+        };
+        self.nodes[user.index()].uses.insert(at, (thing, number));
+        self.nodes[thing.index()].uses.push((user, number));
+        Ok((number, true))
+    }
+
+    /// Drops the moments of a use before `from`; who used what where none is left.
+    pub(super) fn expire(&mut self, number: u32, from: i64) -> Option<(NodeId, NodeId)> {
+        let found = &mut self.uses[number as usize];
+        let gone = found.moments.partition_point(|moment| *moment < from);
+        found.moments.drain(..gone);
+        found.amounts.drain(..gone);
+        (found.moments.is_empty() && gone > 0).then_some((found.user, found.thing))
+    }
+
+    /// Whose use it is, if it still is one.
+    pub(super) fn user_of(&self, number: u32) -> Option<NodeId> {
+        let found = self.uses.get(number as usize)?;
+        (!found.moments.is_empty()).then_some(found.user)
+    }
+
+    /// Drops a use.
+    pub(super) fn remove(&mut self, (user, thing): (NodeId, NodeId)) {
+        let things = &mut self.nodes[user.index()].uses;
+        let Ok(at) = things.binary_search_by_key(&thing, |found| found.0) else {
+            return;
+        };
+        let (_, number) = things.remove(at);
+        let place = self.uses[number as usize].place;
+        let users = &mut self.nodes[thing.index()].uses;
+        users.swap_remove(place as usize);
+        if let Some((_, moved)) = users.get(place as usize) {
+            self.uses[*moved as usize].place = place;
+        }
+        let gone = &mut self.uses[number as usize];
+        gone.moments = Vec::new();
+        gone.amounts = Vec::new();
+        self.free_uses.push(number);
+    }
+}
+
+impl Network for Usage {
+    fn key(&self, node: NodeId) -> &EntityKey {
+        &self.nodes[node.index()].key
+    }
+
+    fn users(&self, thing: NodeId) -> usize {
+        self.nodes[thing.index()].uses.len()
+    }
+
+    fn things(&self, user: NodeId) -> impl Iterator<Item = NodeId> {
+        self.nodes[user.index()]
+            .uses
+            .iter()
+            .map(|(thing, _)| *thing)
+    }
+
+    fn usage(&self, thing: NodeId, user: NodeId) -> Option<(Edge, &[i64])> {
+        let things = &self.nodes[user.index()].uses;
+        let at = things.binary_search_by_key(&thing, |found| found.0).ok()?;
+        let found = &self.uses[things[at].1 as usize];
+        let (first, last) = (found.moments.first()?, found.moments.last()?);
+        let edge = Edge {
+            from: user,
+            to: thing,
+            first_seen: Timestamp::from_micros(*first).ok()?,
+            last_seen: Timestamp::from_micros(*last).ok()?,
+            count: u32::try_from(found.moments.len()).unwrap_or(u32::MAX),
+            amount: found.amounts.iter().sum(),
+        };
+        Some((edge, &found.moments))
+    }
+}

@@ -1,0 +1,258 @@
+//! Rings as events arrive are those of a batch.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use dafu_core::{Currency, EntityId, EntityKind, Money, Timestamp, Transaction, TransactionId};
+use dafu_graph::{EntityGraph, FraudRing, RingChange, RingParams, RingStream, RingStreamParams};
+use dafu_sim::RingWorldParams;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What must be the same of a ring, whatever its id and the order of its members.
+type Same = (Vec<String>, Vec<String>, u64, String);
+
+fn same(rings: &[FraudRing]) -> BTreeSet<Same> {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let of = |ring: &FraudRing| {
+        (
+            sorted(
+                ring.members
+                    .iter()
+                    .map(|member| member.id.to_string())
+                    .collect(),
+            ),
+            sorted(
+                ring.shared
+                    .iter()
+                    .map(|thing| format!("{thing:?}"))
+                    .collect(),
+            ),
+            ring.payments,
+            // Sums in another order may differ in their last bits.
+            format!(
+                "{:.3} {:.9} {:.9} {:.9e}",
+                ring.amount, ring.density, ring.links_per_member, ring.p_value
+            ),
+        )
+    };
+    rings.iter().map(of).collect()
+}
+
+fn batch(params: &RingParams, payments: &[Transaction]) -> BTreeSet<Same> {
+    let graph = EntityGraph::from_transactions(payments).unwrap();
+    same(&params.detect(&graph).unwrap().rings)
+}
+
+/// Ids of rings that changes leave.
+fn follow(standing: &mut BTreeSet<String>, changes: &[RingChange]) {
+    for change in changes {
+        match change {
+            RingChange::Formed { ring } => assert!(standing.insert(ring.clone()), "{ring}"),
+            RingChange::Changed { ring } => assert!(standing.contains(ring)),
+            RingChange::Merged { ring, into } => {
+                assert!(standing.remove(ring) && ring != into);
+            }
+            RingChange::Dissolved { ring } => assert!(standing.remove(ring)),
+            _ => {}
+        }
+    }
+}
+
+fn ids(stream: &RingStream) -> BTreeSet<String> {
+    stream.rings().into_iter().map(|ring| ring.id).collect()
+}
+
+#[test]
+fn a_stream_finds_what_a_batch_finds() {
+    for (seed, work) in [(1, 100), (2, 100_000)] {
+        let world = RingWorldParams::default()
+            .users(4_000)
+            .rings(6)
+            .seed(seed)
+            .simulate()
+            .unwrap();
+        let payments: Vec<Transaction> = world
+            .transactions()
+            .map(|payment| payment.transaction)
+            .collect();
+        let params = RingStreamParams::new(4_000).work(work);
+        let rings = params.rings.clone();
+        let mut stream = params.start().unwrap();
+        let mut standing = BTreeSet::new();
+        for (at, payment) in payments.iter().enumerate() {
+            follow(&mut standing, &stream.observe(payment).unwrap());
+            if at % 3_000 == 2_999 {
+                follow(&mut standing, &stream.settle());
+                assert_eq!(stream.pending(), 0);
+                assert_eq!(same(&stream.rings()), batch(&rings, &payments[..=at]));
+            }
+        }
+        follow(&mut standing, &stream.settle());
+        assert_eq!(same(&stream.rings()), batch(&rings, &payments));
+        assert_eq!(standing, ids(&stream));
+        assert!(standing.len() >= 4);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Pay {
+        user: u8,
+        device: u8,
+        card: u8,
+        ip: u8,
+        hours: i64,
+    },
+    Forget {
+        kind: EntityKind,
+        number: u8,
+    },
+    Settle,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let pay = (0..14_u8, 0..5_u8, 0..5_u8, 0..4_u8, -20..60_i64).prop_map(
+        |(user, device, card, ip, hours)| Step::Pay {
+            user,
+            device,
+            card,
+            ip,
+            hours,
+        },
+    );
+    let kind = prop_oneof![
+        Just(EntityKind::User),
+        Just(EntityKind::Device),
+        Just(EntityKind::Ip)
+    ];
+    let forget = (kind, 0..6_u8).prop_map(|(kind, number)| Step::Forget { kind, number });
+    let step = prop_oneof![20 => pay, 1 => forget, 1 => Just(Step::Settle)];
+    proptest::collection::vec(step, 1..120)
+}
+
+fn payment(
+    number: usize,
+    (user, device, card): (u8, u8, u8),
+    ip: u8,
+    at: Timestamp,
+) -> Transaction {
+    let id = |text: String| EntityId::new(text).unwrap();
+    let amount = Money::from_minor(i64::from(user) * 100 + 50, Currency::NONE);
+    let key = TransactionId::new(format!("t{number}")).unwrap();
+    let mut payment = Transaction::new(key, id(format!("u{user}")), amount, id("m".into()), at);
+    payment.device = Some(id(format!("d{device}")));
+    payment.card = Some(id(format!("c{card}")));
+    payment.ip = Some(std::net::IpAddr::from([10, 0, 0, ip]));
+    payment
+}
+
+/// Rings of small groups, so that little data makes some.
+fn loose(keep: u64, hub_cap: u32) -> RingStreamParams {
+    let mut params = RingStreamParams::new(60)
+        .keep(Duration::from_secs(keep * 86_400))
+        .work(100);
+    params.rings.max_p_value = 0.5;
+    for kind in params.rings.links.kinds.values_mut() {
+        kind.hub_cap = hub_cap;
+    }
+    // Communities depend on the order of nodes, which is another where places are used again.
+    params.rings.split_modularity = 1.0;
+    params
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn whatever_comes_goes_and_is_forgotten_a_stream_is_a_batch(
+        steps in steps(), keep in prop_oneof![Just(5_u64), Just(20), Just(3_000)], cap in 3..12_u32
+    ) {
+        let params = loose(keep, cap);
+        let rings = params.rings.clone();
+        let mut stream = params.start().unwrap();
+        let mut kept: Vec<Transaction> = Vec::new();
+        let mut now = 1_000 * 24;
+        let mut standing = BTreeSet::new();
+        for (number, step) in steps.iter().enumerate() {
+            match step {
+                Step::Pay { user, device, card, ip, hours } => {
+                    let at = now + hours;
+                    now = now.max(at);
+                    let at = Timestamp::from_seconds(at * 3_600).unwrap();
+                    let payment = payment(number, (*user, *device, *card), *ip, at);
+                    follow(&mut standing, &stream.observe(&payment).unwrap());
+                    kept.push(payment);
+                }
+                Step::Forget { kind, number } => {
+                    let name = match kind {
+                        EntityKind::User => format!("u{number}"),
+                        EntityKind::Device => format!("d{number}"),
+                        _ => format!("10.0.0.{number}"),
+                    };
+                    let id = EntityId::new(&name).unwrap();
+                    stream.forget(*kind, &id);
+                    prop_assert!(!stream.forget(*kind, &id));
+                    kept.retain(|payment| *kind != EntityKind::User || payment.user_id != id);
+                    for payment in &mut kept {
+                        if *kind == EntityKind::Device && payment.device.as_ref() == Some(&id) {
+                            payment.device = None;
+                        }
+                        if *kind == EntityKind::Ip && payment.ip.is_some_and(|ip| ip.to_string() == name) {
+                            payment.ip = None;
+                        }
+                    }
+                }
+                Step::Settle => {}
+            }
+            let oldest = (now - i64::try_from(keep).unwrap() * 24) * 3_600_000_000;
+            kept.retain(|payment| payment.timestamp.as_micros() >= oldest);
+            if matches!(step, Step::Settle) || number + 1 == steps.len() {
+                follow(&mut standing, &stream.settle());
+                prop_assert_eq!(same(&stream.rings()), batch(&rings, &kept));
+                prop_assert_eq!(&standing, &ids(&stream));
+                let graph = EntityGraph::from_transactions(&kept).unwrap();
+                let links = rings.links.link(&graph, rings.similarity_threshold).unwrap();
+                prop_assert_eq!(stream.links(), links.links.len());
+                let merchants = usize::from(!kept.is_empty());
+                prop_assert_eq!(stream.entities(), graph.node_count() - merchants);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_too_much_for_one_event_waits_for_the_next() {
+    let world = RingWorldParams::default()
+        .users(3_000)
+        .rings(3)
+        .smallest_ring(20)
+        .seed(3)
+        .simulate()
+        .unwrap();
+    let mut stream = RingStreamParams::new(3_000).work(100).start().unwrap();
+    let mut most = 0;
+    for payment in world.transactions() {
+        stream.observe(&payment.transaction).unwrap();
+        most = most.max(stream.pending());
+    }
+    assert!(most > 0 && most < 200, "{most}");
+    stream.settle();
+    assert_eq!((stream.pending(), stream.rings().len()), (0, 3));
+}
+
+#[test]
+fn wrong_parameters_are_named() {
+    let text = |params: RingStreamParams| params.start().unwrap_err().to_string();
+    assert_eq!(
+        text(RingStreamParams::new(1)),
+        "`population` must be at least 2, got 1"
+    );
+    assert_eq!(
+        text(RingStreamParams::new(9).work(5)),
+        "`work` must be at least 100, got 5"
+    );
+    let params = RingStreamParams::new(9).rings(RingParams::default());
+    assert_eq!(text(params), "`population` must be given, got none");
+}
