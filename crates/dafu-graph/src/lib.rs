@@ -6,14 +6,18 @@ mod error;
 mod graph;
 mod link;
 mod ring;
+mod show;
 mod stream;
 
 pub use community::{Communities, LeidenParams};
 pub use dense::{DenseBlock, DenseParams};
 pub use error::GraphError;
-pub use graph::{Edge, EntityGraph, EntityGraphBuilder, NodeId};
+pub use graph::{
+    Components, Edge, EntityEvent, EntityGraph, EntityGraphBuilder, NodeId, connected_components,
+};
 pub use link::{KindParams, Link, LinkParams, Links, SkippedEntity};
 pub use ring::{
     FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
 };
+pub use show::GraphFormat;
 pub use stream::{RingChange, RingStream, RingStreamParams};

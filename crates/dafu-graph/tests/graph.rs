@@ -2,7 +2,10 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
-use dafu_graph::{EntityGraph, EntityGraphBuilder, GraphError};
+use dafu_graph::{
+    Edge, EntityEvent, EntityGraph, EntityGraphBuilder, GraphError, connected_components,
+};
+use petgraph::graph::{NodeIndex, UnGraph};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -66,6 +69,59 @@ proptest! {
             prop_assert!(graph.neighbours(node).map(|(other, _)| other).is_sorted());
             prop_assert_eq!(graph.node(graph.kind(node), &graph.key(node).id), Some(node));
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn components_are_what_can_be_reached(
+        nodes in 1..12_usize, edges in proptest::collection::vec((0..12_u32, 0..12_u32), 0..14)
+    ) {
+        let found = connected_components(nodes, edges.iter().copied());
+        let within = |node: u32| (node as usize) < nodes;
+        for start in 0..u32::try_from(nodes).unwrap() {
+            let mut seen = vec![start];
+            let mut at = 0;
+            while at < seen.len() {
+                for (one, other) in &edges {
+                    for (from, to) in [(*one, *other), (*other, *one)] {
+                        if from == seen[at] && within(to) && !seen.contains(&to) {
+                            seen.push(to);
+                        }
+                    }
+                }
+                at += 1;
+            }
+            let component = found.of_node[start as usize];
+            prop_assert_eq!(found.sizes[component as usize] as usize, seen.len());
+            prop_assert!(seen.iter().all(|node| found.of_node[*node as usize] == component));
+        }
+        prop_assert!(found.of_node[0] == 0 && found.sizes.iter().sum::<u32>() as usize == nodes);
+    }
+
+    #[test]
+    fn petgraph_and_back_is_the_same(
+        events in proptest::collection::vec(((0..3_usize, 0..4_usize), (0..3_usize, 0..4_usize), -50..50_i64, -9..9_i32), 0..40)
+    ) {
+        let graph = build(&events);
+        let copy: UnGraph<EntityKey, Edge> = (&graph).into();
+        prop_assert_eq!((copy.node_count(), copy.edge_count()), (graph.node_count(), graph.edge_count()));
+        let mut single: UnGraph<EntityKey, EntityEvent> = UnGraph::new_undirected();
+        for node in graph.nodes() {
+            single.add_node(graph.key(node).clone());
+        }
+        for (one, other, second, amount) in &events {
+            let place = |node: &Node| {
+                let key = key(*node);
+                NodeIndex::new(graph.node(key.kind, &key.id).unwrap().index())
+            };
+            let at = Timestamp::from_seconds(*second).unwrap();
+            single.add_edge(place(one), place(other), EntityEvent { at, amount: f64::from(*amount) });
+        }
+        let back = EntityGraph::try_from(&single).unwrap();
+        prop_assert_eq!(back.edges(), graph.edges());
+        prop_assert_eq!(back.self_loops(), graph.self_loops());
+        prop_assert_eq!(petgraph::algo::connected_components(&copy), graph.components().sizes.len());
     }
 }
 

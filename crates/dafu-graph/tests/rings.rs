@@ -134,7 +134,11 @@ fn rings_say_what_they_are() {
             });
             let times: Vec<_> = inside.clone().map(|payment| payment.timestamp).collect();
             let sharing: BTreeSet<_> = inside.map(|payment| &payment.user_id).collect();
-            assert_eq!((thing.users, thing.members), (users.len(), sharing.len()));
+            assert!((thing.rarity - (2_999.0 / users.len() as f64).ln()).abs() < 1e-9);
+            assert_eq!(
+                (thing.users, thing.used_by.len()),
+                (users.len(), sharing.len())
+            );
             assert_eq!(Some(&thing.first_seen), times.iter().min());
             assert_eq!(Some(&thing.last_seen), times.iter().max());
         }
@@ -287,4 +291,33 @@ fn what_a_home_or_an_office_explains_is_no_ring() {
     );
     let report = RingParams::default().detect(&graph(&uses)).unwrap();
     assert_eq!((report.rings.len(), report.groups), (0, 2));
+}
+
+#[test]
+fn known_fraud_is_noted_and_has_no_say() {
+    let world = RingWorldParams::default()
+        .users(3_000)
+        .rings(3)
+        .smallest_ring(10)
+        .seed(5)
+        .simulate()
+        .unwrap();
+    let truth = payments(&world);
+    let unknown: Vec<Transaction> = truth
+        .iter()
+        .cloned()
+        .map(|payment| payment.with_label(dafu_core::Label::Unknown))
+        .collect();
+    let (with, without) = (
+        detect_fraud_networks(&truth, 0.8, 3).unwrap(),
+        detect_fraud_networks(&unknown, 0.8, 3).unwrap(),
+    );
+    assert_eq!(found(&with), found(&without));
+    for (ring, other) in with.rings.iter().zip(&without.rings) {
+        assert!(
+            ring.known_fraud_share() > 0.9 && ring.explanation.ends_with(" of them known as fraud")
+        );
+        assert!(other.known_fraud.is_empty() && !other.explanation.contains("known"));
+        assert!((ring.p_value - other.p_value).abs() < 1e-300);
+    }
 }

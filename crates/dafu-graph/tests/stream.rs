@@ -27,7 +27,19 @@ fn same(rings: &[FraudRing]) -> BTreeSet<Same> {
             sorted(
                 ring.shared
                     .iter()
-                    .map(|thing| format!("{thing:?}"))
+                    .map(|thing| {
+                        let users = sorted(
+                            thing
+                                .used_by
+                                .iter()
+                                .map(|place| ring.members[*place].id.to_string())
+                                .collect(),
+                        );
+                        format!(
+                            "{:?} {users:?} {} {:?}",
+                            thing.entity, thing.users, thing.first_seen
+                        )
+                    })
                     .collect(),
             ),
             ring.payments,

@@ -1,12 +1,16 @@
 //! Who shares what with whom.
 
 mod builder;
+mod components;
 mod network;
+mod petgraph;
 
 pub use builder::EntityGraphBuilder;
 pub(crate) use builder::{counted, for_things};
+pub use components::{Components, connected_components};
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
 pub(crate) use network::Network;
+pub use petgraph::EntityEvent;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::GraphError;

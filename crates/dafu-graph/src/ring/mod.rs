@@ -8,14 +8,19 @@ mod report;
 
 use crate::graph::Network;
 use crate::{EntityGraph, GraphError, NodeId};
-use dafu_core::Transaction;
+use dafu_core::{EntityId, EntityKind, Label, Transaction};
 use group::Group;
 pub use params::RingParams;
 pub use place::PlaceParams;
 pub(crate) use report::ring_id;
 pub use report::{FraudRing, RingReport, SharedEntity};
+use std::collections::HashSet;
 
 /// Finds rings in transactions: [`RingParams::detect`] on their graph, with these two parameters and the default of all others.
+///
+/// `similarity_threshold` is the probability from which on two users count as linked, `min_ring_size` the members of the smallest
+/// ring; 0.8 and 3 are the defaults of [`RingParams`]. Transactions with the label fraud say which members are known to be it,
+/// and nothing else.
 ///
 /// ```
 /// use dafu_graph::detect_fraud_networks;
@@ -41,7 +46,13 @@ pub fn detect_fraud_networks(
         .similarity_threshold(similarity_threshold)
         .min_ring_size(min_ring_size);
     params.check()?;
-    params.detect(&EntityGraph::from_transactions(transactions)?)
+    let mut report = params.detect(&EntityGraph::from_transactions(transactions)?)?;
+    let frauds = transactions
+        .iter()
+        .filter(|one| one.is_fraud == Label::Fraud);
+    let known: HashSet<&EntityId> = frauds.map(|one| &one.user_id).collect();
+    report.mark_known(|member| known.contains(&member.id));
+    Ok(report)
 }
 
 impl RingParams {
@@ -76,11 +87,12 @@ impl RingParams {
                 .total_cmp(&two.0)
                 .then_with(|| one.1.members.cmp(&two.1.members))
         });
+        let users = graph.nodes_of(EntityKind::User).count();
         let rings = rings
             .into_iter()
             .map(|(p_value, group)| {
                 let links = inside(&links.links, &group.members);
-                report::ring(self, graph, links, (p_value, &group))
+                report::ring(self, (graph, users), links, (p_value, &group))
             })
             .collect();
         Ok(RingReport {
@@ -124,7 +136,7 @@ impl RingParams {
         (p_value, links): (f64, usize),
     ) -> FraudRing {
         let group = Group::new(self, graph, members);
-        report::ring(self, graph, links, (p_value, &group))
+        report::ring(self, (graph, 0), links, (p_value, &group))
     }
 
     /// A group, where it is a ring, and its p-value.

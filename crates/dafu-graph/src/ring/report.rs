@@ -3,6 +3,7 @@
 use super::group::Group;
 use super::params::RingParams;
 use crate::graph::Network;
+use crate::show::kind_words;
 use crate::{NodeId, SkippedEntity};
 use dafu_core::{EntityKey, EntityKind, StableHasher, Timestamp};
 use std::fmt::Write;
@@ -17,11 +18,11 @@ const CENTRAL: usize = 3;
 pub struct SharedEntity {
     /// The thing.
     pub entity: EntityKey,
-    /// Members who use it.
-    pub members: usize,
+    /// Members who use it: their places among those of the ring.
+    pub used_by: Vec<usize>,
     /// Everybody who uses it.
     pub users: usize,
-    /// How rare it is: the natural logarithm of the number of users with a thing of that kind, for each who uses this one.
+    /// How rare it is: the natural logarithm of all users for each who uses it.
     pub rarity: f64,
     /// When a member used it first.
     pub first_seen: Timestamp,
@@ -55,6 +56,8 @@ pub struct FraudRing {
     pub payments: u64,
     /// The sum of these payments, in major units.
     pub amount: f64,
+    /// Members who are known to be fraud: see [`RingReport::mark_known`].
+    pub known_fraud: Vec<EntityKey>,
     /// The members with most links.
     pub central: Vec<EntityKey>,
     /// The same in a sentence.
@@ -76,9 +79,27 @@ pub struct RingReport {
     pub skipped: Vec<SkippedEntity>,
 }
 
+impl FraudRing {
+    /// Share of the members who are known to be fraud.
+    pub fn known_fraud_share(&self) -> f64 {
+        self.known_fraud.len() as f64 / self.members.len().max(1) as f64
+    }
+}
+
+impl RingReport {
+    /// Notes which members are known to be fraud. That has no say in what is a ring.
+    pub fn mark_known(&mut self, is_fraud: impl Fn(&EntityKey) -> bool) {
+        for ring in &mut self.rings {
+            let known = ring.members.iter().filter(|member| is_fraud(member));
+            ring.known_fraud = known.cloned().collect();
+            ring.explanation = explanation(ring);
+        }
+    }
+}
+
 pub(super) fn ring(
     params: &RingParams,
-    graph: &impl Network,
+    (graph, users): (&impl Network, usize),
     links: usize,
     (p_value, group): (f64, &Group),
 ) -> FraudRing {
@@ -89,10 +110,12 @@ pub(super) fn ring(
         std::collections::BTreeMap::new();
     for (thing, count) in &group.things {
         let mut span: Option<(Timestamp, Timestamp)> = None;
+        let mut used_by = Vec::new();
         for (place, member) in members.iter().enumerate() {
             let Some((edge, _)) = graph.usage(*thing, *member) else {
                 continue;
             };
+            used_by.push(place);
             degrees[place] += count - 1;
             let (first, last) = span.unwrap_or((edge.first_seen, edge.last_seen));
             span = Some((first.min(edge.first_seen), last.max(edge.last_seen)));
@@ -103,16 +126,19 @@ pub(super) fn ring(
         let (first_seen, last_seen) = span.unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
         shared.push(SharedEntity {
             entity: graph.key(*thing).clone(),
-            members: *count,
+            used_by,
             users: graph.users(*thing),
-            rarity: 0.0,
+            rarity: (params.links.strangers(users) / graph.users(*thing) as f64)
+                .max(1.0)
+                .ln(),
             first_seen,
             last_seen,
         });
     }
     shared.sort_by(|one, two| {
-        two.members
-            .cmp(&one.members)
+        two.used_by
+            .len()
+            .cmp(&one.used_by.len())
             .then_with(|| one.users.cmp(&two.users))
             .then_with(|| one.entity.cmp(&two.entity))
     });
@@ -142,6 +168,7 @@ pub(super) fn ring(
         last_seen: last_seen.unwrap_or(Timestamp::EPOCH),
         payments,
         amount,
+        known_fraud: Vec::new(),
         central: keys(&mut central.iter().take(CENTRAL).map(|place| members[*place])),
         explanation: String::new(),
     };
@@ -159,19 +186,6 @@ pub(crate) fn ring_id(first: &EntityKey, turn: u64) -> String {
     format!("ring-{:016x}", hasher.finish())
 }
 
-/// What a kind is called: one of it, several of it.
-const fn words(kind: EntityKind) -> (&'static str, &'static str) {
-    match kind {
-        EntityKind::Card => ("card", "cards"),
-        EntityKind::Device => ("device", "devices"),
-        EntityKind::Ip => ("internet address", "internet addresses"),
-        EntityKind::Email => ("e-mail address", "e-mail addresses"),
-        EntityKind::Address => ("postal address", "postal addresses"),
-        EntityKind::Account => ("account", "accounts"),
-        _ => ("thing", "things"),
-    }
-}
-
 /// `9 users share 2 cards, 2 devices and 1 postal address; ...`.
 fn explanation(ring: &FraudRing) -> String {
     let mut counts: std::collections::BTreeMap<EntityKind, usize> =
@@ -182,7 +196,7 @@ fn explanation(ring: &FraudRing) -> String {
     let parts: Vec<String> = counts
         .iter()
         .map(|(kind, count)| {
-            let (one, several) = words(*kind);
+            let (one, several, _) = kind_words(*kind);
             format!("{count} {}", if *count == 1 { one } else { several })
         })
         .collect();
@@ -208,5 +222,8 @@ fn explanation(ring: &FraudRing) -> String {
         ring.amount,
         ring.p_value
     );
+    if !ring.known_fraud.is_empty() {
+        let _ = write!(text, "; {} of them known as fraud", ring.known_fraud.len());
+    }
     text
 }

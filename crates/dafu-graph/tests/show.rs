@@ -1,0 +1,165 @@
+//! Pictures and exports are read by other readers, and say what there is.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
+use dafu_graph::{EntityGraph, EntityGraphBuilder, FraudRing, GraphFormat, detect_fraud_networks};
+use dafu_sim::RingWorldParams;
+
+const NASTY: &str = "a<b>&\"c\\d'";
+
+fn graph() -> EntityGraph {
+    let key = |kind, id: &str| EntityKey {
+        kind,
+        id: EntityId::new(id).unwrap(),
+    };
+    let mut builder = EntityGraphBuilder::new();
+    for (user, card, second) in [
+        (NASTY, "c1", 1),
+        ("bob", "c1", 2),
+        ("bob", NASTY, 3),
+        ("bob", NASTY, 4),
+    ] {
+        let at = Timestamp::from_seconds(second).unwrap();
+        builder
+            .pair(
+                &key(EntityKind::User, user),
+                &key(EntityKind::Card, card),
+                at,
+                2.5,
+            )
+            .unwrap();
+    }
+    builder.build()
+}
+
+fn written(write: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    write(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn ring() -> FraudRing {
+    let world = RingWorldParams::default()
+        .users(2_000)
+        .rings(1)
+        .smallest_ring(12)
+        .seed(3)
+        .simulate()
+        .unwrap();
+    let payments: Vec<_> = world
+        .transactions()
+        .map(|payment| payment.transaction)
+        .collect();
+    detect_fraud_networks(&payments, 0.8, 3)
+        .unwrap()
+        .rings
+        .remove(0)
+}
+
+#[test]
+fn json_is_read_back() {
+    let graph = graph();
+    let text = written(|out| graph.write(GraphFormat::Json, out));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let nodes = json["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 4);
+    assert_eq!(
+        (nodes[0]["name"].as_str(), nodes[0]["kind"].as_str()),
+        (Some(NASTY), Some("user"))
+    );
+    let links = json["links"].as_array().unwrap();
+    assert_eq!(links.len(), 3);
+    let last = links.iter().find(|link| link["count"] == 2).unwrap();
+    assert_eq!(last["amount"], 5.0);
+    let name =
+        |end: &str| nodes[usize::try_from(last[end].as_u64().unwrap()).unwrap()]["name"].clone();
+    assert_eq!(
+        (name("source").as_str(), name("target").as_str()),
+        (Some("bob"), Some(NASTY))
+    );
+    assert_eq!(last["first_seen"], "1970-01-01T00:00:03Z");
+}
+
+#[test]
+fn graph_ml_is_read_back() {
+    let text = written(|out| graph().write(GraphFormat::GraphMl, out));
+    let xml = roxmltree::Document::parse(&text).unwrap();
+    let all = |name: &str| {
+        xml.descendants()
+            .filter(|node| node.has_tag_name(name))
+            .count()
+    };
+    assert_eq!((all("node"), all("edge"), all("key")), (4, 3, 7));
+    let first = xml
+        .descendants()
+        .find(|node| node.has_tag_name("node"))
+        .unwrap();
+    let id = first
+        .children()
+        .find(|node| node.attribute("key") == Some("id"))
+        .unwrap();
+    assert_eq!(id.text(), Some(NASTY));
+    let ring = ring();
+    let text = written(|out| ring.write(GraphFormat::GraphMl, out));
+    let xml = roxmltree::Document::parse(&text).unwrap();
+    let edges = xml
+        .descendants()
+        .filter(|node| node.has_tag_name("edge"))
+        .count();
+    assert_eq!(
+        edges,
+        ring.shared
+            .iter()
+            .map(|thing| thing.used_by.len())
+            .sum::<usize>()
+    );
+    assert!(text.contains(r#"<data key="known_fraud">true</data>"#));
+}
+
+#[test]
+fn dot_has_a_line_for_each_node_and_edge() {
+    let text = written(|out| graph().write(GraphFormat::Dot, out));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        (lines[0], lines[lines.len() - 1], lines.len()),
+        ("graph {", "}", 9)
+    );
+    assert_eq!(lines[1], r#"  n0 [label="a<b>&\"c\\d'", tooltip="user"];"#);
+    assert_eq!(lines.iter().filter(|line| line.contains(" -- ")).count(), 3);
+}
+
+#[test]
+fn pictures_show_every_member_and_every_use() {
+    let ring = ring();
+    let svg = ring.to_svg();
+    assert_eq!(svg, ring.clone().to_svg());
+    let xml = roxmltree::Document::parse(&svg).unwrap();
+    let all = |name: &str| {
+        xml.descendants()
+            .filter(|node| node.has_tag_name(name))
+            .count()
+    };
+    let known = usize::from(!ring.known_fraud.is_empty());
+    assert_eq!(all("circle"), ring.members.len() + known);
+    assert_eq!(
+        all("line"),
+        ring.shared
+            .iter()
+            .map(|thing| thing.used_by.len())
+            .sum::<usize>()
+    );
+    let text: Vec<&str> = xml.descendants().filter_map(|node| node.text()).collect();
+    for member in &ring.members {
+        assert!(text.contains(&member.id.as_str()));
+    }
+    // Nothing leaves the picture.
+    let (width, height) = (760.0, ring.shared.len() as f64 * 40.0 + 400.0);
+    for node in xml.descendants() {
+        for (name, most) in [("cx", width), ("x1", width), ("cy", height), ("y1", height)] {
+            if let Some(value) = node.attribute(name) {
+                let value: f64 = value.parse().unwrap();
+                assert!(value >= 0.0 && value <= most, "{name} {value}");
+            }
+        }
+    }
+}
