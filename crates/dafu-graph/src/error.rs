@@ -26,6 +26,14 @@ pub enum GraphError {
         /// The limit.
         max: u32,
     },
+    /// A snapshot is none that a stream with these parameters gives.
+    #[error(
+        "the snapshot holds {what} that no stream with these parameters has: it is damaged, or of another one"
+    )]
+    Snapshot {
+        /// What is wrong in it.
+        what: &'static str,
+    },
     /// An amount is not finite.
     #[error("the amount between {one:?} and {other:?} must be finite, got {got}")]
     Amount {

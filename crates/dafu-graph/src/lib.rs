@@ -20,4 +20,6 @@ pub use ring::{
     FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
 };
 pub use show::GraphFormat;
-pub use stream::{RingChange, RingStream, RingStreamParams};
+#[cfg(feature = "serde")]
+pub use stream::RingStreamSnapshot;
+pub use stream::{Association, RingChange, RingStream, RingStreamParams, RingTie};

@@ -268,3 +268,151 @@ fn wrong_parameters_are_named() {
     let params = RingStreamParams::new(9).rings(RingParams::default());
     assert_eq!(text(params), "`population` must be given, got none");
 }
+
+#[cfg(feature = "serde")]
+mod saved {
+    use super::*;
+    use dafu_graph::RingStreamSnapshot;
+
+    #[test]
+    fn a_stream_goes_on_from_what_was_saved() {
+        let world = RingWorldParams::default()
+            .users(3_000)
+            .rings(5)
+            .seed(4)
+            .simulate()
+            .unwrap();
+        let payments: Vec<Transaction> = world
+            .transactions()
+            .map(|payment| payment.transaction)
+            .collect();
+        let params = || {
+            RingStreamParams::new(3_000)
+                .keep(Duration::from_secs(20 * 86_400))
+                .work(u64::MAX)
+        };
+        let mut stream = params().start().unwrap();
+        let (before, after) = payments.split_at(payments.len() * 2 / 3);
+        for payment in before {
+            stream.observe(payment).unwrap();
+        }
+        stream.forget(EntityKind::User, &before[7].user_id);
+        for ring in stream.rings() {
+            assert!(stream.mark_fraud(&ring.members[1].id, before[0].timestamp));
+        }
+        let json = serde_json::to_string(&stream.snapshot()).unwrap();
+        let snapshot: RingStreamSnapshot = serde_json::from_str(&json).unwrap();
+        let mut resumed = params().resume(&snapshot).unwrap();
+        assert_eq!(
+            (resumed.rings(), resumed.newest()),
+            (stream.rings(), stream.newest())
+        );
+        assert!(
+            resumed
+                .rings()
+                .iter()
+                .any(|ring| ring.known_fraud.len() == 1)
+        );
+        for payment in after {
+            assert_eq!(resumed.associate(payment), stream.associate(payment));
+            resumed.observe(payment).unwrap();
+            stream.observe(payment).unwrap();
+        }
+        assert_eq!(resumed.rings(), stream.rings());
+        assert!(!stream.rings().is_empty());
+    }
+
+    #[test]
+    fn damaged_snapshots_are_refused() {
+        let mut stream = RingStreamParams::new(50).start().unwrap();
+        for number in 0..6_u8 {
+            let payment = payment(number.into(), (number, 1, 2), 3, Timestamp::EPOCH);
+            stream.observe(&payment).unwrap();
+        }
+        let json = serde_json::to_value(stream.snapshot()).unwrap();
+        let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+            let mut json = json.clone();
+            change(&mut json);
+            let snapshot: RingStreamSnapshot = serde_json::from_value(json).unwrap();
+            RingStreamParams::new(50)
+                .resume(&snapshot)
+                .unwrap_err()
+                .to_string()
+        };
+        let nodes = "the snapshot holds a list of nodes that no stream with these parameters has: it is damaged, or of another one";
+        assert_eq!(
+            refused(&|json| json["free"] = serde_json::json!([0])),
+            nodes
+        );
+        assert_eq!(
+            refused(&|json| json["nodes"][1] = json["nodes"][0].clone()),
+            nodes
+        );
+        for (field, value) in [
+            ("user", serde_json::json!(99)),
+            ("thing", serde_json::json!(0)),
+            ("moments", serde_json::json!([])),
+            ("moments", serde_json::json!([5, 4])),
+            ("amounts", serde_json::json!([])),
+        ] {
+            let text = refused(&|json| json["uses"][0][field] = value.clone());
+            assert!(text.contains("a use of a thing"), "{field}: {text}");
+        }
+        let text = refused(&|json| json["uses"][1] = json["uses"][0].clone());
+        assert!(text.contains("comes twice"), "{text}");
+        let text = refused(&|json| json["known"] = serde_json::json!([[1, 5]]));
+        assert!(text.contains("known to be fraud"), "{text}");
+    }
+}
+
+#[test]
+fn company_says_something_about_an_event_before_it_is_observed() {
+    let mut params = RingStreamParams::new(1_000).work(u64::MAX);
+    params.rings.lockstep_window = Duration::ZERO;
+    let mut stream = params.start().unwrap();
+    let at = |hour: i64| Timestamp::from_seconds(hour * 3_600).unwrap();
+    // Twelve users with three devices, cards and addresses, two of each.
+    for user in 0..12_u8 {
+        for turn in 0..2 {
+            let thing = (user + turn) % 3;
+            let payment = payment(
+                usize::from(user * 2 + turn),
+                (user, thing, thing),
+                thing,
+                at(i64::from(user)),
+            );
+            stream.observe(&payment).unwrap();
+        }
+    }
+    let rings = stream.rings();
+    assert_eq!((rings.len(), rings[0].members.len()), (1, 12));
+    let member = stream.associate(&payment(90, (3, 0, 0), 0, at(50)));
+    let tie = member.ring.clone().unwrap();
+    assert!(
+        tie.is_member && tie.ring == rings[0].id && tie.members == 12 && member.neighbours == 11
+    );
+    assert!((member.score - rings[0].score).abs() < 1e-12 && member.known_fraud == 0);
+    // A stranger with one of their devices and one of their cards, and one with nothing.
+    let near = stream.associate(&payment(91, (50, 0, 1), 99, at(50)));
+    let tie = near.ring.clone().unwrap();
+    assert!(!tie.is_member && tie.in_common == 2);
+    // All 8 users of either are members.
+    let share = 1.0 - (1.0 - 8.0 / 9.0_f64).powi(2);
+    assert!((near.ring_risk - rings[0].score * share).abs() < 1e-12);
+    let far = stream.associate(&payment(92, (51, 77, 77), 77, at(50)));
+    assert_eq!((far.ring.clone(), far.neighbours), (None, 0));
+    assert!(far.score.abs() < 1e-12);
+
+    // Known from hour 60 on: 8 of 12 users have each thing.
+    let user = |number: u8| EntityId::new(format!("u{number}")).unwrap();
+    assert!(stream.mark_fraud(&user(0), at(60)) && !stream.mark_fraud(&user(200), at(60)));
+    let before = stream.associate(&payment(93, (50, 0, 77), 77, at(59)));
+    let after = stream.associate(&payment(93, (50, 0, 77), 77, at(60)));
+    assert_eq!((before.known_fraud, after.known_fraud), (0, 1));
+    assert!(before.neighbour_risk.abs() < 1e-12);
+    assert!(
+        (after.neighbour_risk - 0.5 / 9.0).abs() < 1e-12,
+        "{}",
+        after.neighbour_risk
+    );
+}

@@ -71,6 +71,7 @@
 //! | `ensemble` (default) | supervised learners as stages; with labels, a detector that names no stage learns a calibrated blend of boosted trees, logistic regression and the forest |
 //! | `iforest` (default) | the isolation forest as a stage, and as the stage of a detector that names none |
 //! | `records` (default) | records of tables for stages that need more than features, through `dafu-ingest` |
+//! | `graph` | rings and risk by association as a stage ([`GraphSpec`]), through `dafu-graph` |
 //! | `rules` | rules with units as a stage, and as a policy on scores, through `dafu-rules` |
 //! | `sequence` | recurrent networks over the events of each user as a stage, through `dafu-sequence`; the block `lstm` of a `models.json` |
 //! | `parallel` | several threads; the results are the same bits |
@@ -89,6 +90,8 @@ mod evaluate;
 mod features;
 #[cfg(feature = "iforest")]
 mod forest_stage;
+#[cfg(feature = "graph")]
+mod graph_stage;
 mod inputs;
 #[cfg(feature = "ensemble")]
 mod learner_stage;
@@ -118,6 +121,8 @@ pub use error::PipelineError;
 pub use evaluate::{EvaluateOptions, Judged, Sink};
 #[cfg(feature = "iforest")]
 pub use forest_stage::{ForestSpec, ForestStage};
+#[cfg(feature = "graph")]
+pub use graph_stage::{GraphSpec, GraphStage};
 #[cfg(feature = "ensemble")]
 pub use learner_stage::{LearnerSpec, LearnerStage};
 pub use model::DetectorModel;

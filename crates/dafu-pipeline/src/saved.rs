@@ -122,6 +122,7 @@ pub fn stage_registry(limits: Limits) -> StageRegistry {
         not(any(
             feature = "iforest",
             feature = "ensemble",
+            feature = "graph",
             feature = "rules",
             feature = "sequence"
         )),
@@ -135,6 +136,8 @@ pub fn stage_registry(limits: Limits) -> StageRegistry {
     );
     #[cfg(feature = "ensemble")]
     registry.register(crate::LearnerStage::KIND, crate::LearnerStage::decode);
+    #[cfg(feature = "graph")]
+    registry.register(crate::GraphStage::KIND, crate::GraphStage::decode);
     #[cfg(feature = "rules")]
     registry.register(crate::RuleStage::KIND, crate::RuleStage::decode);
     #[cfg(feature = "sequence")]

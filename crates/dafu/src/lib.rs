@@ -48,6 +48,7 @@
 //! | [`pipeline`] | `dafu-pipeline` | the [`Detector`]: roles, features, stages, thresholds, assessments |
 //! | [`features`] | `dafu-features` | imputation, encoding, scaling; windows over past events, in batch and stream |
 //! | `ensemble` | `dafu-ensemble` | supervised learners, blends, calibration, thresholds, explanations, drift |
+//! | `graph` | `dafu-graph` | fraud rings, risk by association, money flows |
 //! | `iforest` | `dafu-iforest` | isolation forests over ndarray |
 //! | `ingest` | `dafu-ingest` | CSV and Parquet, role detection, bad records, suitability |
 //! | `report` | `dafu-report` | figures, HTML report, exports |
@@ -58,6 +59,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `ensemble` (default) | supervised learners: with labels, a detector learns a calibrated blend |
+//! | `graph` (default) | fraud rings among accounts, also as a stage (`GraphSpec`) |
 //! | `import` | models of `XGBoost` and `LightGBM` in `ensemble`, forests of scikit-learn in `iforest` |
 //! | `json` | isolation forests as JSON |
 //! | `linfa` | readable decision trees, any model of linfa as a learner, forests with the traits of linfa |
@@ -84,6 +86,9 @@ pub use dafu_ensemble as ensemble;
 pub use dafu_features as features;
 #[doc(inline)]
 pub use dafu_features::{FeatureEngine, FeatureSet};
+#[cfg(feature = "graph")]
+#[doc(inline)]
+pub use dafu_graph as graph;
 #[cfg(feature = "iforest")]
 #[doc(inline)]
 pub use dafu_iforest as iforest;
@@ -92,6 +97,9 @@ pub use dafu_iforest as iforest;
 pub use dafu_ingest as ingest;
 #[doc(inline)]
 pub use dafu_pipeline as pipeline;
+#[cfg(feature = "graph")]
+#[doc(inline)]
+pub use dafu_pipeline::GraphSpec;
 #[cfg(feature = "sequence")]
 #[doc(inline)]
 pub use dafu_pipeline::SequenceSpec;

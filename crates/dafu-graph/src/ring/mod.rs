@@ -128,6 +128,11 @@ impl RingParams {
         counted.collect()
     }
 
+    /// 0.5 for the largest p-value of a ring, 1 for none.
+    pub(crate) fn score(&self, p_value: f64) -> f64 {
+        1.0 - 0.5 * (p_value / self.max_p_value).powf(0.25)
+    }
+
     /// A ring as analysts see it.
     pub(crate) fn report(
         &self,

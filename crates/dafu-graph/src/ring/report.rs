@@ -86,13 +86,19 @@ impl FraudRing {
     }
 }
 
+impl FraudRing {
+    pub(crate) fn mark_known(&mut self, is_fraud: impl Fn(&EntityKey) -> bool) {
+        let known = self.members.iter().filter(|member| is_fraud(member));
+        self.known_fraud = known.cloned().collect();
+        self.explanation = explanation(self);
+    }
+}
+
 impl RingReport {
     /// Notes which members are known to be fraud. That has no say in what is a ring.
     pub fn mark_known(&mut self, is_fraud: impl Fn(&EntityKey) -> bool) {
         for ring in &mut self.rings {
-            let known = ring.members.iter().filter(|member| is_fraud(member));
-            ring.known_fraud = known.cloned().collect();
-            ring.explanation = explanation(ring);
+            ring.mark_known(&is_fraud);
         }
     }
 }
@@ -159,7 +165,7 @@ pub(super) fn ring(
     let mut ring = FraudRing {
         id: ring_id(graph.key(members[0]), 0),
         members: keys(&mut members.iter().copied()),
-        score: 1.0 - 0.5 * (p_value / params.max_p_value).powf(0.25),
+        score: params.score(p_value),
         p_value,
         shared,
         density: links as f64 / pairs as f64,

@@ -63,6 +63,11 @@ impl Groups {
         self.slots.iter()
     }
 
+    #[cfg(feature = "serde")]
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.slots.iter_mut()
+    }
+
     /// Makes room for a user.
     pub(super) fn room(&mut self, user: NodeId) {
         if self.links.len() <= user.index() {

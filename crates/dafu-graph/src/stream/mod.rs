@@ -1,16 +1,22 @@
 //! Rings as events arrive.
 
+mod association;
 mod groups;
+#[cfg(feature = "serde")]
+mod snapshot;
 mod usage;
 
 use crate::graph::Network;
 use crate::link::probability;
 use crate::ring::{FraudRing, RingParams};
 use crate::{GraphError, Link, NodeId};
-use dafu_core::{EntityId, EntityKind, Transaction};
+pub use association::{Association, RingTie};
+use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
 use groups::{Groups, StandingRing};
+#[cfg(feature = "serde")]
+pub use snapshot::RingStreamSnapshot;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 use usage::Usage;
 
@@ -44,6 +50,7 @@ pub enum RingChange {
 
 /// Parameters of a stream of rings: [`RingStreamParams::start`].
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RingStreamParams {
     /// What a ring is. `links.population` has to be given: a link must not depend on how many users came so far.
     pub rings: RingParams,
@@ -115,6 +122,7 @@ impl RingStreamParams {
             credit: 0,
             changes: Vec::new(),
             ids: BTreeSet::new(),
+            known: HashMap::new(),
         })
     }
 }
@@ -161,6 +169,8 @@ pub struct RingStream {
     changes: Vec<RingChange>,
     /// Ids of rings that stand.
     ids: BTreeSet<String>,
+    /// Users who are known to be fraud, and since when.
+    known: HashMap<NodeId, i64>,
 }
 
 impl RingStream {
@@ -227,6 +237,11 @@ impl RingStream {
             ring.members.len() > 1 && ring.members.binary_search(&user).is_ok()
         };
         group.rings.iter().find(of).map(|ring| self.report(ring))
+    }
+
+    /// Whether a user or a thing is known.
+    pub fn contains(&self, entity: &EntityKey) -> bool {
+        self.usage.node(entity.kind, &entity.id).is_some()
     }
 
     /// Users, and things they use, that are known now.
@@ -396,6 +411,7 @@ impl RingStream {
             if self.usage.uses(node).is_empty() {
                 self.thinned.retain(|other| *other != node);
                 self.groups.leave(node);
+                self.known.remove(&node);
                 self.usage.drop_node(node);
             }
         }
@@ -585,6 +601,27 @@ impl RingStream {
         }
     }
 
+    /// Gives rings with these members these ids.
+    #[cfg(feature = "serde")]
+    fn rename(&mut self, names: &std::collections::BTreeMap<Vec<NodeId>, String>) {
+        for group in self.groups.all_mut() {
+            for ring in &mut group.rings {
+                if let Some(name) = names.get(&ring.members) {
+                    ring.id.clone_from(name);
+                }
+            }
+        }
+        let standing = self.groups.all().flat_map(|group| &group.rings);
+        self.ids = standing.map(|ring| ring.id.clone()).collect();
+    }
+
+    /// The time of the newest event.
+    pub fn newest(&self) -> Option<Timestamp> {
+        (self.now > i64::MIN)
+            .then(|| Timestamp::from_micros(self.now).ok())
+            .flatten()
+    }
+
     fn report(&self, ring: &StandingRing) -> FraudRing {
         let members = ring.members.clone();
         let mut report = self
@@ -592,6 +629,10 @@ impl RingStream {
             .rings
             .report(&self.usage, members, (ring.p_value, ring.links));
         report.id.clone_from(&ring.id);
+        report.mark_known(|member| {
+            let user = self.usage.node(EntityKind::User, &member.id);
+            user.is_some_and(|user| self.is_known(user, self.now))
+        });
         report
     }
 }

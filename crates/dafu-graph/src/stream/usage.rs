@@ -161,6 +161,72 @@ impl Usage {
     }
 }
 
+#[cfg(feature = "serde")]
+impl Usage {
+    /// Nodes by place, and the places that are free, in the order in which they are used again.
+    pub(super) fn saved_nodes(&self) -> (Vec<Option<EntityKey>>, Vec<u32>) {
+        let mut nodes: Vec<Option<EntityKey>> = self
+            .nodes
+            .iter()
+            .map(|node| Some(node.key.clone()))
+            .collect();
+        for free in &self.free_nodes {
+            nodes[free.index()] = None;
+        }
+        (nodes, self.free_nodes.iter().map(|free| free.0).collect())
+    }
+
+    /// The nodes of a snapshot, in a memory without any.
+    pub(super) fn restore_nodes(
+        &mut self,
+        nodes: &[Option<EntityKey>],
+        free: &[u32],
+    ) -> Result<(), GraphError> {
+        let wrong = || GraphError::Snapshot {
+            what: "a list of nodes",
+        };
+        let mut holes: Vec<u32> = free.to_vec();
+        holes.sort_unstable();
+        let empty = (0..).zip(nodes).filter(|(_, node)| node.is_none());
+        if !empty.map(|(place, _)| place).eq(holes.iter().copied()) {
+            return Err(wrong());
+        }
+        // What nobody looks at: places that are free.
+        let blank = EntityId::new("free").map_err(|_| wrong())?;
+        for node in nodes {
+            let place = NodeId(crate::graph::counted("nodes", self.nodes.len())?);
+            if let Some(key) = node {
+                let places = self.places.entry(key.kind).or_default();
+                if places.insert(key.id.clone(), place).is_some() {
+                    return Err(wrong());
+                }
+            }
+            self.nodes.push(Node {
+                key: node.clone().unwrap_or_else(|| EntityKey {
+                    kind: EntityKind::Tenant,
+                    id: blank.clone(),
+                }),
+                uses: Vec::new(),
+            });
+        }
+        self.free_nodes = free.iter().map(|place| NodeId(*place)).collect();
+        Ok(())
+    }
+
+    /// All uses: user, thing, moments, amounts.
+    pub(super) fn all_uses(&self) -> impl Iterator<Item = (NodeId, NodeId, &[i64], &[f64])> {
+        let uses = self.uses.iter().filter(|found| !found.moments.is_empty());
+        uses.map(|found| {
+            (
+                found.user,
+                found.thing,
+                &found.moments[..],
+                &found.amounts[..],
+            )
+        })
+    }
+}
+
 impl Network for Usage {
     fn key(&self, node: NodeId) -> &EntityKey {
         &self.nodes[node.index()].key

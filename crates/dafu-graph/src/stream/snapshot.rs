@@ -1,0 +1,133 @@
+//! A stream as a value that can be saved.
+
+use super::{RingStream, RingStreamParams};
+use crate::{GraphError, NodeId};
+use dafu_core::{EntityKey, EntityKind};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+
+/// A user's use of a thing: places of both, moments and amounts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct SavedUse {
+    user: u32,
+    thing: u32,
+    moments: Vec<i64>,
+    amounts: Vec<f64>,
+}
+
+/// What a stream remembers: [`RingStream::snapshot`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RingStreamSnapshot {
+    /// By place; places that are free have none.
+    nodes: Vec<Option<EntityKey>>,
+    free: Vec<u32>,
+    uses: Vec<SavedUse>,
+    rings: Vec<(String, Vec<u32>)>,
+    known: Vec<(u32, i64)>,
+    now: i64,
+}
+
+impl RingStream {
+    /// What the stream remembers, its parameters aside. O(events that are kept).
+    pub fn snapshot(&self) -> RingStreamSnapshot {
+        let (nodes, free) = self.usage.saved_nodes();
+        let uses = self
+            .usage
+            .all_uses()
+            .map(|(user, thing, moments, amounts)| SavedUse {
+                user: user.0,
+                thing: thing.0,
+                moments: moments.to_vec(),
+                amounts: amounts.to_vec(),
+            });
+        let standing = self.groups.all().flat_map(|group| &group.rings);
+        let mut rings: Vec<(String, Vec<u32>)> = standing
+            .map(|ring| {
+                (
+                    ring.id.clone(),
+                    ring.members.iter().map(|member| member.0).collect(),
+                )
+            })
+            .collect();
+        rings.sort();
+        let mut known: Vec<(u32, i64)> = self
+            .known
+            .iter()
+            .map(|(user, moment)| (user.0, *moment))
+            .collect();
+        known.sort_unstable();
+        RingStreamSnapshot {
+            nodes,
+            free,
+            uses: uses.collect(),
+            rings,
+            known,
+            now: self.now,
+        }
+    }
+}
+
+impl RingStreamParams {
+    /// A stream that goes on from a snapshot, with nothing waiting. Rings have the ids that they had.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::Parameter`], and [`GraphError::Snapshot`] for one that no stream gives. O(events x log + links).
+    pub fn resume(self, snapshot: &RingStreamSnapshot) -> Result<RingStream, GraphError> {
+        let mut stream = self.start()?;
+        stream
+            .usage
+            .restore_nodes(&snapshot.nodes, &snapshot.free)?;
+        let wrong = |what| GraphError::Snapshot { what };
+        let kind = |place: u32| {
+            let node = snapshot.nodes.get(place as usize);
+            node.and_then(Option::as_ref).map(|key| key.kind)
+        };
+        for saved in &snapshot.uses {
+            let thing = kind(saved.thing);
+            let kinds = &stream.params.rings.links.kinds;
+            let sound = kind(saved.user) == Some(EntityKind::User)
+                && thing.is_some_and(|kind| kinds.contains_key(&kind))
+                && saved.moments.len() == saved.amounts.len()
+                && !saved.moments.is_empty()
+                && saved.moments.is_sorted()
+                && saved.amounts.iter().all(|amount| amount.is_finite())
+                && saved
+                    .moments
+                    .iter()
+                    .all(|moment| dafu_core::Timestamp::from_micros(*moment).is_ok());
+            if !sound {
+                return Err(wrong("a use of a thing"));
+            }
+            let ends = (NodeId(saved.user), NodeId(saved.thing));
+            for (turn, event) in saved.moments.iter().zip(&saved.amounts).enumerate() {
+                let (number, new) = stream.usage.add(ends, (*event.0, *event.1))?;
+                if new != (turn == 0) {
+                    return Err(wrong("a use that comes twice"));
+                }
+                stream.expiries.push(Reverse((*event.0, number)));
+            }
+        }
+        stream.now = snapshot.now;
+        for place in (0..).take(snapshot.nodes.len()) {
+            match kind(place) {
+                Some(EntityKind::User) => stream.groups.room(NodeId(place)),
+                Some(_) => stream.thinned.push_back(NodeId(place)),
+                None => {}
+            }
+        }
+        for (user, moment) in &snapshot.known {
+            if kind(*user) != Some(EntityKind::User) {
+                return Err(wrong("a user known to be fraud"));
+            }
+            stream.known.insert(NodeId(*user), *moment);
+        }
+        stream.settle();
+        let named = snapshot.rings.iter().map(|(id, members)| {
+            let members: Vec<NodeId> = members.iter().map(|member| NodeId(*member)).collect();
+            (members, id.clone())
+        });
+        stream.rename(&named.collect());
+        Ok(stream)
+    }
+}
