@@ -5,6 +5,7 @@ mod dense;
 mod error;
 mod graph;
 mod link;
+mod rating;
 mod ring;
 mod show;
 mod stream;
@@ -16,6 +17,9 @@ pub use graph::{
     Components, Edge, EntityEvent, EntityGraph, EntityGraphBuilder, NodeId, connected_components,
 };
 pub use link::{KindParams, Link, LinkParams, Links, SkippedEntity};
+pub use rating::{
+    GiverRisk, OwnRating, RatingEvidence, RatingNetwork, Rev2, Rev2Params, Rev2Prior,
+};
 pub use ring::{
     FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
 };
