@@ -7,6 +7,7 @@ mod graph;
 mod link;
 mod rating;
 mod ring;
+mod risk;
 mod show;
 mod stream;
 
@@ -22,6 +23,10 @@ pub use rating::{
 };
 pub use ring::{
     FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
+};
+pub use risk::{
+    AssociationKind, AssociationParams, KnownAt, KnownFraud, NodeFeatureParams, NodeFeatures,
+    PageRank, PageRankParams, PropagatedRisk, PropagationParams, RiskGraph,
 };
 pub use show::GraphFormat;
 #[cfg(feature = "serde")]
