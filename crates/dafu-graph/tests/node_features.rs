@@ -2,7 +2,10 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::{EntityId, EntityKey, EntityKind, Label, Timestamp};
-use dafu_graph::{EntityGraph, EntityGraphBuilder, KnownFraud, NodeFeatureParams, NodeId};
+use dafu_graph::{
+    AssociationParams, EntityGraph, EntityGraphBuilder, KnownAt, KnownFraud, NodeFeatureParams,
+    NodeId, PropagationParams,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -208,6 +211,17 @@ proptest! {
         prop_assert_eq!(&places, &users);
         let rebuilt = params.compute(&part, &known(moment), second(1000), &places).unwrap();
         let at = known(99).at(second(moment));
+        // So does what risk spreads along.
+        let params = AssociationParams::default().kind(KINDS[0], 0.5, 3).kind(KINDS[1], 0.3, 3);
+        let spread = |graph: &EntityGraph, at, known: &KnownAt| {
+            let graph = params.graph(graph, second(at)).unwrap();
+            PropagationParams::default().tolerance(1e-12).spread(&graph, &known.risks()).unwrap().risk
+        };
+        let risks = spread(&whole, moment, &at);
+        let expected = spread(&part, 1000, &known(moment).at(second(1000)));
+        for user in &users {
+            prop_assert!((risks[user.index()] - expected[user.index()]).abs() < 1e-10);
+        }
         let labels: Vec<Option<bool>> = users.iter().map(|user| at.label(*user).known()).collect();
         for (user, (one, other)) in found.rows().zip(rebuilt.rows()).enumerate() {
             prop_assert!(same(one, other), "{one:?} {other:?}");

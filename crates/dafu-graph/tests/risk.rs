@@ -350,7 +350,7 @@ fn what_stops_early_says_so() {
     let found = rank.rank(&graph, &[(0, 1.0)]).unwrap();
     assert_eq!((found.converged, found.iterations), (false, 3));
     let near = found.by_strength(&graph);
-    assert!(near[2] > 0.0 && near[200] == 0.0);
+    assert!(near[2] > near[200]);
 }
 
 #[test]

@@ -299,9 +299,9 @@ impl Rev2Params {
 }
 
 /// Ratings by user and item, and what is thought of all.
-struct State<'a> {
+struct State {
     order: Vec<u32>,
-    ratings: Vec<&'a Rating>,
+    ratings: Vec<Rating>,
     /// What each rating says about its user.
     evidence: Vec<f64>,
     /// Of each user, without the prior: what other evidence adds to the sum, and all evidence.
@@ -315,12 +315,12 @@ struct State<'a> {
     praise: Vec<f64>,
 }
 
-impl<'a> State<'a> {
-    fn new(params: &Rev2Params, network: &'a RatingNetwork, behavior: &[f64]) -> Self {
+impl State {
+    fn new(params: &Rev2Params, network: &RatingNetwork, behavior: &[f64]) -> Self {
         let order = network.by_pair();
-        let ratings: Vec<&Rating> = order
+        let ratings: Vec<Rating> = order
             .iter()
-            .map(|place| &network.ratings[*place as usize])
+            .map(|place| network.ratings[*place as usize])
             .collect();
         let evidence = evidence(params.evidence, &ratings);
         let mut sums = vec![(0.0, 0.0); network.users().len()];
@@ -447,7 +447,7 @@ fn value(prior: Rev2Prior, of: &[f64], middle: f64) -> f64 {
 }
 
 /// What each rating says about its user; ratings come by user.
-fn evidence(evidence: RatingEvidence, ratings: &[&Rating]) -> Vec<f64> {
+fn evidence(evidence: RatingEvidence, ratings: &[Rating]) -> Vec<f64> {
     let mut weights = vec![1.0; ratings.len()];
     if evidence == RatingEvidence::Days {
         let mut days: Vec<(u32, i64, usize)> = ratings

@@ -115,10 +115,12 @@ impl PageRankParams {
     ///
     /// # Complexity
     ///
-    /// O(nodes + edges) an iteration, of which there are about log(`tolerance`) / log(`damping`): at most 129 at the defaults.
+    /// O(nodes + edges) an iteration, of which there are at most log(`tolerance` (1 - `damping`)^2 / 2) / log(`damping`): 141 at the
+    /// defaults, and about half of that in practice.
     ///
     /// Source: Page, Brin, Motwani and Winograd, "The `PageRank` citation ranking: bringing order to the web" (1999);
-    /// Haveliwala, "Topic-sensitive `PageRank`" (2002). Dead ends as networkx has them.
+    /// Haveliwala, "Topic-sensitive `PageRank`" (2002). Dead ends as networkx has them. The iteration is that of Gauss and Seidel; why dead ends need
+    /// no care: Del Corso, Gulli and Romani, "Fast `PageRank` computation via a sparse linear system" (2005).
     pub fn rank(&self, graph: &RiskGraph, seeds: &[(u32, f64)]) -> Result<PageRank, GraphError> {
         self.check()?;
         let start = start(graph.node_count(), seeds)?;
@@ -147,45 +149,50 @@ impl PageRankParams {
         Ok(self.iterate(&arcs, &strengths, &start))
     }
 
+    /// Where dead ends begin anew as walks do, scores are the solution of x = start + damping x what comes over edges, scaled to a
+    /// sum of 1. Later nodes of a sweep use what it found for earlier ones.
     fn iterate(&self, arcs: &Arcs, strengths: &[f64], start: &[f64]) -> PageRank {
+        let share = |strength: &f64| {
+            if *strength > 0.0 {
+                self.damping / strength
+            } else {
+                0.0
+            }
+        };
+        let shares: Vec<f64> = strengths.iter().map(share).collect();
         let mut scores = start.to_vec();
-        let mut given = vec![0.0; scores.len()];
+        let mut given: Vec<f64> = scores
+            .iter()
+            .zip(&shares)
+            .map(|(x, share)| x * share)
+            .collect();
         let mut iterations = 0;
+        let mut total = 1.0;
         let mut error = if scores.is_empty() {
             0.0
         } else {
             f64::INFINITY
         };
         while iterations < self.max_iterations && error > self.tolerance {
-            let mut lost = 0.0;
-            for ((given, score), strength) in given.iter_mut().zip(&scores).zip(strengths) {
-                if *strength > 0.0 {
-                    *given = self.damping * score / strength;
-                } else {
-                    *given = 0.0;
-                    lost += score;
-                }
-            }
-            let anew = 1.0 - self.damping + self.damping * lost;
             let mut change = 0.0;
+            total = 0.0;
             for (node, (score, start)) in scores.iter_mut().zip(start).enumerate() {
                 let arcs = arcs.ending_at(node).iter();
                 let came: f64 = arcs
                     .map(|(from, weight)| weight * given[*from as usize])
                     .sum();
-                let new = anew * start + came;
+                let new = start + came;
                 change += (new - *score).abs();
+                total += new;
                 *score = new;
+                given[node] = new * shares[node];
             }
             iterations += 1;
-            // Each step is at most `damping` of the one before.
-            error = change * self.damping / (1.0 - self.damping);
+            // What is left is at most damping / (1 - damping) times the change, and scaling doubles it at most.
+            error = 2.0 * change * self.damping / (1.0 - self.damping) / total;
         }
-        let total: f64 = scores.iter().sum();
-        if total > 0.0 {
-            for score in &mut scores {
-                *score /= total;
-            }
+        for score in &mut scores {
+            *score /= total;
         }
         PageRank {
             scores,
