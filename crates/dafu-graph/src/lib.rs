@@ -17,7 +17,7 @@ pub use error::GraphError;
 pub use graph::{
     Components, Edge, EntityEvent, EntityGraph, EntityGraphBuilder, NodeId, connected_components,
 };
-pub use link::{KindParams, Link, LinkParams, Links, SkippedEntity};
+pub use link::{KindParams, Link, LinkParams, Links, MinHashParams, SkippedEntity};
 pub use rating::{
     GiverRisk, OwnRating, RatingEvidence, RatingNetwork, Rev2, Rev2Params, Rev2Prior,
 };

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
-use dafu_graph::{EntityGraph, EntityGraphBuilder, LinkParams, NodeId};
+use dafu_graph::{EntityGraph, EntityGraphBuilder, LinkParams, MinHashParams, NodeId};
+use dafu_sim::RingWorldParams;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const KINDS: [EntityKind; 3] = [EntityKind::Device, EntityKind::Card, EntityKind::Ip];
 
@@ -116,6 +118,99 @@ fn a_budget_leaves_out_the_most_common_things_and_says_so() {
     let left: Vec<usize> = found.skipped.iter().map(|thing| thing.users).collect();
     assert_eq!(left, [14, 13]);
     assert!(found.skipped.iter().all(|thing| thing.over_budget));
+}
+
+#[test]
+fn who_shares_at_other_times_or_long_ago_shares_less() {
+    let build = |hours: &[(usize, usize, i64)]| {
+        let mut builder = EntityGraphBuilder::new();
+        for number in 100..400 {
+            builder.entity(&key(EntityKind::User, number)).unwrap();
+        }
+        for (user, thing, hour) in hours {
+            let at = Timestamp::from_seconds(hour * 3_600).unwrap();
+            for kind in KINDS {
+                builder
+                    .pair(&key(EntityKind::User, *user), &key(kind, *thing), at, 1.0)
+                    .unwrap();
+            }
+        }
+        builder.build()
+    };
+    // 1 has what 0 had 30 hours before; 3 what 2 had 5 hours before.
+    let graph = build(&[
+        (0, 0, 0),
+        (0, 0, 10),
+        (1, 0, 40),
+        (1, 0, 50),
+        (2, 1, 40),
+        (3, 1, 45),
+        (3, 1, 50),
+    ]);
+    let links = |params: LinkParams| params.link(&graph, 0.0).unwrap().links;
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    let params = LinkParams::default;
+    assert_eq!(links(params()).len(), 2);
+    assert_eq!(links(params().max_gap(hours(30))).len(), 2);
+    let near = links(params().max_gap(hours(29)));
+    assert_eq!((near.len(), near[0].shared), (1, 3));
+    assert!((near[0].probability - links(params())[1].probability).abs() < 1e-9);
+
+    // Of 0 the last is 40 hours old, of 2 it is 10.
+    let log_odds = |link: &dafu_graph::Link| (link.probability / (1.0 - link.probability)).ln();
+    let (plain, faded) = (links(params()), links(params().half_life(hours(20))));
+    let prior = (1.0 / 303.0_f64).ln();
+    for (place, age) in [(0, 40.0), (1, 10.0)] {
+        let expected = (log_odds(&plain[place]) - prior) * 0.5_f64.powf(age / 20.0) + prior;
+        assert!(
+            (log_odds(&faded[place]) - expected).abs() < 1e-4,
+            "{expected}"
+        );
+    }
+    let wrong = params()
+        .half_life(Duration::ZERO)
+        .link(&graph, 0.5)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(wrong, "`half_life` must be above 0, got 0ns");
+}
+
+/// What the docs of the parameters say of pairs that share two of twelve, and more; measured on simulated users.
+#[test]
+fn most_links_are_found_without_looking_at_all_pairs() {
+    let world = RingWorldParams::default().seed(9).simulate().unwrap();
+    let payments: Vec<_> = world
+        .transactions()
+        .map(|payment| payment.transaction)
+        .collect();
+    let graph = EntityGraph::from_transactions(&payments).unwrap();
+    let exact = LinkParams::default().link(&graph, 0.8).unwrap();
+    let params = LinkParams::default()
+        .pair_budget(40_000)
+        .min_hash(MinHashParams::default());
+    let found = params.link(&graph, 0.8).unwrap();
+    assert!(!exact.approximate && found.approximate && exact.pairs > 50_000);
+    let pair = |link: &dafu_graph::Link| (link.one, link.other);
+    let all: BTreeSet<_> = exact.links.iter().map(pair).collect();
+    // What is found is right.
+    assert!(found.links.iter().all(|link| all.contains(&pair(link))));
+    assert!(found.links.is_sorted_by_key(pair));
+    let recall = found.links.len() as f64 / all.len() as f64;
+    assert!(recall > 0.95, "{recall}");
+    assert!(
+        found.pairs < exact.pairs / 2,
+        "{} of {}",
+        found.pairs,
+        exact.pairs
+    );
+    let wrong = LinkParams::default().min_hash(MinHashParams {
+        rows: 0,
+        ..MinHashParams::default()
+    });
+    assert_eq!(
+        wrong.check().unwrap_err().to_string(),
+        "`rows` must be at least 1 and at most 16, got 0"
+    );
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Which users have more in common than chance explains.
 
+mod join;
+mod minhash;
 mod params;
+mod sharing;
 
-use crate::graph::Network;
 use crate::{EntityGraph, GraphError, NodeId};
-use dafu_core::EntityKind;
+pub use minhash::MinHashParams;
 pub use params::{KindParams, LinkParams};
+use sharing::Sharing;
 
 /// Two users who share more than strangers would.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,15 +43,8 @@ pub struct Links {
     pub skipped: Vec<SkippedEntity>,
     /// Pairs of users with an entity in common that were looked at, once for each such entity.
     pub pairs: u64,
-}
-
-/// An entity that links: its users, and the logarithm of what it adds to the odds.
-pub(crate) struct Sharing {
-    /// Users by their number among users.
-    starts: Vec<u32>,
-    members: Vec<u32>,
-    pub(crate) weights: Vec<f32>,
-    pub(crate) nodes: Vec<NodeId>,
+    /// Pairs were more than the budget, and those with most in common were looked for by [`MinHashParams`]: links may be missing.
+    pub approximate: bool,
 }
 
 impl LinkParams {
@@ -66,7 +62,8 @@ impl LinkParams {
     ///
     /// # Complexity
     ///
-    /// O(edges + pairs), of which there are at most `pair_budget`; memory O(edges + links).
+    /// O(edges + pairs), of which there are at most `pair_budget`; memory O(edges + links). With [`MinHashParams`] above that: O(edges
+    /// x hashes + pairs that collide).
     pub fn link(&self, graph: &EntityGraph, threshold: f64) -> Result<Links, GraphError> {
         self.check()?;
         crate::error::parameter(
@@ -75,142 +72,26 @@ impl LinkParams {
             "at least 0 and at most 1",
             (0.0..=1.0).contains(&threshold),
         )?;
-        Ok(links(self, graph, threshold))
-    }
-}
-
-fn links(params: &LinkParams, graph: &EntityGraph, threshold: f64) -> Links {
-    let users: Vec<NodeId> = graph.nodes_of(EntityKind::User).collect();
-    let mut numbers = vec![u32::MAX; graph.node_count()];
-    for (number, user) in (0..).zip(&users) {
-        numbers[user.index()] = number;
-    }
-    let (sharing, skipped, pairs) = sharing(params, graph, (&numbers, users.len()));
-    // Entities of each user.
-    let mut starts = vec![0_u32; users.len() + 1];
-    for member in &sharing.members {
-        starts[*member as usize + 1] += 1;
-    }
-    for user in 0..users.len() {
-        starts[user + 1] += starts[user];
-    }
-    let mut next = starts.clone();
-    let mut entities = vec![(0_u32, 0_u32); sharing.members.len()];
-    for entity in 0..sharing.nodes.len() {
-        for place in sharing.starts[entity]..sharing.starts[entity + 1] {
-            let user = sharing.members[place as usize] as usize;
-            // The entity, and where the users behind this one begin.
-            entities[next[user] as usize] = (u32::try_from(entity).unwrap_or(0), place + 1);
-            next[user] += 1;
-        }
-    }
-    let (prior, wanted) = params.wanted(threshold, params.strangers(users.len()));
-    let mut odds = vec![0.0_f32; users.len()];
-    let mut shared = vec![0_u32; users.len()];
-    let mut touched: Vec<u32> = Vec::new();
-    let mut links = Vec::new();
-    for user in 0..users.len() {
-        for (entity, from) in &entities[starts[user] as usize..starts[user + 1] as usize] {
-            let entity = *entity as usize;
-            let weight = sharing.weights[entity];
-            let to = sharing.starts[entity + 1] as usize;
-            for other in &sharing.members[*from as usize..to] {
-                let place = *other as usize;
-                if shared[place] == 0 {
-                    touched.push(*other);
-                }
-                shared[place] += 1;
-                odds[place] += weight;
+        let mut sharing = Sharing::new(self, graph);
+        let approximate = sharing.pairs > self.pair_budget && self.min_hash.is_some();
+        let links = match &self.min_hash {
+            Some(min_hash) if approximate => {
+                let pairs = min_hash.candidates(&sharing, self.pair_budget);
+                sharing.pairs = pairs.len() as u64;
+                join::of_pairs(self, &sharing, &pairs, threshold)
             }
-        }
-        touched.sort_unstable();
-        for other in touched.drain(..) {
-            let place = other as usize;
-            if odds[place] >= wanted {
-                let log_odds = f64::from(odds[place]) + prior;
-                links.push(Link {
-                    one: users[user],
-                    other: users[place],
-                    probability: probability(log_odds),
-                    shared: shared[place],
-                });
+            _ => {
+                sharing.keep_to(self.pair_budget);
+                join::exact(self, &sharing, threshold)
             }
-            odds[place] = 0.0;
-            shared[place] = 0;
-        }
-    }
-    Links {
-        links,
-        skipped,
-        pairs,
-    }
-}
-
-/// Entities that link, those that were left out, and how many pairs there are.
-fn sharing(
-    params: &LinkParams,
-    graph: &EntityGraph,
-    (numbers, users): (&[u32], usize),
-) -> (Sharing, Vec<SkippedEntity>, u64) {
-    let mut candidates: Vec<(usize, NodeId)> = Vec::new();
-    let mut skipped = Vec::new();
-    for node in graph.nodes() {
-        let kind = graph.kind(node);
-        let Some(kind_params) = params.kinds.get(&kind) else {
-            continue;
         };
-        let count = graph.users(node);
-        if count > kind_params.hub_cap as usize {
-            skipped.push(SkippedEntity {
-                node,
-                users: count,
-                over_budget: false,
-            });
-        } else if count > 1 {
-            candidates.push((count, node));
-        }
+        Ok(Links {
+            links,
+            skipped: sharing.skipped,
+            pairs: sharing.pairs,
+            approximate,
+        })
     }
-    let pairs_of = |count: usize| (count as u64) * (count as u64 - 1) / 2;
-    let mut pairs: u64 = candidates.iter().map(|(count, _)| pairs_of(*count)).sum();
-    if pairs > params.pair_budget {
-        candidates.sort_unstable();
-        while pairs > params.pair_budget {
-            let Some((count, node)) = candidates.pop() else {
-                break;
-            };
-            pairs -= pairs_of(count);
-            skipped.push(SkippedEntity {
-                node,
-                users: count,
-                over_budget: true,
-            });
-        }
-        candidates.sort_unstable_by_key(|(_, node)| *node);
-    }
-    skipped.sort_by_key(|entity| (std::cmp::Reverse(entity.users), entity.node));
-    let strangers = params.strangers(users);
-    let mut sharing = Sharing {
-        starts: vec![0],
-        members: Vec::new(),
-        weights: Vec::new(),
-        nodes: Vec::new(),
-    };
-    for (count, node) in candidates {
-        let others = graph
-            .adjacent(node)
-            .iter()
-            .map(|(other, _)| numbers[other.index()]);
-        sharing
-            .members
-            .extend(others.filter(|number| *number != u32::MAX));
-        sharing
-            .starts
-            .push(u32::try_from(sharing.members.len()).unwrap_or(u32::MAX));
-        let weight = params.weight(graph.kind(node), count, strangers);
-        sharing.weights.push(weight.unwrap_or(f32::NEG_INFINITY));
-        sharing.nodes.push(node);
-    }
-    (sharing, skipped, pairs)
 }
 
 /// The probability of odds by their logarithm.

@@ -1,9 +1,11 @@
 //! How users are linked: parameters.
 
+use super::MinHashParams;
 use crate::GraphError;
 use crate::error::parameter;
 use dafu_core::EntityKind;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How much it says that two users share an entity of a kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,9 +29,18 @@ pub struct LinkParams {
     /// Users of whom those of the graph are some: strangers share less by chance, the more there are. Those of the graph by
     /// default.
     pub population: Option<u64>,
+    /// Users share what they used within that time of each other: a device that was sold links nobody then. None by default:
+    /// whenever they used it.
+    pub max_gap: Option<Duration>,
+    /// What a shared entity adds to the logarithm of the odds halves in that time before the last event of the graph, from when
+    /// the first of both used it last. None by default.
+    pub half_life: Option<Duration>,
     /// Pairs of users with an entity in common that are looked at, at most; where there are more, the entities of most users are
     /// left out, and reported. Default 50 million, about a second.
     pub pair_budget: u64,
+    /// Looks for pairs with much in common where there are more than the budget, instead of leaving entities out. None by
+    /// default: what is found is exact.
+    pub min_hash: Option<MinHashParams>,
 }
 
 impl Default for LinkParams {
@@ -55,7 +66,10 @@ impl Default for LinkParams {
             ]),
             prior_links: 1.0,
             population: None,
+            max_gap: None,
+            half_life: None,
             pair_budget: 50_000_000,
+            min_hash: None,
         }
     }
 }
@@ -99,6 +113,27 @@ impl LinkParams {
     #[must_use]
     pub const fn pair_budget(mut self, pair_budget: u64) -> Self {
         self.pair_budget = pair_budget;
+        self
+    }
+
+    /// Sets `max_gap`.
+    #[must_use]
+    pub const fn max_gap(mut self, max_gap: Duration) -> Self {
+        self.max_gap = Some(max_gap);
+        self
+    }
+
+    /// Sets `half_life`.
+    #[must_use]
+    pub const fn half_life(mut self, half_life: Duration) -> Self {
+        self.half_life = Some(half_life);
+        self
+    }
+
+    /// Sets `min_hash`.
+    #[must_use]
+    pub const fn min_hash(mut self, min_hash: MinHashParams) -> Self {
+        self.min_hash = Some(min_hash);
         self
     }
 
@@ -146,6 +181,13 @@ impl LinkParams {
             parameter("hub_cap", got, "at least 2", params.hub_cap >= 2)?;
             let users = *kind == EntityKind::User;
             parameter("kinds", "User", "other kinds than User", !users)?;
+        }
+        if let Some(min_hash) = self.min_hash {
+            min_hash.check()?;
+        }
+        if let Some(got) = self.half_life {
+            let shown = format!("{got:?}");
+            parameter("half_life", shown, "above 0", got > Duration::ZERO)?;
         }
         if let Some(got) = self.population {
             parameter("population", got, "at least 2", got >= 2)?;

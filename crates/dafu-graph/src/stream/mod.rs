@@ -52,7 +52,8 @@ pub enum RingChange {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RingStreamParams {
-    /// What a ring is. `links.population` has to be given: a link must not depend on how many users came so far.
+    /// What a ring is. `links.population` has to be given: a link must not depend on how many users came so far. `max_gap` and
+    /// `half_life` cannot: links would fade without an event.
     pub rings: RingParams,
     /// How long an event is kept, in event time. Default 90 days.
     pub keep: Duration,
@@ -103,6 +104,14 @@ impl RingStreamParams {
         self.rings.check()?;
         let population = self.rings.links.population;
         crate::error::parameter("population", "none", "given", population.is_some())?;
+        let links = &self.rings.links;
+        let timeless = links.max_gap.is_none() && links.half_life.is_none();
+        crate::error::parameter(
+            "max_gap and half_life",
+            "some",
+            "none in a stream",
+            timeless,
+        )?;
         crate::error::parameter("work", self.work, "at least 100", self.work >= 100)?;
         let strangers = self.rings.links.strangers(0);
         let (prior, wanted) = self
