@@ -2,7 +2,7 @@
 # Compares one area of dafu with its peers and prints one line a figure:
 #   figure=NAME ours=VALUE peer=NAME:VALUE ratio=R reach=R stretch=R verdict=stretch|reach|short|none
 #
-# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble, sequence, rules; their parts are in AREA.py)
+# usage: benches/peers/run.sh AREA [--only PART]        (AREA: iforest, features, ensemble, sequence, graph, rules; their parts are in AREA.py)
 #        benches/peers/run.sh rules [TURNS]
 #
 # Sets up a Python virtual environment beside this script once; all areas share it, so a package that several of them
