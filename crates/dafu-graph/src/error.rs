@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use dafu_core::EntityKey;
+use dafu_core::{Currency, EntityKey};
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,16 @@ pub enum GraphError {
         other: EntityKey,
         /// The amount given.
         got: f64,
+    },
+    /// Transfers are of several currencies.
+    #[error(
+        "all transfers must be of one currency, got {got} after {expected}; convert them first"
+    )]
+    Currencies {
+        /// The currency of those before.
+        expected: Currency,
+        /// Another one.
+        got: Currency,
     },
 }
 

@@ -25,6 +25,7 @@
 //! | say what is no ring | [`PlaceParams`]: what homes and places of work share |
 //! | draw and export | [`FraudRing::to_svg`], [`GraphFormat`] |
 //! | spread known fraud | [`PropagationParams`], [`PageRankParams`], [`NodeFeatureParams`] |
+//! | follow money | [`FlowParams`] on a [`TransferGraph`]: eight patterns, all cycles in the order of time |
 //! | judge raters | [`RatingNetwork`], [`Rev2Params`] |
 //! | cut graphs | [`LeidenParams`] (communities), [`DenseParams`] (FRAUDAR), [`connected_components`] |
 //!
@@ -40,6 +41,7 @@
 mod community;
 mod dense;
 mod error;
+mod flow;
 mod graph;
 mod link;
 mod rating;
@@ -51,6 +53,9 @@ mod stream;
 pub use community::{Communities, LeidenParams};
 pub use dense::{DenseBlock, DenseParams};
 pub use error::GraphError;
+pub use flow::{
+    CutOff, Cycles, Flow, FlowParams, FlowPattern, FlowReport, TransferGraph, TransferIndex,
+};
 pub use graph::{
     Components, Edge, EntityEvent, EntityGraph, EntityGraphBuilder, NodeId, connected_components,
 };
