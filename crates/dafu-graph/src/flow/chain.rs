@@ -17,7 +17,7 @@ pub(super) fn chains(scope: &Scope<'_>, work: &mut Work) -> Sets {
         if scope.graph.outs(account).is_empty() {
             continue;
         }
-        if !work.begin() {
+        if !work.begin(scope.remaining(account)) {
             continue;
         }
         for hop in scope.graph.outs(account) {

@@ -55,7 +55,7 @@ pub(super) fn cycles(scope: &Scope<'_>, shape: Shape, work: &mut Work) -> Cycles
         if graph.outs(account).is_empty() || graph.ins(account).is_empty() {
             continue;
         }
-        if work.begin() {
+        if work.begin(scope.remaining(account)) {
             search.from(account, work);
             work.end(account);
         }
@@ -70,9 +70,8 @@ pub(super) fn cycles(scope: &Scope<'_>, shape: Shape, work: &mut Work) -> Cycles
 
 /// A search that begins at one account after the other.
 ///
-/// For each account, and for the transfers out that must be back before the same last transfer in: labels say when another
-/// account is reached first from it within so many transfers, and when money must leave there at the latest to be back within so
-/// many. Half of the length is labelled forwards; backwards only what is reached forwards. Then paths are followed that can still
+/// For each account, and for its transfers out of one window: labels say when another account is reached first by them within so
+/// many transfers, and when money must leave there at the latest to be back within so many. Half of the length is labelled forwards; backwards only what is reached forwards. Then paths are followed that can still
 /// be back in time.
 struct Search<'a> {
     scope: &'a Scope<'a>,
@@ -85,7 +84,7 @@ struct Search<'a> {
     labelled: Vec<u32>,
     border: Vec<u32>,
     next: Vec<u32>,
-    /// The account at which cycles begin, and the rank of the last transfer in.
+    /// The account at which cycles begin, and the rank at which they must have ended.
     home: u32,
     last: u32,
     path: Vec<u32>,
@@ -113,42 +112,27 @@ impl<'a> Search<'a> {
     }
 
     fn from(&mut self, account: u32, work: &mut Work) {
-        let (outs, ins) = (self.graph.outs(account), self.graph.ins(account));
+        let (mut outs, ins) = (self.graph.outs(account), self.graph.ins(account));
         self.home = account;
-        // The number of transfers in that end in time for a transfer out: it only grows.
-        let mut closing = 0;
-        let mut close = |hop: &Hop| {
-            let end = self.scope.ends[hop.rank as usize];
-            while ins.get(closing).is_some_and(|other| other.rank <= end) {
-                closing += 1;
-            }
-            closing
-        };
-        let mut groups: Vec<(usize, usize)> = Vec::new();
-        for hop in outs {
-            let closing = close(hop);
-            match groups.last_mut() {
-                Some((last, count)) if *last == closing => *count += 1,
-                _ => groups.push((closing, 1)),
-            }
-        }
-        let mut start = 0;
-        for (closing, count) in groups {
-            let roots = &outs[start..start + count];
-            start += count;
-            let back = after(&ins[..closing], roots[0].rank);
-            if !work.spend(count as u64) {
+        // Transfers out of one window have their labels in common, which are too wide for most of them: money may be back later, or
+        // leave earlier, than it may be for one of them alone.
+        while let Some(first) = outs.first() {
+            let roots = until(outs, self.scope.ends[first.rank as usize]);
+            outs = &outs[roots.len()..];
+            let end = self.scope.ends[roots[roots.len() - 1].rank as usize];
+            let back = after(until(ins, end), first.rank);
+            if !work.spend(roots.len() as u64) {
                 return;
             }
-            if back.is_empty() {
+            let Some(last) = back.last() else {
                 continue;
-            }
-            self.last = back[back.len() - 1].rank;
-            let labelled = self.forwards(roots, work) && self.backwards(back, roots[0].rank, work);
+            };
+            self.last = last.rank;
+            let labelled = self.forwards(roots, work) && self.backwards(back, first.rank, work);
             if labelled {
                 for root in roots {
-                    let longest = self.shape.longest;
-                    if self.latest(root.other, longest - 1) > root.rank {
+                    self.last = last.rank.min(self.scope.ends[root.rank as usize]);
+                    if self.latest(root.other, self.shape.longest - 1) > root.rank {
                         self.path.push(root.transfer);
                         self.follow(root, work);
                         self.path.pop();

@@ -22,7 +22,7 @@ pub(super) fn fans(scope: &Scope<'_>, way: Way, work: &mut Work) -> Sets {
             Way::Out => scope.graph.outs(account),
             Way::In => scope.graph.ins(account),
         };
-        if hops.len() < scope.params.min_fan || !work.begin() {
+        if hops.len() < scope.params.min_fan || !work.begin(scope.remaining(account)) {
             continue;
         }
         if work.spend(2 * hops.len() as u64) {

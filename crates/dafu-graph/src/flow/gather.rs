@@ -17,10 +17,20 @@ pub(super) fn gather_scatters(scope: &Scope<'_>, work: &mut Work) -> Sets {
     let least = scope.params.min_fan;
     for account in scope.accounts() {
         let (ins, outs) = (scope.graph.ins(account), scope.graph.outs(account));
-        if ins.len() < least || outs.len() < least || !work.begin() {
+        if ins.len() < least || outs.len() < least || !work.begin(scope.remaining(account)) {
             continue;
         }
         let mut merger = Merger::new();
+        // Two accounts may have many transfers with each other.
+        let enough = work.spend((ins.len() + outs.len()) as u64)
+            && [ins, outs].into_iter().all(|hops| {
+                let others = hops.iter().map(|hop| hop.other);
+                window.payers.count(others) >= least
+            });
+        if !enough {
+            work.end(account);
+            continue;
+        }
         for (place, hop) in ins.iter().enumerate() {
             if place > 0 && ins[place - 1].rank == hop.rank {
                 continue;

@@ -15,17 +15,21 @@ pub(super) fn layers(scope: &Scope<'_>, layers: usize, work: &mut Work) -> Sets 
     let graph = scope.graph;
     let mut core = Core::new(scope, layers);
     let mut merger = Merger::new();
-    let mut first = 0;
-    while first < graph.ranks.len() {
-        let place = |rank: u32| graph.ranks.partition_point(|other| *other <= rank);
-        let last_start = scope.ends[graph.ranks[first] as usize];
-        let next = place(last_start);
-        if work.begin() {
-            let stretch = number(first)..number(place(scope.ends[last_start as usize]));
-            core.search((stretch, last_start), &mut merger, work);
-            work.end(graph.payers[first]);
+    let place = |rank: u32| graph.ranks.partition_point(|other| *other <= rank);
+    let mut stretches: Vec<(usize, u32)> = Vec::new();
+    let mut next = 0;
+    while let Some(first) = graph.ranks.get(next) {
+        let last_start = scope.ends[*first as usize];
+        stretches.push((next, last_start));
+        next = place(last_start);
+    }
+    for (turn, (first, last_start)) in stretches.iter().enumerate() {
+        if work.begin(stretches.len() - turn) {
+            let end = place(scope.ends[*last_start as usize]);
+            let stretch = number(*first)..number(end);
+            core.search((stretch, *last_start), &mut merger, work);
+            work.end(graph.payers[*first]);
         }
-        first = next;
     }
     let mut flows = merger.flows();
     if flows.len() > scope.params.max_flows {

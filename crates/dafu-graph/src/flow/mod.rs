@@ -128,6 +128,11 @@ impl<'a> Scope<'a> {
         0..graph::number(self.graph.account_count())
     }
 
+    /// Accounts from one on.
+    fn remaining(&self, account: u32) -> usize {
+        self.graph.account_count() - account as usize
+    }
+
     /// Whether an amount may be what is left of one before.
     fn passes(&self, before: i64, next: i64) -> bool {
         next <= before && next as f64 >= before as f64 * (1.0 - self.params.amount_tolerance)
@@ -191,9 +196,9 @@ impl FlowParams {
     ///
     /// O(n) for fans of n transfers. For m transfers of an account, or of all accounts, in a window: O(n m) for gather-scatter,
     /// at most that for bipartite patterns and stacks, O(passes) for scatter-gather; cycles and chains may be exponential in
-    /// `max_length`. Each pattern takes at most `work_limit` steps, and each account, or stretch of time, at most a sixteenth of
-    /// those that are left: one hub does not use up all. [`FlowReport::cut`] says what was left out. Memory is O(n + `work_limit`
-    /// / 16), 8 bytes each, beside what is reported.
+    /// `max_length`. Each pattern takes at most `work_limit` steps: half of them go to the accounts, or stretches of time, that need
+    /// most, at most an eighth of what is left of them to one, and half evenly to all; so one hub does not use up all.
+    /// [`FlowReport::cut`] says what was left out. Memory is O(n + `work_limit` / 16), 8 bytes each, beside what is reported.
     pub fn detect(&self, graph: &TransferGraph) -> Result<FlowReport, GraphError> {
         self.check()?;
         let minor = self.min_amount * graph.currency().minor_per_major() as f64;

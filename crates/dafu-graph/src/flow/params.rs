@@ -29,9 +29,8 @@ pub struct FlowParams {
     pub max_length: usize,
     /// Transfers of less, in major units, are left out; finite, at least 0. Default 0.
     pub min_amount: f64,
-    /// Steps that the search for each pattern may take, at least 1; about 5 to 50 nanoseconds each. No account takes more than a
-    /// sixteenth of those left. Default 200 million: for graphs with more than a million transfers in two windows, allow 200 for
-    /// each of these.
+    /// Steps that the search for each pattern may take, at least 1; about 5 to 50 nanoseconds each. Default 200 million: allow 200
+    /// for each transfer within two windows, where there are more than a million of these.
     pub work_limit: u64,
     /// Flows of each pattern that are reported, at most. Default 10,000.
     pub max_flows: usize,

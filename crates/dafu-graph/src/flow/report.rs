@@ -209,7 +209,10 @@ fn explanation(
         }
     };
     // Writing to a string does not fail.
-    let _ = write!(text, "; {} to {}", flow.first, flow.last);
+    let _ = match (flow.first.date(), flow.last.date()) {
+        (first, last) if first == last => write!(text, " on {first}"),
+        (first, last) => write!(text, " from {first} to {last}"),
+    };
     text
 }
 

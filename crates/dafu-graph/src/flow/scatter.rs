@@ -22,7 +22,17 @@ pub(super) fn scatter_gathers(scope: &Scope<'_>, work: &mut Work) -> Sets {
     let mut found = Sets::new();
     let mut different = Different::new(scope.graph.account_count());
     for account in scope.accounts() {
-        if scope.graph.outs(account).len() < scope.params.min_fan || !work.begin() {
+        if scope.graph.outs(account).len() < scope.params.min_fan
+            || !work.begin(scope.remaining(account))
+        {
+            continue;
+        }
+        // Two accounts may have many transfers with each other.
+        let paid = scope.graph.outs(account);
+        if !work.spend(paid.len() as u64)
+            || different.count(paid.iter().map(|hop| hop.other)) < scope.params.min_fan
+        {
+            work.end(account);
             continue;
         }
         let mut passes = passes(scope, account, work);

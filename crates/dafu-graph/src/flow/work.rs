@@ -3,10 +3,8 @@
 use super::FlowPattern;
 use dafu_core::EntityId;
 
-/// A search that used up its work, by parts, ends early; with that, no part takes more than this share of what is left.
-const SHARE: u64 = 16;
-/// What a part may use at least.
-const LEAST: u64 = 1_000;
+/// Of the first half of the work, no part takes more than this share of what is left.
+const SHARE: u64 = 8;
 /// Accounts that are named.
 const NAMED: usize = 10;
 /// Work that a transfer in a result counts for: it is kept.
@@ -30,7 +28,7 @@ pub struct CutOff {
     pub full: bool,
 }
 
-/// Work of one search. It is spent part by part, one for each account.
+/// Work of one search. It is spent part by part, one for each account: half of it by who needs it, the other half evenly.
 #[derive(Debug)]
 pub(super) struct Work {
     limit: u64,
@@ -60,13 +58,15 @@ impl Work {
         }
     }
 
-    /// Begins a part, where there is work left.
-    pub(super) fn begin(&mut self) -> bool {
+    /// Begins a part, where there is work left; with it, so many remain.
+    pub(super) fn begin(&mut self, remaining: usize) -> bool {
         if self.left == 0 || self.full {
             self.unsearched += 1;
             return false;
         }
-        self.share = (self.left / SHARE).max(LEAST).min(self.left);
+        let free = self.left.saturating_sub(self.limit / 2) / SHARE;
+        let even = self.left / (remaining as u64).max(1);
+        self.share = free.max(even).clamp(1, self.left);
         self.part = self.share;
         self.short = false;
         true
