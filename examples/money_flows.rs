@@ -10,11 +10,11 @@
 //!
 //! Expected output: `examples/expected/money_flows.txt`. Timings are on stderr.
 
+use dafu::graph::{Cycles, FlowParams, FlowPattern, FlowReport, TransferGraph};
 use dafu::sim::{FlowKind, FlowWorld, FlowWorldParams};
 use dafu::{Currency, EntityId, Money, Timestamp, TransactionId, Transfer};
 use dafu_examples::args::Args;
 use dafu_examples::usage::usage;
-use dafu_graph::{Cycles, FlowParams, FlowPattern, FlowReport, TransferGraph};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs::File;
