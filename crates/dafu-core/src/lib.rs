@@ -45,6 +45,7 @@ mod record;
 pub mod regression;
 mod schema;
 mod score;
+mod setters;
 mod stage;
 mod stage_registry;
 mod state_store;

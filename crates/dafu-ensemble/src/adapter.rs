@@ -7,7 +7,7 @@ pub(crate) mod smartcore;
 
 use crate::inputs::{Imputation, Inputs};
 use crate::learner::{Classifier, check_shapes};
-use crate::params::{number, setters};
+use crate::params::number;
 use crate::{EnsembleError, Samples};
 use ndarray::ArrayView2;
 use std::fmt;
@@ -63,7 +63,7 @@ impl Default for AdapterParams {
 }
 
 impl AdapterParams {
-    setters! {
+    dafu_core::setters! {
         answers: Answers,
         edge: f64,
         standardise: bool,

@@ -9,7 +9,7 @@ use crate::explain::Explainer;
 use crate::imbalance::ClassWeight;
 use crate::inputs::{Imputation, Inputs};
 use crate::learner::{check_shapes, check_width, classifier, learner};
-use crate::params::{MAX_DEPTH, count, number, setters};
+use crate::params::{MAX_DEPTH, count, number};
 use crate::tree::{self, Tree};
 use crate::{EnsembleError, Samples, TreeExplainer};
 pub use grow::MAX_DECISION_TREE_ROWS;
@@ -85,7 +85,7 @@ impl Default for DecisionTreeParams {
 }
 
 impl DecisionTreeParams {
-    setters! {
+    dafu_core::setters! {
         split_quality: SplitQuality,
         max_depth: usize,
         min_split_weight: f64,

@@ -126,7 +126,7 @@ impl Default for RandomForestParams {
 }
 
 impl RandomForestParams {
-    crate::params::setters! {
+    dafu_core::setters! {
         n_estimators: usize,
         max_features: MaxFeatures,
         max_depth: usize,

@@ -5,7 +5,7 @@ mod newton;
 use crate::explain::Explainer;
 use crate::inputs::{Imputation, Inputs};
 use crate::learner::{check_shapes, check_width, classifier, learner};
-use crate::params::{at_most, count, number, setters};
+use crate::params::{at_most, count, number};
 use crate::{EnsembleError, Samples};
 use dafu_core::Explain;
 #[cfg(feature = "serde")]
@@ -104,7 +104,7 @@ pub struct LogisticRegression {
 }
 
 impl LogisticRegressionParams {
-    setters! {
+    dafu_core::setters! {
         l1: f64,
         l2: f64,
         scale_pos_weight: f64,

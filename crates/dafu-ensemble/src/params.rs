@@ -129,22 +129,8 @@ impl Default for BoostedTreesParams {
     }
 }
 
-macro_rules! setters {
-    ($($name:ident: $kind:ty),* $(,)?) => {
-        $(
-            #[doc = concat!("Sets `", stringify!($name), "`.")]
-            #[must_use]
-            pub const fn $name(mut self, $name: $kind) -> Self {
-                self.$name = $name;
-                self
-            }
-        )*
-    };
-}
-pub(crate) use setters;
-
 impl BoostedTreesParams {
-    setters! {
+    dafu_core::setters! {
         n_estimators: usize,
         learning_rate: f64,
         growth: Growth,

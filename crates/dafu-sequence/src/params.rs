@@ -108,19 +108,6 @@ fn number_or_infinite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resu
     Ok(number.unwrap_or(f64::INFINITY))
 }
 
-macro_rules! setters {
-    ($($name:ident: $kind:ty),* $(,)?) => {
-        $(
-            #[doc = concat!("Sets `", stringify!($name), "`.")]
-            #[must_use]
-            pub const fn $name(mut self, $name: $kind) -> Self {
-                self.$name = $name;
-                self
-            }
-        )*
-    };
-}
-
 /// [`SequenceParams`] whose numbers are all in range.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedSequenceParams(SequenceParams);
@@ -134,7 +121,7 @@ impl Deref for CheckedSequenceParams {
 }
 
 impl SequenceParams {
-    setters! {
+    dafu_core::setters! {
         cell: Cell,
         layers: usize,
         hidden_units: usize,

@@ -3,21 +3,6 @@
 use crate::SimulatorError;
 use dafu_core::Timestamp;
 
-/// One setter a field.
-macro_rules! setters {
-    ($($name:ident: $kind:ty),* $(,)?) => {
-        $(
-            #[doc = concat!("Sets `", stringify!($name), "`.")]
-            #[must_use]
-            pub const fn $name(mut self, $name: $kind) -> Self {
-                self.$name = $name;
-                self
-            }
-        )*
-    };
-}
-pub(crate) use setters;
-
 /// Errors for the first count outside its interval: name, least, most, got.
 pub(crate) fn counts(all: &[(&'static str, u32, u32, u32)]) -> Result<(), SimulatorError> {
     for &(name, min, max, got) in all {

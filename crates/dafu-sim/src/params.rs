@@ -1,6 +1,6 @@
 //! Parameters and their check.
 
-use crate::check::{counts, numbers, setters, start};
+use crate::check::{counts, numbers, start};
 use crate::{Scenario, ScenarioRates, Simulator, SimulatorError};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, Timestamp};
@@ -131,7 +131,7 @@ impl CheckedSimulatorParams {
 }
 
 impl SimulatorParams {
-    setters! {
+    dafu_core::setters! {
         seed: u64,
         start: Timestamp,
         days: u32,

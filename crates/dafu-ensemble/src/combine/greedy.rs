@@ -4,7 +4,7 @@ use super::combiner::MemberScale;
 use super::out_of_fold::MemberScores;
 use super::vote::{VoteKind, mean};
 use crate::logistic::chance;
-use crate::params::{count, number, setters};
+use crate::params::{count, number};
 use crate::select::Metric;
 use crate::{EnsembleError, threads};
 use dafu_core::random::Stream;
@@ -48,7 +48,7 @@ impl Default for GreedyParams {
 }
 
 impl GreedyParams {
-    setters! {
+    dafu_core::setters! {
         rounds: usize,
         sorted_start: usize,
         bags: usize,

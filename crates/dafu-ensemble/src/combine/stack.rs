@@ -4,7 +4,7 @@ use super::combiner::{MemberScale, keep};
 use super::out_of_fold::MemberScores;
 use super::quadratic::minimise;
 use crate::logistic::{chance, loss};
-use crate::params::{number, setters};
+use crate::params::number;
 use crate::samples::class_weights;
 use crate::{EnsembleError, threads};
 use ndarray::{Array2, ArrayView1, Axis};
@@ -49,7 +49,7 @@ pub struct Stack {
 }
 
 impl StackParams {
-    setters! {
+    dafu_core::setters! {
         l2: f64,
         ranks: bool,
     }

@@ -2,7 +2,7 @@
 
 use super::delong::{DeLongTest, delong};
 use super::order::{Order, mean};
-use crate::params::{MAX_ROWS, at_most, count, number, setters};
+use crate::params::{MAX_ROWS, at_most, count, number};
 use crate::samples::check_length;
 use crate::{EnsembleError, threads};
 use dafu_core::metrics::{
@@ -57,7 +57,7 @@ impl Default for ComparisonParams {
 }
 
 impl ComparisonParams {
-    setters! {
+    dafu_core::setters! {
         resamples: usize,
         resampling: Resampling,
         level: f64,

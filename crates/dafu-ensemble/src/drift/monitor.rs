@@ -3,7 +3,7 @@
 use super::alarm::{CalibrationAlarm, CumulativeSums};
 use super::period::{PeriodCalibration, PeriodSums};
 use crate::EnsembleError;
-use crate::params::{count, number, setters};
+use crate::params::{count, number};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Alarms that are kept.
@@ -64,7 +64,7 @@ impl Default for CalibrationMonitorParams {
 }
 
 impl CalibrationMonitorParams {
-    setters! {
+    dafu_core::setters! {
         delay: i64,
         period: i64,
         max_pending: usize,

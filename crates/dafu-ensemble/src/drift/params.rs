@@ -1,7 +1,7 @@
 //! Parameters of a baseline and their check.
 
 use crate::EnsembleError;
-use crate::params::{count, number, setters};
+use crate::params::{count, number};
 
 /// Most seasons: the hours of a leap year.
 pub const MAX_SEASONS: usize = 8784;
@@ -73,7 +73,7 @@ impl Default for DriftParams {
 }
 
 impl DriftParams {
-    setters! {
+    dafu_core::setters! {
         bins: usize,
         knots: usize,
         rare_share: f64,

@@ -2,7 +2,7 @@
 
 use super::CHUNK;
 use crate::learner::{check_column, check_width};
-use crate::params::{MAX_ROWS, at_most, count, setters};
+use crate::params::{MAX_ROWS, at_most, count};
 use crate::{Classifier, EnsembleError, threads};
 use dafu_core::regression::logistic;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
@@ -96,7 +96,7 @@ pub struct PartialDependence {
 }
 
 impl PartialDependenceParams {
-    setters! {
+    dafu_core::setters! {
         grid: usize,
         scale: DependenceScale,
         max_rows: usize,

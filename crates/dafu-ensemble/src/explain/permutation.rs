@@ -2,7 +2,7 @@
 
 use super::CHUNK;
 use crate::learner::{check_column, check_width};
-use crate::params::{MAX_ROWS, count, setters};
+use crate::params::{MAX_ROWS, count};
 use crate::samples::check_length;
 use crate::{Classifier, EnsembleError, Samples, threads};
 use dafu_core::metrics;
@@ -143,7 +143,7 @@ impl PermutationParams {
         }
     }
 
-    setters! {
+    dafu_core::setters! {
         repeats: usize,
         seed: u64,
     }

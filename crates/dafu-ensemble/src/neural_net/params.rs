@@ -3,7 +3,7 @@
 use super::NeuralNet;
 use super::train;
 use crate::inputs::Imputation;
-use crate::params::{at_most, count, number, setters};
+use crate::params::{at_most, count, number};
 use crate::{EnsembleError, Samples};
 
 /// Most hidden layers of a neural net.
@@ -104,7 +104,7 @@ impl NeuralNetParams {
         self
     }
 
-    setters! {
+    dafu_core::setters! {
         dropout: f64,
         learning_rate: f64,
         weight_decay: f64,

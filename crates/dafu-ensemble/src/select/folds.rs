@@ -1,7 +1,7 @@
 //! Training and test rows by time.
 
 use crate::EnsembleError;
-use crate::params::{MAX_ROWS, at_most, count, setters};
+use crate::params::{MAX_ROWS, at_most, count};
 use crate::samples::check_length;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -102,7 +102,7 @@ pub struct Fold {
 }
 
 impl TimeFolds {
-    setters! {
+    dafu_core::setters! {
         train: i64,
         delay: i64,
         test: i64,

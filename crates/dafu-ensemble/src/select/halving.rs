@@ -4,7 +4,7 @@ use super::search::{Budget, Build, Judge, MAX_CANDIDATES, Round, Share, draw};
 use super::space::{Point, Space};
 use super::table::{Experiment, ExperimentTable};
 use crate::EnsembleError;
-use crate::params::{count, setters};
+use crate::params::count;
 use dafu_core::Progress;
 
 /// Most rungs.
@@ -49,7 +49,7 @@ impl Default for HalvingParams {
 }
 
 impl HalvingParams {
-    setters! {
+    dafu_core::setters! {
         candidates: usize,
         eta: usize,
         rungs: usize,

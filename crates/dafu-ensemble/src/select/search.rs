@@ -5,7 +5,7 @@ use super::metric::Metric;
 use super::space::{Point, Space};
 use super::table::{Experiment, ExperimentTable, MetricName, Outcome};
 use super::validate::{FoldScores, Job, Validation, judge};
-use crate::params::{count, setters};
+use crate::params::count;
 use crate::{EnsembleError, Learner, Samples, threads};
 use dafu_core::Progress;
 use std::error::Error;
@@ -291,7 +291,7 @@ impl Default for RandomSearchParams {
 }
 
 impl RandomSearchParams {
-    setters! {
+    dafu_core::setters! {
         candidates: usize,
         seed: u64,
     }

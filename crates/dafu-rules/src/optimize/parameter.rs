@@ -3,21 +3,6 @@
 use crate::RuleError;
 use std::fmt::Display;
 
-/// One setter a field.
-macro_rules! setters {
-    ($($name:ident: $kind:ty),* $(,)?) => {
-        $(
-            #[doc = concat!("Sets `", stringify!($name), "`.")]
-            #[must_use]
-            pub const fn $name(mut self, $name: $kind) -> Self {
-                self.$name = $name;
-                self
-            }
-        )*
-    };
-}
-pub(super) use setters;
-
 /// Errors unless a share is one.
 pub(super) fn share(name: &'static str, got: f64) -> Result<(), RuleError> {
     parameter(

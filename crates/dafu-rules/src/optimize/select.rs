@@ -1,7 +1,7 @@
 //! Which rules to keep.
 
 use super::judged::{Hits, Judged};
-use super::parameter::{parameter, setters, share};
+use super::parameter::{parameter, share};
 use crate::{Columns, RowBits, RuleEngine, RuleError, RuleMatrix, RuleSet};
 use std::cmp::Ordering;
 
@@ -46,7 +46,7 @@ impl Default for SelectParams {
 }
 
 impl SelectParams {
-    setters! {
+    dafu_core::setters! {
         budget: AlertBudget,
         max_rules: usize,
         max_overlap: f64,

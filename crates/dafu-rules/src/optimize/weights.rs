@@ -1,7 +1,7 @@
 //! How much each rule counts.
 
 use super::judged::Judged;
-use super::parameter::{parameter, setters};
+use super::parameter::parameter;
 use crate::{Columns, Combination, RuleEngine, RuleError, RuleMatrix, RuleSet};
 use dafu_core::metrics::Ranking;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ impl Default for WeightParams {
 }
 
 impl WeightParams {
-    setters! {
+    dafu_core::setters! {
         l2: f64,
         max_points: u32,
         max_steps: usize,

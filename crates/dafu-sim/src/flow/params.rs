@@ -2,7 +2,7 @@
 
 use super::FlowWorld;
 use crate::SimulatorError;
-use crate::check::{counts, numbers, setters, start};
+use crate::check::{counts, numbers, start};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, Timestamp};
 
@@ -68,7 +68,7 @@ impl Default for FlowWorldParams {
 }
 
 impl FlowWorldParams {
-    setters! {
+    dafu_core::setters! {
         seed: u64,
         start: Timestamp,
         days: u32,

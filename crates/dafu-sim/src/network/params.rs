@@ -1,7 +1,7 @@
 //! Parameters of a network of accounts, and their check.
 
 use super::RingWorld;
-use crate::check::{counts, numbers, setters, start};
+use crate::check::{counts, numbers, start};
 use crate::{LabelDelay, MAX_USERS, SimulatorError};
 use dafu_core::time::Civil;
 use dafu_core::{Currency, Timestamp};
@@ -95,7 +95,7 @@ impl Default for RingWorldParams {
 }
 
 impl RingWorldParams {
-    setters! {
+    dafu_core::setters! {
         seed: u64,
         start: Timestamp,
         days: u32,

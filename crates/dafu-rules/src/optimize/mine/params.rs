@@ -1,6 +1,6 @@
 //! Parameters of mining.
 
-use crate::optimize::parameter::{parameter, setters, share};
+use crate::optimize::parameter::{parameter, share};
 use crate::{RowBits, RuleError};
 use dafu_core::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,7 +144,7 @@ impl Default for MineParams {
 }
 
 impl MineParams {
-    setters! {
+    dafu_core::setters! {
         max_terms: usize,
         max_rules: usize,
         beam_width: usize,
