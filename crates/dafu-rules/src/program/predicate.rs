@@ -289,6 +289,7 @@ pub(crate) struct Predicates {
     all: Vec<Predicate>,
     places: HashMap<Key, usize>,
     windows: Vec<WindowRequest>,
+    window_places: HashMap<WindowRequest, usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -319,11 +320,13 @@ impl Predicates {
 
     /// The number of a window.
     pub(crate) fn window(&mut self, request: &WindowRequest) -> usize {
-        let found = self.windows.iter().position(|window| window == request);
-        found.unwrap_or_else(|| {
-            self.windows.push(request.clone());
-            self.windows.len() - 1
-        })
+        if let Some(place) = self.window_places.get(request) {
+            return *place;
+        }
+        let place = self.windows.len();
+        self.windows.push(request.clone());
+        self.window_places.insert(request.clone(), place);
+        place
     }
 
     pub(crate) fn all(&self) -> &[Predicate] {
