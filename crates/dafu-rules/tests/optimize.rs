@@ -13,7 +13,7 @@ use dafu_rules::{
     Action, Columns, Combination, Conflict, Moment, Row, Rule, RuleEngine, RuleError, RuleSchema,
     RuleSet, RuleState, Variable,
 };
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
 #[derive(Debug)]
@@ -330,6 +330,74 @@ fn what_cannot_be_swept_is_an_error() {
         points.iter().map(|point| point.value).collect::<Vec<_>>(),
         [-1.0, 2.0, 3.0]
     );
+}
+
+#[test]
+fn sweeps_know_which_variable_a_number_belongs_to() {
+    let hour = |event: usize| (event % 7) as f64;
+    let past = Past {
+        numbers: Array2::from_shape_fn((40, 2), |(event, column)| match column {
+            0 => 100.0 + 25.0 * event as f64,
+            _ => hour(event),
+        }),
+        labels: (0..40).map(|event| (event % 4 == 0).into()).collect(),
+        amounts: vec![1.0; 40],
+        times: vec![Timestamp::EPOCH; 40],
+    };
+    let schema = RuleSchema::new([
+        Variable::number("amount", Unit::Money),
+        Variable::number("hours", Unit::Hour),
+    ])
+    .unwrap();
+    let values = |condition: &str, literal| {
+        let set = RuleSet::new([Rule::new("r", condition, 0.5)]);
+        let judged = past.judged();
+        let sweep = set.sweep(("r", literal), &schema, &past.columns(), (&judged, None));
+        let points = sweep.map(|sweep| sweep.points);
+        points.map(|points| points.iter().map(|point| point.value).collect::<Vec<_>>())
+    };
+    let hours: Vec<f64> = (0..7).map(f64::from).collect();
+    for (condition, literal) in [
+        ("amount > 500 and hours > 1h", 1),
+        ("hours > 1h and amount > 500", 0),
+        ("amount > 1 and (hours < 1h) == true", 1),
+        ("not (amount > 1 or 1h >= hours)", 1),
+    ] {
+        assert_eq!(values(condition, literal).unwrap(), hours, "{condition}");
+    }
+    // Of two ends of a range the other one is no reason to give up, and what never holds is left out.
+    let amounts: Vec<f64> = (0..40_u32)
+        .map(|event| f64::from(100 + 25 * event))
+        .collect();
+    for (condition, literal) in [
+        ("amount between 100 and 500", 1),
+        ("100 <= amount <= 500", 1),
+        ("amount > 99 and amount < 500", 1),
+    ] {
+        let values = values(condition, literal).unwrap();
+        assert!(
+            amounts.iter().all(|amount| values.contains(amount)),
+            "{condition}: {values:?}"
+        );
+    }
+    let lower = values("amount between 100 and 500", 0).unwrap();
+    assert_eq!((lower.first(), lower.last()), (Some(&100.0), Some(&500.0)));
+}
+
+#[test]
+fn sweeps_of_windows_look_into_their_own_column() {
+    let events = 12;
+    let [few, many] =
+        [1.0, 100.0].map(|by| Array1::from_shape_fn(events, |event| by * event as f64));
+    let labels: Vec<Label> = (0..events).map(|event| (event > 6).into()).collect();
+    let condition = "count(tx, by=user, within=1h) > 2 and count(tx, by=user, within=7d) > 1";
+    let set = RuleSet::new([Rule::new("r", condition, 0.5)]);
+    let columns = Columns::new(events).number(few.view()).unwrap();
+    let columns = columns.number(many.view()).unwrap();
+    let schema = RuleSchema::default();
+    let sweep = set.sweep(("r", 1), &schema, &columns, (&Judged::new(&labels), None));
+    let last = sweep.unwrap().points.last().map(|point| point.value);
+    assert_eq!(last, Some(1100.0));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Other numbers in place of one that stands in a rule.
 
 use super::judged::{Hits, Judged, share};
-use crate::program::Predicate;
+use crate::check::check;
+use crate::language::{Comparison, Expr, ExprKind};
+use crate::program::{Logic, Predicate};
 use crate::{Columns, Condition, RuleEngine, RuleError, RuleSchema, RuleSet};
 
 /// Values that are tried where the caller names none.
@@ -126,9 +128,8 @@ impl RuleSet {
         let mut candidates = if let Some(values) = values {
             values.to_vec()
         } else {
-            let unit = condition.with_literal(literal, 1.0);
-            let unit = unit.map(|other| alone(other.source().into())).transpose()?;
-            let found = quantiles(&engine, unit.as_ref(), current, columns);
+            let compared = compared((&condition, literal), &engine, schema);
+            let found = compared.and_then(|compared| quantiles(compared, columns));
             found.ok_or_else(|| wrong("it is not compared with a variable: name values to try"))?
         };
         candidates.push(current);
@@ -165,42 +166,72 @@ impl RuleSet {
     }
 }
 
-/// The slot of a number and what it is compared with, where a test is that.
-type Compared = Option<(usize, f64)>;
+/// The comparison in which a literal of a condition stands, without what is around it: that may make it hold always, or never.
+fn comparison(condition: &Condition, literal: usize) -> Option<Expr> {
+    let span = condition.literals().get(literal)?.span;
+    let holds = |expr: &Expr| {
+        let mut found = false;
+        expr.for_each(&mut |inner| {
+            found |= matches!(inner.kind, ExprKind::Number(_)) && inner.span == span;
+        });
+        found
+    };
+    let mut pair = None;
+    condition.expr().for_each(&mut |expr| match &expr.kind {
+        ExprKind::Compare { first, rest } => {
+            let lefts = std::iter::once(&**first).chain(rest.iter().map(|(_, right)| right));
+            let mut pairs = lefts.zip(rest);
+            let found = pairs.find(|(left, (_, right))| holds(left) || holds(right));
+            // The innermost comes last.
+            pair = found
+                .map(|(left, (comparison, right))| (left, *comparison, right))
+                .or(pair);
+        }
+        ExprKind::Between { value, low, high } => {
+            for (comparison, end) in [(Comparison::AtLeast, low), (Comparison::AtMost, high)] {
+                if holds(end) {
+                    pair = Some((&**value, comparison, &**end));
+                }
+            }
+        }
+        _ => {}
+    });
+    let (left, comparison, right) = pair?;
+    let kind = ExprKind::Compare {
+        first: Box::new(left.clone()),
+        rest: vec![(comparison, right.clone())],
+    };
+    Expr::new(kind, span).ok()
+}
 
-/// Quantiles of the variable that a literal is compared with, in the unit of the literal. `unit` is the same rule with the
-/// literal 1: what it is compared with then is one unit.
-fn quantiles(
+/// The slot of what a literal is compared with, and how much of it the literal 1 stands for; `None` where it is not compared
+/// with a variable or a window alone, or not by a multiple.
+fn compared(
+    (condition, literal): (&Condition, usize),
     engine: &RuleEngine,
-    unit: Option<&RuleEngine>,
-    current: f64,
-    columns: &Columns<'_>,
-) -> Option<Vec<f64>> {
-    let tests = |engine: &RuleEngine| {
-        let mut tests = Vec::new();
-        engine.rules()[0]
-            .logic
-            .for_tests(&mut |place, _| tests.push(place));
-        let numbers = tests
-            .into_iter()
-            .map(|place| match engine.predicates().all().get(place) {
-                Some(Predicate::Slot { slot, number, .. }) => Some((*slot, *number)),
-                _ => None,
-            });
-        numbers.collect::<Vec<_>>()
+    schema: &RuleSchema,
+) -> Option<(usize, f64)> {
+    // Beside those of the whole rule, so that windows are in the columns of the whole rule.
+    let mut predicates = engine.predicates().clone();
+    let mut number = |condition: &Condition| {
+        let test = check(&comparison(condition, literal)?, schema, &mut predicates).ok()?;
+        let Logic::Test(place, _) = test.logic else {
+            return None;
+        };
+        match predicates.all().get(place)? {
+            Predicate::Slot { slot, number, .. } => Some((*slot, *number)),
+            _ => None,
+        }
     };
-    let (now, then) = (tests(engine), tests(unit?));
-    if now.len() != then.len() {
-        return None;
-    }
-    // The one test whose number moves with the literal.
-    let moves = |(now, then): (&Compared, &Compared)| {
-        let ((slot, number), (_, one)) = ((*now)?, (*then)?);
-        let is_it = (number - one * current).abs() <= 1e-9 * number.abs() && one != 0.0;
-        let moved = number.to_bits() != one.to_bits() || current.to_bits() == 1_f64.to_bits();
-        (is_it && moved).then_some((slot, one))
-    };
-    let (slot, one) = now.iter().zip(&then).find_map(moves)?;
+    let current = condition.literals().get(literal)?.value;
+    let (slot, now) = number(condition)?;
+    let (_, one) = number(&condition.with_literal(literal, 1.0)?)?;
+    let multiple = one != 0.0 && (now - one * current).abs() <= 1e-9 * now.abs();
+    multiple.then_some((slot, one))
+}
+
+/// Quantiles of a variable, in parts of `one`.
+fn quantiles((slot, one): (usize, f64), columns: &Columns<'_>) -> Option<Vec<f64>> {
     let mut values: Vec<f64> = (0..columns.rows())
         .map(|row| columns.number_at(slot, row))
         .filter(|value| value.is_finite())
