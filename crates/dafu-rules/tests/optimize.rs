@@ -428,9 +428,9 @@ fn weeks_begin_at_midnight_before_the_first_event() {
     assert_eq!(
         rule.weeks
             .iter()
-            .map(|week| week.hits.fired)
+            .map(|week| (week.number, week.hits.fired))
             .collect::<Vec<_>>(),
-        [2, 2]
+        [(0, 2), (1, 2)]
     );
     assert_eq!(rule.alerts_per_day, Some(0.4));
     assert_eq!(
@@ -451,5 +451,45 @@ fn weeks_begin_at_midnight_before_the_first_event() {
         engine(&[(0, 0)])
             .backtest(&past.columns(), &Judged::new(&past.labels[1..]))
             .is_err()
+    );
+}
+
+#[test]
+fn weeks_without_events_take_no_room() {
+    let events = [Timestamp::MIN, Timestamp::EPOCH, Timestamp::MAX];
+    for times in [events, [events[2], events[0], events[1]]] {
+        let past = Past {
+            numbers: Array2::zeros((3, 2)),
+            labels: vec![Label::Fraud; 3],
+            amounts: vec![1.0; 3],
+            times: times.into(),
+        };
+        let backtest = engine(&[(0, 0)]).backtest(&past.columns(), &past.judged());
+        let backtest = backtest.unwrap();
+        let weeks = &backtest.rules[0].weeks;
+        assert_eq!(weeks.len(), 3);
+        assert!(weeks[0].number == 0 && weeks.is_sorted_by_key(|week| week.number));
+        assert!(
+            weeks
+                .iter()
+                .all(|week| (week.events, week.hits.fired) == (1, 1))
+        );
+        assert_eq!(backtest.rules[0].drift, Some(0.0));
+    }
+}
+
+#[test]
+fn shares_of_nothing_are_no_numbers() {
+    let past = Past {
+        numbers: Array2::zeros((2, 2)),
+        labels: vec![Label::Legitimate, Label::Unknown],
+        amounts: vec![1.0; 2],
+        times: vec![Timestamp::EPOCH; 2],
+    };
+    let backtest = engine(&[(5, 0)]).backtest(&past.columns(), &past.judged());
+    let table = backtest.unwrap().to_string();
+    assert!(
+        table.ends_with("0 of 2 events, precision -, recall -"),
+        "{table}"
     );
 }

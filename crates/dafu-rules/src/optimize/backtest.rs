@@ -11,6 +11,8 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Week {
+    /// Which week it is, counted from 0: that begins at midnight before the first event.
+    pub number: u32,
     /// Events of the week.
     pub events: usize,
     /// What the rule did in it.
@@ -45,7 +47,7 @@ pub struct RuleBacktest {
     pub alerts_per_day: Option<f64>,
     /// When it first and last fired.
     pub fired_between: Option<(Timestamp, Timestamp)>,
-    /// Week by week from the day of the first event; empty without times.
+    /// The weeks that have events, in order of time; empty without times.
     pub weeks: Vec<Week>,
     /// How differently alerts and events spread over the weeks: half the sum of the differences of their shares, 0 for
     /// alike, 1 for never together.
@@ -143,19 +145,33 @@ struct Known {
     honest: usize,
     fraud_amount: f64,
     days: Option<f64>,
+    /// The place of the week of every event among those that have events.
     weeks: Vec<u32>,
-    events_by_week: Vec<usize>,
+    /// Number and events of each week that has some.
+    events_by_week: Vec<(u32, usize)>,
     /// Rows of each week, where events are in order of time.
     ranges: Option<Vec<Range<usize>>>,
 }
 
 impl Known {
     fn new(judged: &Judged<'_>) -> Self {
-        let weeks = judged.weeks();
+        let mut weeks = judged.weeks();
+        // All weeks between two moments have room once, but not once a rule.
         let count = weeks.iter().max().map_or(0, |last| *last as usize + 1);
-        let mut events_by_week = vec![0; count];
+        let mut events = vec![0; count];
         for week in &weeks {
-            events_by_week[*week as usize] += 1;
+            events[*week as usize] += 1;
+        }
+        let mut places = vec![0; count];
+        let mut events_by_week = Vec::new();
+        for ((number, events), place) in (0..).zip(events).zip(&mut places) {
+            *place = u32::try_from(events_by_week.len()).unwrap_or(u32::MAX);
+            if events > 0 {
+                events_by_week.push((number, events));
+            }
+        }
+        for week in &mut weeks {
+            *week = places[*week as usize];
         }
         Self {
             frauds: judged.fraud.count(),
@@ -210,7 +226,8 @@ impl Known {
     }
 
     fn by_week(&self, fired: &RowBits, judged: &Judged<'_>) -> Vec<Week> {
-        let week = |events: &usize| Week {
+        let week = |(number, events): &(u32, usize)| Week {
+            number: *number,
             events: *events,
             hits: Hits::default(),
         };
@@ -243,12 +260,12 @@ impl Known {
 }
 
 /// The rows of each week, where times never fall.
-fn ranges(judged: &Judged<'_>, events_by_week: &[usize]) -> Option<Vec<Range<usize>>> {
+fn ranges(judged: &Judged<'_>, events_by_week: &[(u32, usize)]) -> Option<Vec<Range<usize>>> {
     if !judged.times?.is_sorted() {
         return None;
     }
     let mut start = 0;
-    let range = |events: &usize| {
+    let range = |(_, events): &(u32, usize)| {
         let range = start..start + events;
         start = range.end;
         range
@@ -280,10 +297,10 @@ impl fmt::Display for Backtest {
             "{:width$}  {:>9}  {:>9}  {:>15}  {:>6}  {:>7}  {:>9}",
             "rule", "fired", "precision", "95 % interval", "recall", "per day", "new fraud"
         )?;
+        let optional = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
         for rule in &self.rules {
-            let optional = |value: Option<f64>, digits: usize| {
-                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-            };
             let (low, high) = rule.precision_interval;
             write!(
                 f,
@@ -297,17 +314,13 @@ impl fmt::Display for Backtest {
                 rule.marginal.true_positives,
             )?;
         }
-        let (precision, recall) = (
-            self.all.precision(),
-            share(self.all.true_positives, self.frauds),
-        );
         write!(
             f,
-            "\n{} of {} events, precision {:.3}, recall {:.3}",
+            "\n{} of {} events, precision {}, recall {}",
             self.all.fired,
             self.events,
-            precision.unwrap_or(0.0),
-            recall.unwrap_or(0.0)
+            optional(self.all.precision(), 3),
+            optional(share(self.all.true_positives, self.frauds), 3),
         )
     }
 }
