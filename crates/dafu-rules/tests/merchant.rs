@@ -1,4 +1,4 @@
-//! Factors of merchants: values on small histories, and what does not change them.
+//! Factors of merchants: values on small histories.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -7,99 +7,16 @@
     reason = "tests"
 )]
 
-use dafu_core::{
-    Currency, EntityId, GeoPoint, Label, Money, Timestamp, Transaction, TransactionStatus, Unit,
-};
+mod support;
+
+use dafu_core::{Currency, GeoPoint, Label, Money, Timestamp, TransactionStatus, Unit};
 use dafu_rules::{
-    Factor, FactorKind, MOST_CUSTOMERS, MerchantAssessment, MerchantBook, MerchantFactors,
-    MerchantHistory, MerchantRiskProcessor,
+    Factor, FactorKind, MOST_CUSTOMERS, MerchantFactors, MerchantHistory, MerchantRiskProcessor,
 };
-use proptest::prelude::*;
-
-const DAY: i64 = 86_400;
-/// The moment that tests ask about.
-const NOW: i64 = 400 * DAY;
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(seconds).unwrap()
-}
-
-/// Days before the moment asked about.
-fn ago(days: f64) -> Timestamp {
-    at(NOW - (days * 86_400.0) as i64)
-}
-
-fn id(text: &str) -> EntityId {
-    text.parse().unwrap()
-}
-
-/// A payment of 25.00 by a user of its own.
-fn pay(number: usize, when: Timestamp) -> Transaction {
-    let eur = Currency::new("EUR").unwrap();
-    let mut payment = Transaction::new(
-        format!("t-{number}").parse().unwrap(),
-        id(&format!("u-{number}")),
-        Money::from_minor(2_500, eur),
-        id("shop"),
-        when,
-    );
-    payment.status = Some(TransactionStatus::Approved);
-    payment
-}
-
-fn minor(mut payment: Transaction, minor: i64) -> Transaction {
-    payment.amount = Money::from_minor(minor, payment.amount.currency());
-    payment
-}
-
-fn processor() -> MerchantRiskProcessor {
-    MerchantRiskProcessor::new(&MerchantRiskProcessor::default_rules()).unwrap()
-}
-
-fn assess_with(payments: &[Transaction], factors: &MerchantFactors) -> MerchantAssessment {
-    let history = MerchantHistory::new(at(NOW), payments);
-    processor().assess(&id("shop"), &history, factors).unwrap()
-}
-
-fn assess(payments: &[Transaction]) -> MerchantAssessment {
-    assess_with(payments, &MerchantFactors::default())
-}
-
-fn factor(answer: &MerchantAssessment, kind: FactorKind) -> &Factor {
-    answer.factor(kind).unwrap()
-}
-
-fn value(answer: &MerchantAssessment, kind: FactorKind) -> f64 {
-    factor(answer, kind).value.unwrap()
-}
-
-fn near(got: f64, expected: f64) {
-    assert!(
-        (got - expected).abs() <= 1e-9 * expected.abs().max(1.0),
-        "{got} instead of {expected}"
-    );
-}
-
-/// The interval of Wilson as its textbooks have it.
-fn wilson(hits: f64, of: f64) -> (f64, f64) {
-    let z = 1.959_963_984_540_054_f64;
-    let share = hits / of;
-    let centre = (share + z * z / (2.0 * of)) / (1.0 + z * z / of);
-    let half =
-        z / (1.0 + z * z / of) * (share * (1.0 - share) / of + z * z / (4.0 * of * of)).sqrt();
-    ((centre - half).max(0.0), (centre + half).min(1.0))
-}
-
-fn is_share(answer: &MerchantAssessment, kind: FactorKind, hits: u32, of: u32) {
-    let factor = factor(answer, kind);
-    assert_eq!(factor.events, u64::from(of), "{kind}");
-    let (hits, of) = (f64::from(hits), f64::from(of));
-    near(factor.value.unwrap(), hits / of);
-    let (low, high) = factor.interval.unwrap();
-    let (least, most) = wilson(hits, of);
-    near(low, least);
-    near(high, most);
-}
+use support::merchant::{
+    DAY, NOW, ago, assess, assess_with, at, factor, id, is_share, minor, near, pay, processor,
+    value, wilson,
+};
 
 #[test]
 fn statuses_and_labels_become_rates() {
@@ -496,35 +413,6 @@ fn only_wanted_factors_are_computed_and_the_others_are_missing_to_rules() {
 }
 
 #[test]
-fn settings_out_of_range_are_named() {
-    let settings = MerchantFactors::default;
-    for (wrong, name) in [
-        (settings().recent_days(366), "recent_days"),
-        (settings().night(0, 24), "night"),
-        (settings().round_to(0), "round_to"),
-        (settings().limits(0..17), "limits"),
-        (settings().below_percent(51), "below_percent"),
-        (settings().small_amount(f64::NAN), "small_amount"),
-        (settings().far_km(-1.0), "far_km"),
-        (settings().rare_country(0.0), "rare_country"),
-        (settings().shared_by(1), "shared_by"),
-        (settings().utc_offset_minutes(1_081), "utc_offset_minutes"),
-    ] {
-        let history = MerchantHistory::new(at(NOW), []);
-        let mistake = processor()
-            .assess(&id("shop"), &history, &wrong)
-            .unwrap_err();
-        assert!(
-            mistake
-                .to_string()
-                .starts_with(&format!("`{name}` must be")),
-            "{mistake}"
-        );
-        assert!(MerchantBook::new(at(NOW), &wrong).is_err());
-    }
-}
-
-#[test]
 fn names_are_those_of_serde_and_of_the_schema() {
     let schema = MerchantRiskProcessor::schema();
     for kind in FactorKind::ALL {
@@ -551,120 +439,4 @@ fn more_customers_than_are_held_become_a_sample() {
     assert!(customers.evidence[1].starts_with("from a sample of one in "));
     near(value(&answer, FactorKind::CustomerConcentration), 0.0);
     near(value(&answer, FactorKind::NewCustomerShare), 1.0);
-}
-
-/// What a payment of a random history is made of.
-fn any_payment() -> impl Strategy<Value = Transaction> {
-    let status = prop_oneof![
-        Just(None),
-        Just(Some(TransactionStatus::Approved)),
-        Just(Some(TransactionStatus::Declined)),
-        Just(Some(TransactionStatus::Reversed)),
-        Just(Some(TransactionStatus::ChargedBack)),
-    ];
-    let label = prop_oneof![
-        Just(Label::Unknown),
-        Just(Label::Legitimate),
-        Just(Label::Fraud)
-    ];
-    let ids = (0_usize..8, 0_usize..6, 0_usize..3, 0_usize..4);
-    // Some times are equal, some later than the moment asked about.
-    let moment = (-5_i64..120).prop_map(|days| at(NOW - days * DAY / 2));
-    (
-        ids,
-        moment,
-        -300_i64..120_000,
-        status,
-        label,
-        0_usize..1_000_000,
-    )
-        .prop_map(
-            |((user, device, country, shop), when, amount, status, label, number)| {
-                let mut payment = minor(pay(number, when), amount);
-                payment.user_id = id(&format!("u-{user}"));
-                payment.device = format!("d-{device}").parse().ok();
-                payment.country = Some(id(["DE", "FR", "BR"][country]));
-                // Half of them at the shop that is looked at.
-                payment.merchant_id = id(["shop", "shop", "kiosk", "bar"][shop]);
-                payment.status = status;
-                payment.is_fraud = label;
-                payment
-            },
-        )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn order_and_the_future_and_other_merchants_change_nothing(
-        payments in prop::collection::vec(any_payment(), 0..160),
-    ) {
-        let answer = assess(&payments);
-        let mut turned = payments.clone();
-        turned.reverse();
-        prop_assert_eq!(&assess(&turned), &answer);
-        turned.retain(|payment| payment.timestamp <= at(NOW) && payment.merchant_id.as_str() == "shop");
-        prop_assert_eq!(&assess(&turned), &answer);
-    }
-
-    #[test]
-    fn a_book_says_the_same_as_each_history(
-        payments in prop::collection::vec(any_payment(), 0..160),
-    ) {
-        let mut book = MerchantBook::new(at(NOW), &MerchantFactors::default()).unwrap();
-        book.extend(&payments);
-        let answers = book.assess(&processor()).unwrap();
-        prop_assert_eq!(answers.len(), book.len());
-        prop_assert!(answers.is_sorted_by(|left, right| left.risk_score >= right.risk_score));
-        let history = MerchantHistory::new(at(NOW), &payments);
-        for answer in answers {
-            let direct = processor().assess(&answer.merchant, &history, &MerchantFactors::default()).unwrap();
-            prop_assert_eq!(book.assess_one(&processor(), &answer.merchant).unwrap(), Some(direct.clone()));
-            prop_assert_eq!(direct, answer);
-        }
-    }
-
-    #[test]
-    fn ten_times_the_amount_changes_only_what_knows_sizes(
-        payments in prop::collection::vec(any_payment(), 0..160),
-    ) {
-        let answer = assess(&payments);
-        let larger: Vec<_> = payments
-            .iter()
-            .map(|payment| minor(payment.clone(), 10 * payment.amount.minor()))
-            .collect();
-        for (before, after) in answer.factors.iter().zip(assess(&larger).factors) {
-            let knows_sizes = matches!(
-                before.kind,
-                FactorKind::RoundShare
-                    | FactorKind::BelowLimitShare
-                    | FactorKind::SmallDeclinedShare
-                    | FactorKind::CardTestingPeak
-                    | FactorKind::CardTestingChance
-            );
-            if !knows_sizes {
-                let near = |(left, right): (f64, f64)| (left - right).abs() <= 1e-12 * left.abs().max(1.0);
-                prop_assert!(before.value.zip(after.value).is_none_or(near), "{}", before.kind);
-                prop_assert_eq!(before.value.is_some(), after.value.is_some());
-            }
-        }
-    }
-
-    #[test]
-    fn values_lie_in_their_intervals_and_shares_from_0_to_1(
-        payments in prop::collection::vec(any_payment(), 0..160),
-    ) {
-        let answer = assess(&payments);
-        for factor in &answer.factors {
-            prop_assert_eq!(factor.interval.is_some(), factor.value.is_some() && factor.kind.has_interval());
-            let value = factor.value.unwrap_or(0.0);
-            prop_assert!(value.is_finite() && value >= 0.0);
-            prop_assert!(factor.unit != Unit::Share || value <= 1.0);
-            if let Some((low, high)) = factor.interval {
-                prop_assert!(low <= value + 1e-12 && value <= high + 1e-12, "{}", factor.kind);
-            }
-            prop_assert!(factor.transactions.len() <= 10);
-        }
-    }
 }

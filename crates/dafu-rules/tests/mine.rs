@@ -9,131 +9,15 @@
     reason = "tests"
 )]
 
-use dafu_core::{Label, Timestamp, Unit};
-use dafu_rules::optimize::{Direction, Holdout, Judged, MineParams, Mined};
-use dafu_rules::{Columns, Condition, RowBits, RuleError, RuleSchema, TextColumn, Truth, Variable};
+mod support;
+
+use dafu_core::{Label, Unit};
+use dafu_rules::optimize::{Direction, Holdout, Judged, MineParams};
+use dafu_rules::{Columns, Condition, RuleError, RuleSchema, TextColumn, Truth, Variable};
 use ndarray::Array2;
 use proptest::prelude::*;
 use std::time::Duration;
-
-const DAY: i64 = 86_400;
-
-/// Numbers that look random, from 0 to below 1.
-fn noise(seed: u64, row: usize, column: usize) -> f64 {
-    let mut state =
-        seed ^ (row as u64 * 64 + column as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (state ^ (state >> 31)) as f64 / 2_f64.powi(64)
-}
-
-/// Events of a hundred days.
-#[derive(Debug, Clone)]
-struct Past {
-    numbers: Array2<f64>,
-    countries: Vec<Option<&'static str>>,
-    labels: Vec<Label>,
-    times: Vec<Timestamp>,
-}
-
-impl Past {
-    /// Amounts to 2000, distances to 5000 km, shares, counts to 20, flags, countries.
-    fn new(events: usize, seed: u64) -> Self {
-        let numbers = Array2::from_shape_fn((events, 5), |(row, column)| {
-            let value = noise(seed, row, column);
-            match column {
-                0 => (value * 200_000.0).round() / 100.0,
-                1 => value * 5000.0,
-                2 => value,
-                3 => (value * 20.0).floor(),
-                _ => f64::from(value < 0.3),
-            }
-        });
-        let country =
-            |row| [Some("DE"), Some("AT"), None, Some("XX")][(noise(seed, row, 6) * 4.0) as usize];
-        let time = |row| row as i64 * 100 * DAY / events as i64;
-        Self {
-            numbers,
-            countries: (0..events).map(country).collect(),
-            labels: vec![Label::Legitimate; events],
-            times: (0..events)
-                .map(|row| Timestamp::from_seconds(time(row)).unwrap())
-                .collect(),
-        }
-    }
-
-    fn columns(&self) -> Columns<'_> {
-        let columns = Columns::new(self.labels.len());
-        let columns = (0..5).try_fold(columns, |columns, column| {
-            columns.number(self.numbers.column(column))
-        });
-        columns
-            .unwrap()
-            .text(TextColumn::Texts(&self.countries))
-            .unwrap()
-    }
-
-    /// The labels that a condition gives.
-    fn labelled(mut self, condition: &str) -> Self {
-        let compiled = Condition::parse(condition)
-            .unwrap()
-            .compile(&schema())
-            .unwrap();
-        let columns = self.columns();
-        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
-        let fraud = |row| {
-            let row = columns.read(row, &mut numbers, &mut texts);
-            compiled.truth(row).unwrap() == Truth::True
-        };
-        self.labels = (0..self.labels.len()).map(fraud).map(Label::from).collect();
-        self
-    }
-
-    fn mine(&self, params: &MineParams) -> Result<Mined, RuleError> {
-        let judged = Judged::new(&self.labels).times(&self.times)?;
-        params.mine(&schema(), &self.columns(), &judged)
-    }
-}
-
-fn schema() -> RuleSchema {
-    RuleSchema::new([
-        Variable::number("amount", Unit::Money),
-        Variable::number("distance", Unit::Kilometre).nullable(),
-        Variable::number("declined share", Unit::Share).nullable(),
-        Variable::number("count", Unit::Count),
-        Variable::flag("foreign"),
-        Variable::text("country").nullable(),
-    ])
-    .unwrap()
-}
-
-fn exact() -> MineParams {
-    MineParams::default().rounding(0.0)
-}
-
-fn conditions(mined: &Mined) -> Vec<&str> {
-    let rules = mined.rules.iter();
-    rules.map(|mined| &*mined.rule.condition).collect()
-}
-
-/// Rules found, whether they were confirmed or not, without what the held-out period says.
-fn proposed(mined: &Mined) -> Vec<(String, String, usize)> {
-    let mut all: Vec<_> = mined
-        .rules
-        .iter()
-        .chain(&mined.dropped)
-        .map(|mined| {
-            let rule = &mined.rule;
-            (
-                rule.id.clone(),
-                rule.condition.clone(),
-                mined.learned.true_positives,
-            )
-        })
-        .collect();
-    all.sort();
-    all
-}
+use support::past::{DAY, Past, conditions, exact, noise, proposed, schema};
 
 #[test]
 fn planted_rules_are_found_word_for_word() {
@@ -277,99 +161,32 @@ fn nothing_is_found_where_there_is_nothing() {
 }
 
 #[test]
-fn rules_that_later_events_do_not_confirm_are_dropped() {
-    let past = Past::new(20_000, 7).labelled("amount > 1500 and distance > 4000km");
-    let mut changed = past.clone();
-    // The trick went out of fashion.
-    let cut = Timestamp::from_seconds(70 * DAY).unwrap();
-    for (row, label) in changed.labels.iter_mut().enumerate() {
-        if past.times[row] >= cut {
-            *label = (noise(9, row, 0) < 0.05).into();
-        }
+fn texts_that_no_condition_holds_are_left_out() {
+    let past = Past::new(4000, 5).labelled("country == 'AT'");
+    let long = "x".repeat(20_000);
+    let escaped = "\u{fc}".repeat(200);
+    for other in [&*long, &*escaped] {
+        let countries: Vec<Option<&str>> = past
+            .countries
+            .iter()
+            .map(|country| country.map(|country| if country == "AT" { other } else { country }))
+            .collect();
+        let columns = Columns::new(past.labels.len());
+        let columns = (0..5).try_fold(columns, |columns, column| {
+            columns.number(past.numbers.column(column))
+        });
+        let columns = columns
+            .unwrap()
+            .text(TextColumn::Texts(&countries))
+            .unwrap();
+        let judged = Judged::new(&past.labels).times(&past.times).unwrap();
+        let mined = exact().mine(&schema(), &columns, &judged).unwrap();
+        assert!(
+            !conditions(&mined)
+                .iter()
+                .any(|condition| condition.contains("country =="))
+        );
     }
-    let mined = changed.mine(&exact()).unwrap();
-    assert!(mined.rules.is_empty() && mined.rule_set().rules.is_empty());
-    let [dropped] = &mined.dropped[..] else {
-        panic!("{mined}");
-    };
-    assert_eq!(
-        dropped.rule.condition,
-        "amount > 1500 and distance > 4000km"
-    );
-    assert_eq!(dropped.learned.precision(), Some(1.0));
-    assert!(dropped.held_out.precision() < Some(0.2));
-}
-
-#[test]
-fn labels_that_are_not_known_yet_change_nothing() {
-    let past = Past::new(8000, 4).labelled("amount > 1500 and distance > 4000km or count > 18");
-    let params = MineParams::default().label_delay(Duration::from_secs(10 * 86_400));
-    let before = past.mine(&params).unwrap();
-    let seconds = |row: usize| past.times[row].as_micros() / 1_000_000;
-    // Learning ends on day 60: 30 % of nearly a hundred days are held out, and ten are waited for.
-    let last = seconds(past.times.len() - 1);
-    let cut = last * 7 / 10;
-    let mut gap = past.clone();
-    let mut after = past.clone();
-    for row in 0..past.labels.len() {
-        let turned = match past.labels[row] {
-            Label::Fraud => Label::Legitimate,
-            _ => Label::Fraud,
-        };
-        if seconds(row) > cut - 10 * DAY && seconds(row) < cut {
-            gap.labels[row] = turned;
-        }
-        if seconds(row) > cut - 10 * DAY {
-            after.labels[row] = turned;
-        }
-    }
-    assert!(before.rules.len() > 1);
-    assert_eq!(before, gap.mine(&params).unwrap());
-    let after = after.mine(&params).unwrap();
-    assert_eq!(proposed(&before), proposed(&after));
-    assert!(after.rules.is_empty());
-}
-
-#[test]
-fn rows_may_be_chosen_instead_of_times() {
-    let past = Past::new(8000, 4).labelled("amount > 1700");
-    let rows = past.labels.len();
-    let judged = Judged::new(&past.labels);
-    let even = RowBits::from_fn(rows, |row| row % 2 == 0);
-    let odd = RowBits::from_fn(rows, |row| row % 2 == 1);
-    let mine = |learning: &RowBits, held_out: &RowBits| {
-        exact()
-            .holdout(Holdout::Rows {
-                learning: learning.clone(),
-                held_out: held_out.clone(),
-            })
-            .mine(&schema(), &past.columns(), &judged)
-    };
-    assert_eq!(conditions(&mine(&even, &odd).unwrap()), ["amount > 1700"]);
-    assert_eq!(
-        mine(&even, &even).unwrap_err(),
-        RuleError::HeldOutRows {
-            rows: rows / 2,
-            first: 0
-        }
-    );
-    assert!(matches!(
-        mine(&even, &RowBits::from_fn(3, |_| true)),
-        Err(RuleError::Row {
-            what: "held-out rows",
-            ..
-        })
-    ));
-}
-
-#[test]
-fn a_moment_may_begin_the_held_out_period() {
-    let past = Past::new(8000, 4).labelled("amount > 1700");
-    let from = Timestamp::from_seconds(50 * DAY).unwrap();
-    let mined = past.mine(&exact().holdout(Holdout::From(from))).unwrap();
-    let after = (0..past.labels.len())
-        .filter(|row| past.times[*row] >= from && past.labels[*row] == Label::Fraud);
-    assert_eq!((mined.frauds, mined.recall()), (after.count(), 1.0));
 }
 
 #[test]
@@ -427,6 +244,10 @@ fn what_cannot_be_learned_from_is_an_error() {
         (
             params.clone().min_support(0),
             "`min_support` must be at least 1, got 0",
+        ),
+        (
+            params.clone().min_held_out_support(0),
+            "`min_held_out_support` must be at least 1, got 0",
         ),
         (
             params.clone().min_precision(f64::NAN),

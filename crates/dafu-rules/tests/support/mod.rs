@@ -1,11 +1,16 @@
 //! A schema with a variable of every kind.
 #![allow(
     dead_code,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
     reason = "tests: not every one needs everything"
 )]
 
+pub(crate) mod merchant;
+pub(crate) mod past;
 pub(crate) mod random;
 pub(crate) mod table;
 

@@ -49,7 +49,7 @@ pub struct MinedRule {
 pub struct Mined {
     /// Rules that the held-out period confirmed, in the order in which they were chosen: each adds to those before it.
     pub rules: Vec<MinedRule>,
-    /// Rules that it did not confirm: too few of their alerts were right, or there was none.
+    /// Rules that it did not confirm: too few of their alerts were right, as a share or as a number.
     pub dropped: Vec<MinedRule>,
     /// What the rules did together in the learning period.
     pub learned: Hits,
@@ -116,7 +116,7 @@ impl MineParams {
     /// Rules are found one after the other, each among the events that those before it leave, and then confirmed on later
     /// events that no choice has seen. Events without a label count as alerts, but neither as frauds nor as honest. Missing
     /// values meet no comparison. Points in time and internet addresses are never asked about; of texts those that most
-    /// frauds have.
+    /// frauds have, unless they take more than 1 KiB in a condition.
     ///
     /// The times are those of `judged`, or else of the columns. The same events give the same rules.
     ///
@@ -346,7 +346,7 @@ fn confirmed(
             precision_interval: share_interval(precision.unwrap_or(0.0), labelled as f64),
             recall: share(held_out.true_positives, frauds).unwrap_or(0.0),
         };
-        let good = held_out.true_positives > 0
+        let good = held_out.true_positives >= params.min_held_out_support
             && precision.is_some_and(|precision| precision >= params.min_precision);
         if good {
             together.add(fired);

@@ -103,6 +103,8 @@ pub struct MineParams {
     pub max_ratios: usize,
     /// Frauds of the learning period that a rule finds at least, and that it adds at least to those of the rules before it.
     pub min_support: usize,
+    /// Frauds of the held-out period that a rule finds at least to be confirmed: one that is right says little.
+    pub min_held_out_support: usize,
     /// Precision that a rule has at least: surely (the lower end of its 95 % interval) on the learning period, and on the
     /// held-out period. What a rule adds to those before it must be as precise on the learning period.
     pub min_precision: f64,
@@ -131,6 +133,7 @@ impl Default for MineParams {
             thresholds: 32,
             max_ratios: 8,
             min_support: 10,
+            min_held_out_support: 5,
             min_precision: 0.5,
             holdout: Holdout::LastShare(0.3),
             label_delay: Duration::from_secs(7 * 86_400),
@@ -151,6 +154,7 @@ impl MineParams {
         thresholds: usize,
         max_ratios: usize,
         min_support: usize,
+        min_held_out_support: usize,
         min_precision: f64,
         label_delay: Duration,
         max_overlap: f64,
@@ -225,7 +229,12 @@ impl MineParams {
             "at most 1000",
             self.max_ratios <= MOST_RATIOS,
         )?;
-        count("min_support", self.min_support, usize::MAX, "at least 1")?;
+        for (name, got) in [
+            ("min_support", self.min_support),
+            ("min_held_out_support", self.min_held_out_support),
+        ] {
+            count(name, got, usize::MAX, "at least 1")?;
+        }
         let got = self.min_precision;
         parameter(
             "min_precision",

@@ -2,6 +2,7 @@
 
 use super::params::{Direction, MineParams};
 use super::ratio;
+use crate::language::quoted;
 use crate::{Columns, RowBits, RuleSchema, Slot, VariableType};
 use dafu_core::Unit;
 use std::collections::BTreeMap;
@@ -11,6 +12,9 @@ use crate::optimize::Judged;
 
 /// The cell of a value that is missing.
 pub(super) const MISSING: u16 = u16::MAX;
+
+/// Bytes that a text takes in a condition at most: the whole condition has 16 KiB, for up to eight terms with their names.
+const LONGEST_TEXT: usize = 1024;
 
 /// What a term asks of a variable.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -318,7 +322,13 @@ fn texts_of(texts: &[Option<&str>], fraud: &[bool], most: usize) -> (Kind, Vec<u
             *frauds.entry(text).or_default() += 1;
         }
     }
-    let mut kept: Vec<(&str, usize)> = frauds.into_iter().collect();
+    let fits = |text: &str| {
+        let mut written = String::new();
+        text.len() <= LONGEST_TEXT
+            && quoted(&mut written, text).is_ok()
+            && written.len() <= LONGEST_TEXT
+    };
+    let mut kept: Vec<(&str, usize)> = frauds.into_iter().filter(|(text, _)| fits(text)).collect();
     kept.sort_by_key(|(text, count)| (std::cmp::Reverse(*count), *text));
     kept.truncate(most);
     let places: BTreeMap<&str, u16> = kept
