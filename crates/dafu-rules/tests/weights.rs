@@ -11,7 +11,9 @@
 use dafu_core::Label;
 use dafu_core::metrics::Ranking;
 use dafu_rules::optimize::{Judged, WeightParams};
-use dafu_rules::{Columns, Rule, RuleEngine, RuleError, RuleMatrix, RuleSchema, RuleSet, Variable};
+use dafu_rules::{
+    Columns, Rule, RuleEngine, RuleError, RuleMatrix, RuleSchema, RuleSet, RuleState, Variable,
+};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -210,4 +212,47 @@ fn weights_need_both_classes_and_sound_parameters() {
         matrix.weights(&Judged::new(&labels[..3]), &WeightParams::default()),
         Err(RuleError::Row { .. })
     ));
+}
+
+#[test]
+fn points_of_the_worst_event_are_rounded_rule_by_rule() {
+    let (mut fired, labels) = one_rule([40, 0, 10, 500]);
+    fired.extend([fired[0].clone(), fired[0].clone()]);
+    let (_, matrix) = asked(&fired, labels.len());
+    let judged = Judged::new(&labels);
+    let learned = matrix.weights(&judged, &WeightParams::default()).unwrap();
+    assert_eq!(learned.points, [33, 33, 33]);
+    assert_eq!(learned.score(&matrix).iter().max(), Some(&99));
+}
+
+#[test]
+fn rules_without_a_say_count_nothing() {
+    let (mut fired, labels) = one_rule([40, 3, 10, 500]);
+    fired.push(fired[0].clone());
+    let (engine, _) = asked(&fired, labels.len());
+    let mut set = engine.rule_set().clone();
+    set.rules[0].state = RuleState::Shadow;
+    let schema = RuleSchema::new((0..2).map(|rule| Variable::flag(format!("f{rule}")))).unwrap();
+    let values = Array2::from_shape_fn((labels.len(), 2), |(row, rule)| {
+        f64::from(u8::from(fired[rule][row]))
+    });
+    let columns = Columns::new(labels.len()).number(values.column(0)).unwrap();
+    let columns = columns.number(values.column(1)).unwrap();
+    let judged = Judged::new(&labels);
+    let learned = set
+        .compile(&schema)
+        .unwrap()
+        .weights(&columns, &judged, &WeightParams::default())
+        .unwrap();
+    assert_eq!(
+        (learned.weights[0], &learned.points[..]),
+        (0.0, &[0, 100][..])
+    );
+    // So a set with these points as scores says what they do.
+    let applied = learned.apply(&set).compile(&schema).unwrap();
+    let matrix = applied.evaluate_columns(&columns).unwrap();
+    let scores = learned.score(&matrix);
+    for (score, points) in applied.decisions(&matrix).risk_scores.iter().zip(scores) {
+        assert!((score * 100.0 - f64::from(points)).abs() < 1e-9);
+    }
 }

@@ -8,7 +8,7 @@ mod decide;
 use crate::engine::{Compiled, RuleEngine};
 use crate::program::Row;
 use crate::ruleset::ListsAt;
-use crate::{OnMissing, RuleError, RuleState};
+use crate::{Action, OnMissing, RuleError, RuleState};
 pub use bits::RowBits;
 use block::{Block, ROWS, Scratch, WORDS};
 pub use columns::{Columns, TextColumn};
@@ -22,6 +22,8 @@ pub use decide::Decisions;
 pub struct RuleMatrix {
     rows: usize,
     states: Vec<RuleState>,
+    /// Rules that let events pass.
+    approving: Vec<bool>,
     fired: Vec<RowBits>,
     unknown: Vec<RowBits>,
     /// Rows in which a rule is in force, where that is not all of them.
@@ -47,6 +49,16 @@ impl RuleMatrix {
     /// The events for which a rule was not evaluated, since values are missing.
     pub fn unknown(&self, rule: usize) -> Option<&RowBits> {
         self.unknown.get(rule)
+    }
+
+    /// Whether the action of a rule is to approve.
+    pub(crate) fn approves(&self, rule: usize) -> bool {
+        self.approving.get(rule).is_some_and(|approves| *approves)
+    }
+
+    /// Whether what a rule says counts, where it is in force.
+    pub(crate) fn has_say(&self, rule: usize) -> bool {
+        self.states.get(rule) == Some(&RuleState::Active)
     }
 
     pub(crate) fn is_in_force(&self, rule: usize, row: usize) -> bool {
@@ -96,6 +108,10 @@ impl RuleEngine {
         let mut matrix = RuleMatrix {
             rows,
             states: rules.iter().map(|compiled| compiled.rule.state).collect(),
+            approving: rules
+                .iter()
+                .map(|compiled| compiled.rule.action == Action::Approve)
+                .collect(),
             fired: zeros(),
             unknown: zeros(),
             in_force: rules

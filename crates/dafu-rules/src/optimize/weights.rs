@@ -14,7 +14,8 @@ pub struct WeightParams {
     /// What large weights cost: half of this times the sum of their squares, beside the log loss summed over all events with
     /// a label. Above 0, so that rules without a false alert have a weight, too.
     pub l2: f64,
-    /// The score of the worst event.
+    /// The score of the worst event, but for rounding: the points of each rule are rounded alone, so that rules that weigh the
+    /// same have as many.
     pub max_points: u32,
     /// Steps, at most.
     pub max_steps: usize,
@@ -39,6 +40,13 @@ impl WeightParams {
 
     /// Whether all parameters are within their intervals.
     ///
+    /// ```
+    /// use dafu_rules::optimize::WeightParams;
+    ///
+    /// let wrong = WeightParams::default().max_points(0).check().unwrap_err();
+    /// assert_eq!(wrong.to_string(), "`max_points` must be at least 1 and at most 1000000, got 0");
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RuleError::Parameter`] for the first that is not.
@@ -58,11 +66,13 @@ impl WeightParams {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RuleWeights {
-    /// What a rule adds to the log odds of fraud where it fires, in the order of the set; never below 0.
+    /// What a rule adds to the log odds of fraud where it fires, in the order of the set; never below 0, and 0 for a rule that
+    /// has no say.
     pub weights: Vec<f64>,
     /// Log odds of fraud where no rule fires.
     pub intercept: f64,
-    /// The same weights as whole numbers: the worst event has `max_points`.
+    /// The same weights as whole numbers, scaled so that the worst event has `max_points`, and then rounded: three rules of the
+    /// same weight have 33 of 100 points each, together 99.
     pub points: Vec<u32>,
     /// Points of an event, at most.
     pub max_points: u32,
@@ -77,6 +87,30 @@ pub struct RuleWeights {
 impl RuleWeights {
     /// The points of each event: the sum of those of the rules that fire, at most `max_points`. A rule that fires besides
     /// never lowers them. O(alerts).
+    ///
+    /// ```
+    /// use dafu_core::{Label, Unit};
+    /// use dafu_rules::optimize::{Judged, WeightParams};
+    /// use dafu_rules::{Columns, Rule, RuleSchema, RuleSet, Variable};
+    /// use ndarray::array;
+    ///
+    /// let schema = RuleSchema::new([Variable::number("amount", Unit::Money)])?;
+    /// let rules = RuleSet::new([Rule::new("large", "amount >= 50", 0.5)]);
+    /// let engine = rules.compile(&schema)?;
+    /// let amounts = array![10.0, 60.0, 30.0, 95.0];
+    /// let columns = Columns::new(4).number(amounts.view())?;
+    /// let labels = [Label::Legitimate, Label::Fraud, Label::Legitimate, Label::Fraud];
+    /// let learned = engine.weights(&columns, &Judged::new(&labels), &WeightParams::default())?;
+    ///
+    /// let later = array![70.0, 20.0];
+    /// let matrix = engine.evaluate_columns(&Columns::new(2).number(later.view())?)?;
+    /// assert_eq!(learned.score(&matrix), [100, 0]);
+    /// let judged = Judged::new(&[Label::Fraud, Label::Legitimate]);
+    /// assert_eq!(learned.average_precision_on(&matrix, &judged)?, 1.0);
+    /// // As a set of rules with scores of their own.
+    /// assert_eq!(learned.apply(&rules).rules[0].risk_score, 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn score(&self, matrix: &RuleMatrix) -> Vec<u32> {
         let mut scores = vec![0_u32; matrix.rows()];
         for (rule, points) in self.points.iter().enumerate() {
@@ -91,7 +125,7 @@ impl RuleWeights {
         scores
     }
 
-    /// Average precision of the points on other events.
+    /// Average precision of the points on other events; [`score`](Self::score) has an example.
     ///
     /// # Errors
     ///
@@ -115,7 +149,7 @@ impl RuleWeights {
     }
 
     /// The set with these points as scores, as shares of `max_points`: its [`Combination::CappedSum`] is then
-    /// [`score`](Self::score). Rules that count nothing stay, with score 0.
+    /// [`score`](Self::score), where there is an example. Rules that count nothing stay, with score 0.
     pub fn apply(&self, set: &RuleSet) -> RuleSet {
         let mut set = set.clone().combination(Combination::CappedSum);
         for (rule, points) in set.rules.iter_mut().zip(&self.points) {
@@ -127,7 +161,8 @@ impl RuleWeights {
 
 impl RuleEngine {
     /// How much each rule counts: a logistic regression on what fires, without negative weights. So another rule that fires
-    /// never makes an event less suspicious, and of rules that say the same each counts a part.
+    /// never makes an event less suspicious, and of rules that say the same each counts a part. Rules without a say, such as
+    /// shadow rules, count nothing: to see what they would, make them active first.
     ///
     /// ```
     /// use dafu_core::{Label, Unit};
@@ -171,6 +206,25 @@ impl RuleMatrix {
     /// Newton's method on the weights that are not held at 0, projected. The same events give the same bits.
     ///
     /// Source: Bertsekas, "Projected Newton Methods for Optimization Problems with Simple Constraints" (1982), section 2.
+    ///
+    /// ```
+    /// use dafu_core::{Label, Unit};
+    /// use dafu_rules::optimize::{Judged, WeightParams};
+    /// use dafu_rules::{Columns, Rule, RuleSchema, RuleSet, Variable};
+    /// use ndarray::array;
+    ///
+    /// let schema = RuleSchema::new([Variable::number("amount", Unit::Money)])?;
+    /// let rules = RuleSet::new([Rule::new("large", "amount >= 50", 0.5), Rule::new("small", "amount < 20", 0.5)]);
+    /// let amounts = array![10.0, 60.0, 30.0, 95.0];
+    /// let labels = [Label::Legitimate, Label::Fraud, Label::Legitimate, Label::Fraud];
+    /// // One matrix serves several questions.
+    /// let matrix = rules.compile(&schema)?.evaluate_columns(&Columns::new(4).number(amounts.view())?)?;
+    /// for l2 in [0.1, 10.0] {
+    ///     let learned = matrix.weights(&Judged::new(&labels), &WeightParams::default().l2(l2))?;
+    ///     assert_eq!(learned.points, [100, 0]);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -262,7 +316,8 @@ struct Group {
 
 fn groups(matrix: &RuleMatrix, judged: &Judged<'_>) -> Vec<Group> {
     let mut of_row: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for rule in 0..matrix.rules() {
+    // What has no say is in no score either.
+    for rule in (0..matrix.rules()).filter(|rule| matrix.has_say(*rule)) {
         for row in matrix
             .fired(rule)
             .into_iter()

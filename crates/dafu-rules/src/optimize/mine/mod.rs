@@ -64,11 +64,32 @@ pub struct Mined {
 
 impl Mined {
     /// The rules that were confirmed as a set.
+    ///
+    /// ```
+    /// use dafu_core::{Label, Timestamp, Unit};
+    /// use dafu_rules::optimize::{Judged, MineParams};
+    /// use dafu_rules::{Columns, RuleSchema, Variable};
+    /// use ndarray::Array1;
+    ///
+    /// let schema = RuleSchema::new([Variable::number("amount", Unit::Money)])?;
+    /// let amounts = Array1::from_shape_fn(4000, |row| (row * 7919 % 1000) as f64);
+    /// let labels: Vec<Label> = amounts.iter().map(|amount| (*amount > 900.0).into()).collect();
+    /// let times = (0..4000).map(|row| Timestamp::from_seconds(864 * row)).collect::<Result<Vec<_>, _>>()?;
+    /// let columns = Columns::new(4000).number(amounts.view())?;
+    /// let judged = Judged::new(&labels).times(&times)?;
+    /// let mined = MineParams::default().mine(&schema, &columns, &judged)?;
+    /// assert_eq!(mined.recall(), 1.0);
+    /// assert_eq!(mined.rule_set().rules[0].condition, "amount > 900");
+    /// // Into use like any other set.
+    /// let backtest = mined.rule_set().compile(&schema)?.backtest(&columns, &judged)?;
+    /// assert_eq!(backtest.all.precision(), Some(1.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rule_set(&self) -> RuleSet {
         RuleSet::new(self.rules.iter().map(|mined| mined.rule.clone()))
     }
 
-    /// Share of the frauds of the held-out period that the rules find together.
+    /// Share of the frauds of the held-out period that the rules find together; [`rule_set`](Self::rule_set) has an example.
     pub fn recall(&self) -> f64 {
         share(self.held_out.true_positives, self.frauds).unwrap_or(0.0)
     }
