@@ -8,8 +8,11 @@
 )]
 
 use dafu_core::{Label, Timestamp, Unit};
-use dafu_rules::optimize::{AlertBudget, Judged, SelectParams, Selection, WhyLeftOut};
-use dafu_rules::{Columns, Rule, RuleError, RuleMatrix, RuleSchema, RuleSet, Variable};
+use dafu_rules::optimize::{AlertBudget, Judged, SelectParams, Selection, Stability, WhyLeftOut};
+use dafu_rules::{
+    Action, Columns, Combination, Conflict, Moment, Row, Rule, RuleError, RuleMatrix, RuleSchema,
+    RuleSet, Variable,
+};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -218,6 +221,7 @@ fn budgets_a_day_need_times() {
         SelectParams::default().budget(AlertBudget::PerDay(f64::NAN)),
         SelectParams::default().max_overlap(-0.1),
         SelectParams::default().min_precision(2.0),
+        SelectParams::default().folds(101),
     ] {
         let error = matrix.select(&judged, &wrong).unwrap_err();
         assert!(matches!(error, RuleError::Parameter { .. }));
@@ -232,4 +236,114 @@ fn budgets_a_day_need_times() {
     let columns = Columns::new(4).number(x.column(0)).unwrap();
     let selection = none.select(&columns, &judged, &less).unwrap();
     assert!(selection.kept.is_empty() && selection.left_out.is_empty());
+}
+
+#[test]
+fn rules_that_approve_stay_where_they_are() {
+    let schema = RuleSchema::new([Variable::number("x", Unit::One)]).unwrap();
+    let rules = RuleSet::new([
+        Rule::new("some", "x > 6", 0.5).action(Action::Decline),
+        Rule::new("known", "x == 7", 0.0).action(Action::Approve),
+        Rule::new("all", "x > 4", 0.5).action(Action::Decline),
+        Rule::new("none", "x > 8", 0.5).action(Action::Decline),
+    ]);
+    let x = Array2::from_shape_fn((10, 1), |(row, _)| row as f64);
+    let columns = Columns::new(10).number(x.column(0)).unwrap();
+    let labels: Vec<Label> = (0..10).map(|row| (row > 4).into()).collect();
+    for conflict in [
+        Conflict::ApproveOverrides,
+        Conflict::First,
+        Conflict::Strictest,
+    ] {
+        let rules = rules
+            .clone()
+            .conflict(conflict)
+            .combination(Combination::Max);
+        let engine = rules.compile(&schema).unwrap();
+        let params = SelectParams::default();
+        let selection = engine
+            .select(&columns, &Judged::new(&labels), &params)
+            .unwrap();
+        assert_eq!(
+            (places(&selection), &selection.approving),
+            (vec![2], &vec![1])
+        );
+        assert!(
+            selection
+                .left_out
+                .iter()
+                .all(|(rule, _)| [0, 3].contains(rule))
+        );
+        let chosen = selection.apply(&rules);
+        assert_eq!(
+            chosen
+                .rules
+                .iter()
+                .map(|rule| &*rule.id)
+                .collect::<Vec<_>>(),
+            ["known", "all"]
+        );
+        if conflict == Conflict::ApproveOverrides {
+            let engine = chosen.compile(&schema).unwrap();
+            let row = Row {
+                numbers: &[7.0],
+                texts: &[],
+            };
+            let report = engine.evaluate(row, &Moment::at(Timestamp::EPOCH)).unwrap();
+            assert_eq!(report.action, Action::Approve);
+        }
+    }
+}
+
+#[test]
+fn stability_is_told_by_parts_of_the_time() {
+    let fraud = |row: usize| row.is_multiple_of(5);
+    let labels: Vec<Label> = (0..400).map(|row| fraud(row).into()).collect();
+    let fired = [
+        // One that is right in every part, and one that is so in the first part alone, where it finds all.
+        (0..400).map(|row| row % 10 == 0).collect::<Vec<bool>>(),
+        (0..400)
+            .map(|row| fraud(row) && row < 100 || row % 100 == 1)
+            .collect(),
+    ];
+    let (matrix, _) = matrix(&fired, 400);
+    let params = SelectParams::default().min_precision(0.5);
+    let stability = |judged: &Judged<'_>, params: &SelectParams| {
+        let selection = matrix.select(judged, params).unwrap();
+        let mut kept = selection.kept;
+        kept.sort_by_key(|kept| kept.rule);
+        kept.into_iter()
+            .map(|kept| kept.stability)
+            .collect::<Vec<_>>()
+    };
+    let untimed = Judged::new(&labels);
+    assert_eq!(stability(&untimed, &params), [None, None]);
+    // The order of rows does not matter, only that of times.
+    let times: Vec<Timestamp> = (0..400)
+        .map(|row| Timestamp::from_seconds(row).unwrap())
+        .collect();
+    let judged = untimed.clone().times(&times).unwrap();
+    let of = |folds, chosen, precise| {
+        Some(Stability {
+            folds,
+            chosen,
+            precise,
+        })
+    };
+    assert_eq!(stability(&judged, &params), [of(4, 3, 4), of(4, 1, 1)]);
+    assert_eq!(
+        stability(&judged, &params.clone().folds(2)),
+        [of(2, 2, 2), of(2, 1, 1)]
+    );
+    assert_eq!(stability(&judged, &params.clone().folds(0)), [None, None]);
+    // Each part has its share of the budget: the second rule alone would need 21 of 16 alerts.
+    let tight = params.budget(AlertBudget::Total(64));
+    assert_eq!(stability(&judged, &tight), [of(4, 4, 4), of(4, 0, 1)]);
+    // Parts without frauds say nothing.
+    let none: Vec<Label> = (0..400)
+        .map(|row| (row < 200 && fraud(row)).into())
+        .collect();
+    let judged = Judged::new(&none).times(&times).unwrap();
+    let selection = matrix.select(&judged, &SelectParams::default()).unwrap();
+    assert_eq!(selection.kept[0].stability.unwrap().folds, 2);
 }

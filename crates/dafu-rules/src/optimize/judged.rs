@@ -23,9 +23,14 @@ impl<'a> Judged<'a> {
     pub fn new(labels: &[Label]) -> Self {
         let of =
             |fraud: bool| RowBits::from_fn(labels.len(), |row| labels[row].known() == Some(fraud));
+        Self::of(of(true), of(false))
+    }
+
+    /// Frauds and honest events among as many.
+    pub(super) const fn of(fraud: RowBits, honest: RowBits) -> Self {
         Self {
-            fraud: of(true),
-            honest: of(false),
+            fraud,
+            honest,
             amounts: None,
             times: None,
         }

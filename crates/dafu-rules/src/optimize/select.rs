@@ -1,5 +1,6 @@
 //! Which rules to keep.
 
+use super::folds::Folds;
 use super::judged::{Hits, Judged};
 use super::parameter::{parameter, share};
 use crate::{Columns, RowBits, RuleEngine, RuleError, RuleMatrix, RuleSet};
@@ -32,7 +33,13 @@ pub struct SelectParams {
     pub max_overlap: f64,
     /// Precision of a rule, at least. What it adds to the rules before it need not be as precise.
     pub min_precision: f64,
+    /// Parts of the time, with about as many events each, for which it is told how a rule does there: [`Stability`]. The
+    /// choice does not look at it. None for 0.
+    pub folds: usize,
 }
+
+/// Most parts of the time.
+const MOST_FOLDS: usize = 100;
 
 impl Default for SelectParams {
     fn default() -> Self {
@@ -41,6 +48,7 @@ impl Default for SelectParams {
             max_rules: crate::ruleset::MOST_RULES,
             max_overlap: 1.0,
             min_precision: 0.0,
+            folds: 4,
         }
     }
 }
@@ -51,9 +59,17 @@ impl SelectParams {
         max_rules: usize,
         max_overlap: f64,
         min_precision: f64,
+        folds: usize,
     }
 
     /// Whether all parameters are within their intervals.
+    ///
+    /// ```
+    /// use dafu_rules::optimize::SelectParams;
+    ///
+    /// let wrong = SelectParams::default().max_overlap(1.5).check().unwrap_err();
+    /// assert_eq!(wrong.to_string(), "`max_overlap` must be at least 0 and at most 1, got 1.5");
+    /// ```
     ///
     /// # Errors
     ///
@@ -64,7 +80,9 @@ impl SelectParams {
             parameter("budget", got, "finite and at least 0", good)?;
         }
         share("max_overlap", self.max_overlap)?;
-        share("min_precision", self.min_precision)
+        share("min_precision", self.min_precision)?;
+        let good = self.folds <= MOST_FOLDS;
+        parameter("folds", self.folds, "at most 100", good)
     }
 
     /// Alerts at most; `None` for any number.
@@ -97,6 +115,21 @@ pub struct Kept {
     pub hits: Hits,
     /// What it does where no rule that was kept before it fires.
     pub added: Hits,
+    /// How it does in parts of the time; `None` without times.
+    pub stability: Option<Stability>,
+}
+
+/// How a rule does in parts of the time, each looked at alone: one that owes its place to a single month is in few of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Stability {
+    /// Parts of the time that have frauds: the others say nothing.
+    pub folds: usize,
+    /// Those of them in which it would have been chosen, were there no other events; of the budget each has a share as large
+    /// as that of events.
+    pub chosen: usize,
+    /// Those of them in which it fires, as precisely as [`SelectParams::min_precision`] asks for.
+    pub precise: usize,
 }
 
 /// Why a rule is not kept.
@@ -129,6 +162,8 @@ pub struct Selection {
     pub kept: Vec<Kept>,
     /// Those that are not, in the order of the set, and why.
     pub left_out: Vec<(usize, WhyLeftOut)>,
+    /// Rules that approve. They make no alerts, so that there is no choice among them: they stay.
+    pub approving: Vec<usize>,
     /// What those that are kept do together.
     pub all: Hits,
     /// Alerts that there might have been; `None` for any number.
@@ -136,10 +171,15 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The set with only the rules that are kept, in the order in which they were chosen.
+    /// The set with only the rules that are kept and those that approve, in the order of the set: under
+    /// [`Conflict::First`](crate::Conflict::First) it matters.
     pub fn apply(&self, set: &RuleSet) -> RuleSet {
-        let kept = self.kept.iter();
-        let rules = kept.filter_map(|kept| set.rules.get(kept.rule).cloned());
+        let mut places: Vec<usize> = self.kept.iter().map(|kept| kept.rule).collect();
+        places.extend(&self.approving);
+        places.sort_unstable();
+        let rules = places
+            .into_iter()
+            .filter_map(|place| set.rules.get(place).cloned());
         RuleSet {
             rules: rules.collect(),
             ..set.clone()
@@ -149,7 +189,8 @@ impl Selection {
 
 impl RuleEngine {
     /// Which rules to keep: those that together find most frauds with the alerts there may be. Rules without which as much
-    /// is found are left out, so with an unlimited budget this prunes a set.
+    /// is found are left out, so with an unlimited budget this prunes a set. Rules that approve make no alerts, and stay. With
+    /// times each rule is told in how many parts of the time it would be kept, too.
     ///
     /// ```
     /// use dafu_core::{Label, Unit};
@@ -204,6 +245,30 @@ impl RuleMatrix {
     /// Source: Nemhauser, Wolsey and Fisher, "An analysis of approximations for maximizing submodular set functions" (1978),
     /// section 4; Khuller, Moss and Naor, "The budgeted maximum coverage problem" (1999), section 2.
     ///
+    /// ```
+    /// use dafu_core::{Label, Timestamp, Unit};
+    /// use dafu_rules::optimize::{AlertBudget, Judged, SelectParams, Stability};
+    /// use dafu_rules::{Columns, Rule, RuleSchema, RuleSet, Variable};
+    /// use ndarray::Array1;
+    ///
+    /// let schema = RuleSchema::new([Variable::number("amount", Unit::Money)])?;
+    /// let rules = RuleSet::new([Rule::new("large", "amount >= 90", 0.5), Rule::new("small", "amount < 10", 0.5)]);
+    /// // A hundred days; small payments were tried out in the first ones only.
+    /// let amounts = Array1::from_shape_fn(10_000, |row| (row % 100) as f64);
+    /// let fraud = |row: usize| amounts[row] >= 90.0 || amounts[row] < 10.0 && row < 2500;
+    /// let labels: Vec<Label> = (0..10_000).map(|row| fraud(row).into()).collect();
+    /// let times = (0..10_000).map(|row| Timestamp::from_seconds(864 * row)).collect::<Result<Vec<_>, _>>()?;
+    /// let columns = Columns::new(10_000).number(amounts.view())?;
+    /// let judged = Judged::new(&labels).times(&times)?;
+    /// let params = SelectParams::default().budget(AlertBudget::PerDay(25.0)).min_precision(0.2);
+    ///
+    /// let matrix = rules.compile(&schema)?.evaluate_columns(&columns)?;
+    /// let [large, small] = &matrix.select(&judged, &params)?.kept[..] else { panic!("both are kept") };
+    /// assert_eq!(large.stability, Some(Stability { folds: 4, chosen: 4, precise: 4 }));
+    /// assert_eq!(small.stability, Some(Stability { folds: 4, chosen: 1, precise: 1 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RuleError::Parameter`] as [`SelectParams::check`], [`RuleError::Row`] for another number of labels,
@@ -211,7 +276,8 @@ impl RuleMatrix {
     ///
     /// # Complexity
     ///
-    /// O(k r n / 64) for r rules, k of which are kept, and n events.
+    /// O(k r n / 64 + n log n + alerts) for r rules, k of which are kept, and n events: once for all of them, and once for the
+    /// parts of the time together.
     pub fn select(
         &self,
         judged: &Judged<'_>,
@@ -219,21 +285,26 @@ impl RuleMatrix {
     ) -> Result<Selection, RuleError> {
         params.check()?;
         judged.check("events", self.rows())?;
+        let (approving, others): (Vec<usize>, Vec<usize>) =
+            (0..self.rules()).partition(|rule| self.approves(*rule));
         let choice = Choice {
             fired: (0..self.rules())
                 .filter_map(|rule| self.fired(rule))
                 .collect(),
+            rules: &others,
             judged,
             params,
             budget: params.most_alerts(judged)?,
         };
-        Ok(choice.run())
+        Ok(choice.run(approving))
     }
 }
 
 /// What a choice goes by.
 struct Choice<'a> {
     fired: Vec<&'a RowBits>,
+    /// Those that there is a choice among.
+    rules: &'a [usize],
     judged: &'a Judged<'a>,
     params: &'a SelectParams,
     budget: Option<usize>,
@@ -257,10 +328,40 @@ fn by_frauds(one: Hits, two: Hits) -> Ordering {
 }
 
 impl Choice<'_> {
-    fn run(&self) -> Selection {
-        let candidates: Vec<usize> = (0..self.fired.len())
-            .filter(|rule| self.unfit(*rule).is_none())
-            .collect();
+    fn run(&self, approving: Vec<usize>) -> Selection {
+        let kept = self.chosen();
+        let left_out = self.rules.iter().filter(|rule| !kept.contains(rule));
+        let left_out = left_out.map(|rule| (*rule, self.why(*rule, &kept)));
+        let left_out = left_out.collect();
+        let stability = self.stability(&kept);
+        let mut seen = RowBits::zeros(self.judged.rows());
+        let mut selected = Vec::with_capacity(kept.len());
+        for (place, rule) in kept.into_iter().enumerate() {
+            let added = self.added(rule, &seen);
+            seen.add(self.fired[rule]);
+            selected.push(Kept {
+                rule,
+                hits: Hits::of(self.fired[rule], self.judged),
+                added,
+                stability: stability.as_ref().and_then(|all| all.get(place)).copied(),
+            });
+        }
+        Selection {
+            kept: selected,
+            left_out,
+            approving,
+            all: Hits::of(&seen, self.judged),
+            budget: self.budget,
+        }
+    }
+
+    /// Rules that are kept, in the order in which they are chosen.
+    fn chosen(&self) -> Vec<usize> {
+        let fit = self
+            .rules
+            .iter()
+            .filter(|rule| self.unfit(**rule).is_none());
+        let candidates: Vec<usize> = fit.copied().collect();
         let [one, two] = [by_share, by_frauds].map(|order: Order| {
             let mut kept = Vec::new();
             // Where a rule was dropped, one that overlapped with it may come in. That ends: each time more frauds are found.
@@ -270,28 +371,46 @@ impl Choice<'_> {
             kept
         });
         let found = |kept: &[usize]| Hits::of(&self.union(kept), self.judged);
-        let kept = match by_frauds(found(&one), found(&two)) {
+        match by_frauds(found(&one), found(&two)) {
             Ordering::Less => two,
             _ => one,
-        };
-        let left_out = (0..self.fired.len())
-            .filter(|rule| !kept.contains(rule))
-            .map(|rule| (rule, self.why(rule, &kept)));
-        let left_out = left_out.collect();
-        let mut seen = RowBits::zeros(self.judged.rows());
-        let mut selected = Vec::with_capacity(kept.len());
-        for rule in kept {
-            let added = self.added(rule, &seen);
-            seen.add(self.fired[rule]);
-            let hits = Hits::of(self.fired[rule], self.judged);
-            selected.push(Kept { rule, hits, added });
         }
-        Selection {
-            kept: selected,
-            left_out,
-            all: Hits::of(&seen, self.judged),
-            budget: self.budget,
+    }
+
+    /// How rules that are kept do in parts of the time; `None` without times.
+    fn stability(&self, kept: &[usize]) -> Option<Vec<Stability>> {
+        let times = self.judged.times?;
+        if self.params.folds == 0 || times.is_empty() {
+            return None;
         }
+        let folds = Folds::new(times, self.params.folds);
+        let fired: Vec<Vec<RowBits>> = self.fired.iter().map(|bits| folds.split(bits)).collect();
+        let labels = folds.split(&self.judged.fraud).into_iter();
+        let labels = labels.zip(folds.split(&self.judged.honest));
+        let mut stability = vec![Stability::default(); kept.len()];
+        for (fold, (fraud, honest)) in labels.enumerate() {
+            if fraud.count() == 0 {
+                continue;
+            }
+            let size = folds.sizes()[fold] as u128;
+            let part = |most: usize| (most as u128 * size).div_ceil(times.len() as u128);
+            let choice = Choice {
+                fired: fired.iter().map(|parts| &parts[fold]).collect(),
+                rules: self.rules,
+                judged: &Judged::of(fraud, honest),
+                params: self.params,
+                budget: self
+                    .budget
+                    .map(|most| usize::try_from(part(most)).unwrap_or(usize::MAX)),
+            };
+            let chosen = choice.chosen();
+            for (rule, stability) in kept.iter().zip(&mut stability) {
+                stability.folds += 1;
+                stability.chosen += usize::from(chosen.contains(rule));
+                stability.precise += usize::from(choice.unfit(*rule).is_none());
+            }
+        }
+        Some(stability)
     }
 
     /// Why a rule is out of the question, whatever the others do.
