@@ -329,7 +329,8 @@ fn what_rests_on_nothing_is_missing() {
     for factor in &answer.factors {
         let counted = factor.kind == FactorKind::Payments;
         assert_eq!(factor.value.is_some(), counted, "{}", factor.kind);
-        assert_eq!((factor.interval, factor.events), (None, 0));
+        let nothing = counted.then_some((0.0, 0.0));
+        assert_eq!((factor.interval, factor.events), (nothing, 0));
         assert!(!factor.evidence.is_empty(), "{} says why", factor.kind);
     }
     assert_eq!(answer.risk_score.get(), 0.0);
@@ -392,6 +393,58 @@ fn amounts_at_the_end_of_their_range_are_no_trouble() {
 }
 
 #[test]
+fn facts_are_certain_and_estimates_are_not() {
+    let payments: Vec<_> = (0..240)
+        .map(|n| {
+            // Five of the small declined payments within an hour.
+            let together = n % 8 == 0 && n < 40;
+            let days = if together { 1.0 } else { n as f64 / 3.0 };
+            let mut payment = minor(pay(n, ago(days)), 100 + 37 * n as i64);
+            payment.user_id = id(&format!("u-{}", n % 40));
+            payment.country = Some(id("DE"));
+            if n % 8 == 0 {
+                payment.status = Some(TransactionStatus::Declined);
+                payment = minor(payment, 100);
+            }
+            payment
+        })
+        .collect();
+    let answer = assess(&payments);
+    for factor in &answer.factors {
+        let (Some(value), Some((low, high))) = (factor.value, factor.interval) else {
+            assert_eq!(
+                (factor.value, factor.interval),
+                (None, None),
+                "{}",
+                factor.kind
+            );
+            continue;
+        };
+        let fact = matches!(
+            factor.kind,
+            FactorKind::Payments
+                | FactorKind::Customers
+                | FactorKind::Age
+                | FactorKind::CardTestingPeak
+                | FactorKind::Countries
+                | FactorKind::Dormancy
+                | FactorKind::DormancyBurst
+        );
+        assert_eq!(fact, low == high, "{}: {value} {low} {high}", factor.kind);
+        assert!(
+            low <= value + 1e-12 && value <= high,
+            "{}: {value} {low} {high}",
+            factor.kind
+        );
+    }
+    let known = answer
+        .factors
+        .iter()
+        .filter(|factor| factor.value.is_some());
+    assert!(known.count() >= 20);
+}
+
+#[test]
 fn only_wanted_factors_are_computed_and_the_others_are_missing_to_rules() {
     let payments: Vec<_> = (0..10).map(|n| pay(n, ago(1.0))).collect();
     let only = MerchantFactors::default().only([FactorKind::Age, FactorKind::NightShare]);
@@ -418,8 +471,9 @@ fn names_are_those_of_serde_and_of_the_schema() {
     for kind in FactorKind::ALL {
         let (variable, _) = schema.find(kind.name()).unwrap();
         assert!(variable.nullable);
-        let low = schema.find(&format!("{kind}_low"));
-        assert_eq!(low.is_some(), kind.has_interval(), "{kind}");
+        for end in ["low", "high", "events"] {
+            assert!(schema.find(&format!("{kind}_{end}")).is_some(), "{kind}");
+        }
         #[cfg(feature = "serde")]
         assert_eq!(serde_json::to_string(kind).unwrap(), format!("\"{kind}\""));
     }
@@ -437,6 +491,11 @@ fn more_customers_than_are_held_become_a_sample() {
     // Standard error about 1.2 / sqrt(4096).
     assert!((customers.value.unwrap() / many as f64 - 1.0).abs() < 0.08);
     assert!(customers.evidence[1].starts_with("from a sample of one in "));
+    let (low, high) = customers.interval.unwrap();
+    assert!(
+        low < many as f64 && (many as f64) < high && high / low < 1.2,
+        "{low} {high}"
+    );
     near(value(&answer, FactorKind::CustomerConcentration), 0.0);
     near(value(&answer, FactorKind::NewCustomerShare), 1.0);
 }

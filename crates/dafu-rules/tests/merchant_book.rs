@@ -12,13 +12,15 @@ mod support;
 use dafu_core::{Label, Transaction, TransactionStatus, Unit};
 use dafu_rules::{FactorKind, MerchantBook, MerchantFactors, MerchantHistory};
 use proptest::prelude::*;
-use support::merchant::{DAY, NOW, assess, at, id, minor, pay, processor};
+use support::merchant::{DAY, NOW, assess, assess_with, at, id, minor, pay, processor};
 
 #[test]
 fn settings_out_of_range_are_named() {
     let settings = MerchantFactors::default;
     for (wrong, name) in [
         (settings().recent_days(366), "recent_days"),
+        (settings().window_days(29), "window_days"),
+        (settings().window_days(36_501), "window_days"),
         (settings().night(0, 24), "night"),
         (settings().round_to(0), "round_to"),
         (settings().limits(0..17), "limits"),
@@ -41,6 +43,17 @@ fn settings_out_of_range_are_named() {
         );
         assert!(MerchantBook::new(at(NOW), &wrong).is_err());
     }
+}
+
+#[test]
+fn a_record_that_stands_twice_counts_twice() {
+    let once = pay(0, at(NOW - DAY));
+    let answer = assess(&[once.clone(), once.clone()]);
+    let payments = answer.factor(FactorKind::Payments).unwrap();
+    assert_eq!(payments.value, Some(2.0));
+    let mut book = MerchantBook::new(at(NOW), &MerchantFactors::default()).unwrap();
+    book.extend(&[once.clone(), once]);
+    assert_eq!(book.assess(&processor()).unwrap(), [answer]);
 }
 
 /// What a payment of a random history is made of.
@@ -116,6 +129,28 @@ proptest! {
     }
 
     #[test]
+    fn what_is_before_the_window_might_as_well_not_be_there(
+        payments in prop::collection::vec(any_payment(), 0..160),
+        days in 10_u32..60,
+    ) {
+        let all = MerchantFactors::default().recent_days(10);
+        let window = all.clone().window_days(days);
+        let later: Vec<_> = payments
+            .iter()
+            .filter(|payment| payment.timestamp > at(NOW - i64::from(days) * DAY))
+            .cloned()
+            .collect();
+        let answer = assess_with(&payments, &window);
+        prop_assert_eq!(&answer, &assess_with(&later, &all));
+        let book = |payments: &[Transaction], factors: &MerchantFactors| {
+            let mut book = MerchantBook::new(at(NOW), factors).unwrap();
+            book.extend(payments);
+            book.assess(&processor()).unwrap()
+        };
+        prop_assert_eq!(book(&payments, &window), book(&later, &all));
+    }
+
+    #[test]
     fn ten_times_the_amount_changes_only_what_knows_sizes(
         payments in prop::collection::vec(any_payment(), 0..160),
     ) {
@@ -147,7 +182,7 @@ proptest! {
     ) {
         let answer = assess(&payments);
         for factor in &answer.factors {
-            prop_assert_eq!(factor.interval.is_some(), factor.value.is_some() && factor.kind.has_interval());
+            prop_assert_eq!(factor.interval.is_some(), factor.value.is_some());
             let value = factor.value.unwrap_or(0.0);
             prop_assert!(value.is_finite() && value >= 0.0);
             prop_assert!(factor.unit != Unit::Share || value <= 1.0);

@@ -31,7 +31,7 @@ fn factors(values: &[(FactorKind, f64)]) -> Vec<Factor> {
     let factor = |(kind, value): &(FactorKind, f64)| Factor {
         kind: *kind,
         value: Some(*value),
-        interval: kind.has_interval().then_some((0.9 * value, 1.1 * value)),
+        interval: Some((0.9 * value, 1.1 * value)),
         unit: kind.unit(),
         events: 100,
         evidence: Vec::new(),

@@ -9,7 +9,15 @@ use std::collections::BTreeMap;
 
 /// What is remembered of each merchant of a stream of transactions, in one pass and in any order.
 ///
-/// Its answers are those of [`MerchantRiskProcessor::assess`], bit by bit.
+/// Its answers are those of [`MerchantRiskProcessor::assess`], bit by bit. A record that is observed twice counts twice, too.
+///
+/// # One moment
+///
+/// A book is filled for one moment, and does not roll on to a later one. What is recent, days, hours and the
+/// [`window_days`](MerchantFactors::window_days) are counted back from that moment. A later one moves all these borders, and what
+/// leaves a sum again would have to be known: customers, devices and countries of each hour. For the next moment fill another
+/// book from the records of its window, such as each night; books for several moments can be filled in one pass. That is also
+/// why a book has no saved form: records have one.
 ///
 /// # Complexity
 ///
@@ -61,9 +69,9 @@ impl MerchantBook {
         })
     }
 
-    /// Takes note of a transaction; of one that is later than the moment asked about, not.
+    /// Takes note of a transaction; of one that is later than the moment asked about, or before the window, not.
     pub fn observe(&mut self, transaction: &Transaction) {
-        if transaction.timestamp > self.frame.until {
+        if !self.frame.knows(transaction.timestamp) {
             return;
         }
         if let Some(sums) = self.merchants.get_mut(&transaction.merchant_id) {

@@ -4,7 +4,7 @@ use dafu_core::{TransactionId, Unit};
 use std::fmt;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal, $unit:ident, $interval:literal;)*) => {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $unit:ident;)*) => {
         /// What is looked at in the history of a merchant.
         ///
         /// *Records* are all transactions of the merchant up to the moment asked about. *Payments* are those of 0 or more,
@@ -14,7 +14,9 @@ macro_rules! kinds {
         /// [`recent_days`](crate::MerchantFactors::recent_days), *earlier* is all before.
         ///
         /// Shares have the interval of Wilson, [`share_interval`](dafu_core::metrics::share_interval); all intervals are of
-        /// 95 % and take payments as independent, which those of one customer are not: they are narrow rather than wide.
+        /// 95 % and take payments as independent, which those of one customer are not: they are narrow rather than wide. What
+        /// is a fact of the history, and no estimate of anything else, is both ends of its interval: `payments`, `age`,
+        /// `card_testing_peak`, `dormancy`, `dormancy_burst`, and `customers` and `countries` unless they are sampled.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -36,40 +38,38 @@ macro_rules! kinds {
             pub const fn unit(self) -> Unit {
                 match self { $(Self::$kind => Unit::$unit,)* }
             }
-
-            /// Whether the value has an interval.
-            pub const fn has_interval(self) -> bool {
-                match self { $(Self::$kind => $interval,)* }
-            }
         }
     };
 }
 
 kinds! {
     /// Payments.
-    Payments = "payments", Count, false;
+    Payments = "payments", Count;
     /// Different users that paid; above [`MOST_CUSTOMERS`](crate::MOST_CUSTOMERS) an estimate from a sample of them.
-    Customers = "customers", Count, false;
-    /// Time since the first payment of the history.
-    Age = "age", Day, false;
+    ///
+    /// The interval of an estimate is that of Wilson, for the number of which so many are held: each is held with the same
+    /// chance.
+    Customers = "customers", Count;
+    /// Time since the first payment of the history, of those within [`window_days`](crate::MerchantFactors::window_days).
+    Age = "age", Day;
     /// Settled payments that were charged back, as a share of settled payments.
     ///
     /// Card schemes divide by the sales of the month in which the chargebacks came; here each payment counts with what
     /// became of it. Payments of the last weeks can still be charged back, so the share is rather low than high.
-    ChargebackRate = "chargeback_rate", Share, true;
+    ChargebackRate = "chargeback_rate", Share;
     /// The sum that was charged back, as a share of the settled sum.
     ///
     /// The interval is that of Wilson for as many payments as say as much when all are of one size: the square of the
     /// sum by the sum of squares.
     ///
     /// Source: Kish, "Survey Sampling" (1965), the effective size of a sample with weights.
-    ChargebackAmountShare = "chargeback_amount_share", Share, true;
+    ChargebackAmountShare = "chargeback_amount_share", Share;
     /// Payments known to be fraud, as a share of those of which it is known whether they are.
-    FraudRate = "fraud_rate", Share, true;
+    FraudRate = "fraud_rate", Share;
     /// Declined payments, as a share of those with a known status.
-    DeclineRate = "decline_rate", Share, true;
+    DeclineRate = "decline_rate", Share;
     /// Reversed payments and refunds, as a share of settled payments and refunds.
-    RefundShare = "refund_share", Share, true;
+    RefundShare = "refund_share", Share;
     /// Payments a day in the recent days, by payments a day before. Missing where all payments are recent.
     ///
     /// With one payment added, spread over both times as if nothing had changed: so it is finite, and near 1 where there
@@ -79,75 +79,89 @@ kinds! {
     ///
     /// Source: Przyborowski and Wilenski, "Homogeneity of Results in Testing Samples from Poisson Series" (1940), for the
     /// binomial; the payment added is ours.
-    VelocityChange = "velocity_change", One, true;
+    VelocityChange = "velocity_change", One;
     /// The mean amount of the recent days, by that before; needs two payments in both.
     ///
     /// Interval of the logarithm, by the variances of both means. For amounts with heavy tails and few payments it is too
     /// narrow.
     ///
     /// Source: Casella and Berger, "Statistical Inference" (2002), section 5.5.4 (the delta method).
-    AmountChange = "amount_change", One, true;
+    AmountChange = "amount_change", One;
     /// Amounts that are multiples of [`round_to`](crate::MerchantFactors::round_to), as a share of all.
     ///
     /// Source: Nigrini, "Forensic Analytics" (2011): round amounts tell of estimates and inventions.
-    RoundShare = "round_share", Share, true;
+    RoundShare = "round_share", Share;
     /// Amounts that are less than [`below_percent`](crate::MerchantFactors::below_percent) below one of the
     /// [`limits`](crate::MerchantFactors::limits), as a share of all.
-    BelowLimitShare = "below_limit_share", Share, true;
+    BelowLimitShare = "below_limit_share", Share;
     /// Mean absolute deviation of the shares of first digits from those of Benford: 0.006 is close, from 0.015 on they do
     /// not conform. Missing for fewer than 110 amounts.
     ///
     /// One merchant's amounts often spread over too little to conform, whoever they are.
     ///
+    /// The interval is as wide as the mean absolute deviation of seen shares from those of all such amounts may be, by Pearson's
+    /// chi square and the inequality of Cauchy and Schwarz: wide rather than narrow.
+    ///
     /// Source: Nigrini, "Benford's Law" (2012), chapter 7, table 7.1 (first digits).
-    BenfordDeviation = "benford_deviation", Share, false;
+    BenfordDeviation = "benford_deviation", Share;
     /// Chi square of the first digits against those of Benford, with 8 degrees of freedom: above 15.51 by chance in one of
     /// 20, above 20.09 in one of 100. Missing for fewer than 110 amounts, of which fewer than 5 are expected to begin with 9.
     ///
+    /// The interval is that of what as many amounts would come to whose shares are those of all such amounts, by the inequality
+    /// of the triangle: from 0 where nothing speaks against Benford, and wide rather than narrow.
+    ///
     /// Source: Pearson (1900); Cochran, "Some Methods for Strengthening the Common Chi-Square Tests" (1954), for the 5.
-    BenfordChiSquare = "benford_chi_square", One, false;
+    BenfordChiSquare = "benford_chi_square", One;
     /// Payments in the hours of the [`night`](crate::MerchantFactors::night), as a share of all.
-    NightShare = "night_share", Share, true;
+    NightShare = "night_share", Share;
     /// Customers of the recent days that had never paid here before, as a share of the customers of these days. Missing where
     /// all payments are recent.
-    NewCustomerShare = "new_customer_share", Share, true;
+    NewCustomerShare = "new_customer_share", Share;
     /// The chance that two payments drawn are of one customer; 1 divided by it is how many equal customers would give the
     /// same. The index of Herfindahl without its bias for few payments.
     ///
-    /// Source: Simpson, "Measurement of Diversity" (1949).
-    CustomerConcentration = "customer_concentration", Share, false;
+    /// The interval is that of Wilson for as many draws as have the variance that Simpson gives, to which that of a sample of
+    /// customers is added.
+    ///
+    /// Source: Simpson, "Measurement of Diversity" (1949), with the variance; Horvitz and Thompson, "A Generalization of
+    /// Sampling Without Replacement from a Finite Universe" (1952), for the sample.
+    CustomerConcentration = "customer_concentration", Share;
     /// Payments of the customer with the most, as a share of all. The interval knows nothing of the choice of the largest.
-    TopCustomerShare = "top_customer_share", Share, true;
+    TopCustomerShare = "top_customer_share", Share;
     /// Payments from devices that paid for [`shared_by`](crate::MerchantFactors::shared_by) customers or more, as a share
     /// of payments with a known device.
-    SharedDeviceShare = "shared_device_share", Share, true;
+    SharedDeviceShare = "shared_device_share", Share;
     /// Declined payments of at most [`small_amount`](crate::MerchantFactors::small_amount), as a share of payments with a
     /// known status: what testing of stolen cards leaves behind.
-    SmallDeclinedShare = "small_declined_share", Share, true;
+    SmallDeclinedShare = "small_declined_share", Share;
     /// Most small declined payments within one hour of the recent days, where hours are counted back from the moment asked
     /// about. A burst across the border of two hours counts as two.
-    CardTestingPeak = "card_testing_peak", Count, false;
+    CardTestingPeak = "card_testing_peak", Count;
     /// The chance that any hour of the recent days has as many small declined payments as that, or more, were they spread
     /// evenly: tail of a Poisson distribution, times the number of hours. What is expected of an hour is the mean of the other
     /// hours, with a half payment added to them. Payments that follow the time of the day reach lower chances than they
     /// should.
     ///
+    /// The interval is that of the chance for the ends of the interval of the mean, which is the one that belongs to the
+    /// Poisson distribution as Wilson's to the binomial.
+    ///
     /// Source: Bonferroni's inequality for the best of many hours.
-    CardTestingChance = "card_testing_chance", Share, false;
-    /// Different countries; above [`MOST_COUNTRIES`](crate::MOST_COUNTRIES) an estimate from a sample of them.
-    Countries = "countries", Count, false;
+    CardTestingChance = "card_testing_chance", Share;
+    /// Different countries; above [`MOST_COUNTRIES`](crate::MOST_COUNTRIES) an estimate from a sample of them, with an interval
+    /// like that of `customers`.
+    Countries = "countries", Count;
     /// Recent payments from countries that had less than [`rare_country`](crate::MerchantFactors::rare_country) of the
     /// earlier ones, as a share of recent payments with a country. Missing where the earlier ones are so few that one alone
     /// has more.
-    RareCountryShare = "rare_country_share", Share, true;
+    RareCountryShare = "rare_country_share", Share;
     /// Payments further than [`far_km`](crate::MerchantFactors::far_km) from the home of the customer, as a share of those
     /// of which both places are known.
-    FarShare = "far_share", Share, true;
+    FarShare = "far_share", Share;
     /// The longest time without a payment that ended in the recent days; of silences within 24 hours it knows nothing.
     /// Missing where none did.
-    Dormancy = "dormancy", Day, false;
+    Dormancy = "dormancy", Day;
     /// Payments since the end of that silence.
-    DormancyBurst = "dormancy_burst", Count, false;
+    DormancyBurst = "dormancy_burst", Count;
 }
 
 impl fmt::Display for FactorKind {
@@ -164,7 +178,7 @@ pub struct Factor {
     pub kind: FactorKind,
     /// What it came to; `None` where there is nothing to tell by. Rules then see a missing value.
     pub value: Option<f64>,
-    /// The 95 % interval, for kinds that have one.
+    /// The 95 % interval, where there is a value; of a fact both ends are the value.
     pub interval: Option<(f64, f64)>,
     /// Unit of value and interval.
     pub unit: Unit,
@@ -202,6 +216,11 @@ impl Factor {
     pub(super) const fn value(mut self, value: f64) -> Self {
         self.value = Some(value);
         self
+    }
+
+    /// A value that is known without a doubt.
+    pub(super) const fn fact(self, value: f64) -> Self {
+        self.value(value).interval((value, value))
     }
 
     pub(super) const fn interval(mut self, interval: (f64, f64)) -> Self {

@@ -7,6 +7,10 @@ use dafu_core::{Timestamp, Transaction};
 /// Records of other merchants may be among them; [`MerchantRiskProcessor::assess`](crate::MerchantRiskProcessor::assess)
 /// leaves them out. Their order does not matter. Labels and statuses count as they are given: whoever asks about the past has
 /// to give what was known by then.
+///
+/// Each record counts, also one that stands twice: to tell would take a memory of all ids, which a
+/// [`MerchantBook`](crate::MerchantBook) does not have either. Whoever reads from sources that repeat themselves has to leave
+/// repeated ids out first.
 #[derive(Debug, Clone)]
 pub struct MerchantHistory<'a> {
     until: Timestamp,

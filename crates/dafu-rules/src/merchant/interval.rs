@@ -41,6 +41,68 @@ pub(super) fn mean_ratio(recent: &Mean, earlier: &Mean) -> (f64, (f64, f64)) {
     around(recent.mean / earlier.mean, error)
 }
 
+/// What a count is expected to be, where its variance is `spread` times that: 1 for a Poisson distribution, 1 less the chance of
+/// being counted for one of a known number. As Wilson's interval it asks which of them the count does not contradict.
+pub(super) fn count_interval(count: f64, spread: f64) -> (f64, f64) {
+    let centre = count + Z * Z * spread / 2.0;
+    let half = Z * (spread * count + Z * Z * spread * spread / 4.0).sqrt();
+    ((centre - half).max(0.0), centre + half)
+}
+
+/// The chance that two payments are of one customer, and its interval: see
+/// [`FactorKind::CustomerConcentration`](super::FactorKind::CustomerConcentration). From two payments on, and the payments of
+/// each customer, who stands for `each` of them.
+pub(super) fn concentration(
+    payments: f64,
+    customers: impl Iterator<Item = f64>,
+    each: f64,
+) -> (f64, (f64, f64)) {
+    let (mut pairs, mut triples, mut squares) = (0.0, 0.0, 0.0);
+    for count in customers {
+        let own = count * (count - 1.0);
+        pairs += own;
+        triples += own * (count - 2.0);
+        squares += own * own;
+    }
+    let all = payments * (payments - 1.0);
+    let chance = (pairs * each / all).min(1.0);
+    // The chance that three are of one customer, beyond what follows from that of two.
+    let beyond = if payments > 2.0 {
+        (triples * each / (all * (payments - 2.0)) - chance * chance).max(0.0)
+    } else {
+        0.0
+    };
+    let within = (4.0 * (payments - 2.0) * beyond + 2.0 * chance * (1.0 - chance)) / all;
+    let of_sample = each * (each - 1.0) * squares / (all * all);
+    let draws = if chance <= 0.0 {
+        all / 2.0 / each
+    } else if chance >= 1.0 {
+        // Where the formula tends to.
+        payments / 2.0
+    } else {
+        chance * (1.0 - chance) / (within + of_sample)
+    };
+    (chance, share_interval(chance, draws))
+}
+
+/// Chi square with 8 degrees of freedom is above this by chance in one of 20.
+const CHI_SQUARE_8: f64 = 15.507_313_055_865_453;
+
+/// The mean absolute deviation of first digits and its interval: see
+/// [`FactorKind::BenfordDeviation`](super::FactorKind::BenfordDeviation).
+pub(super) fn deviation_interval(deviation: f64, amounts: f64) -> (f64, f64) {
+    let off = (CHI_SQUARE_8 / amounts).sqrt() / 9.0;
+    ((deviation - off).max(0.0), (deviation + off).min(1.0))
+}
+
+/// The interval of the chi square of first digits: see [`FactorKind::BenfordChiSquare`](super::FactorKind::BenfordChiSquare).
+/// `most` is how many times as often as Benford has it the most frequent of the digits by that measure came.
+pub(super) fn chi_square_interval(chi_square: f64, most: f64) -> (f64, f64) {
+    let (root, off) = (chi_square.sqrt(), (CHI_SQUARE_8 * most).sqrt());
+    let low = (root - off).max(0.0);
+    (low * low, (root + off) * (root + off))
+}
+
 /// The chance of so many events or more, where so many are expected of a Poisson distribution. O(events).
 pub(super) fn poisson_tail(events: u64, expected: f64) -> f64 {
     if events == 0 {
@@ -70,7 +132,10 @@ pub(super) fn benford(digit: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mean, benford, mean_ratio, poisson_tail, rate_ratio};
+    use super::{
+        Mean, benford, chi_square_interval, concentration, count_interval, deviation_interval,
+        mean_ratio, poisson_tail, rate_ratio,
+    };
 
     fn near(got: f64, expected: f64) {
         assert!((got / expected - 1.0).abs() < 1e-6, "{got} {expected}");
@@ -148,5 +213,125 @@ mod tests {
         }
         let sum: f64 = (1..=9).map(benford).sum();
         assert!((sum - 1.0).abs() < 1e-12);
+    }
+
+    /// Numbers from 0 to below 1 that look like chance.
+    fn chance(state: &mut u64) -> f64 {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 11) as f64 / 2_f64.powi(53)
+    }
+
+    /// In how many of a thousand draws an interval holds what is true.
+    fn held(mut interval: impl FnMut(&mut u64) -> (f64, f64), truth: f64) -> usize {
+        let mut state = 42;
+        let holds = |(low, high): (f64, f64)| low <= truth && truth <= high;
+        (0..1000).filter(|_| holds(interval(&mut state))).count()
+    }
+
+    /// How often each of some shares is drawn.
+    fn drawn(shares: &[f64], draws: usize, state: &mut u64) -> Vec<f64> {
+        let mut counts = vec![0.0; shares.len()];
+        for _ in 0..draws {
+            let mut left = chance(state);
+            let place = shares.iter().position(|share| {
+                left -= share;
+                left < 0.0
+            });
+            counts[place.unwrap_or(shares.len() - 1)] += 1.0;
+        }
+        counts
+    }
+
+    #[test]
+    fn intervals_of_counts_hold_what_is_true() {
+        // At both ends the count is as many standard errors off as 95 of 100 are at most.
+        for (count, spread) in [(0.0, 1.0), (10.0, 1.0), (10.0, 0.75), (4000.0, 0.5)] {
+            let (low, high) = count_interval(count, spread);
+            for end in [low, high] {
+                let errors = 1.959_964 * (spread * end).sqrt();
+                assert!(((count - end).abs() - errors).abs() < 1e-4, "{count} {end}");
+            }
+        }
+        assert_eq!(count_interval(7.0, 0.0), (7.0, 7.0));
+        // Of 3,000 names one of four is held.
+        let one_of_four = |state: &mut u64| {
+            let count = (0..3000).filter(|_| chance(state) < 0.25).count();
+            count_interval(count as f64, 0.75)
+        };
+        let held = held(one_of_four, 750.0);
+        assert!((930..=970).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn intervals_of_concentration_hold_what_is_true() {
+        let cases: [(&[f64], usize); 5] = [
+            (&[0.6, 0.2, 0.1, 0.1], 60),
+            (&[0.25; 4], 60),
+            (&[0.9, 0.1], 40),
+            (&[0.01; 100], 50),
+            (&[0.3, 0.02, 0.02, 0.02, 0.02, 0.02, 0.6], 200),
+        ];
+        for (shares, draws) in cases {
+            let truth: f64 = shares.iter().map(|share| share * share).sum();
+            let interval = |state: &mut u64| {
+                let counts = drawn(shares, draws, state);
+                concentration(draws as f64, counts.into_iter(), 1.0).1
+            };
+            let held = held(interval, truth);
+            assert!(held >= 920, "{shares:?} {held}");
+        }
+        // Of a thousand customers with one to ten payments one of four is known.
+        let customers: Vec<f64> = (0..1000).map(|number| f64::from(1 + number % 10)).collect();
+        let payments: f64 = customers.iter().sum();
+        let (truth, _) = concentration(payments, customers.iter().copied(), 1.0);
+        let interval = |state: &mut u64| {
+            let known: Vec<f64> = customers
+                .iter()
+                .copied()
+                .filter(|_| chance(state) < 0.25)
+                .collect();
+            concentration(payments, known.into_iter(), 4.0).1
+        };
+        let held = held(interval, truth);
+        assert!(held >= 940, "{held}");
+        // One customer is not surely all there is, and as many as payments may still be fewer.
+        let (all, (low, _)) = concentration(20.0, [20.0].into_iter(), 1.0);
+        near(all, 1.0);
+        assert!((0.6..0.8).contains(&low), "{low}");
+        let (_, (low, high)) = concentration(20.0, [1.0; 20].into_iter(), 1.0);
+        assert!(low == 0.0 && (0.01..0.05).contains(&high), "{high}");
+    }
+
+    #[test]
+    fn intervals_of_first_digits_hold_what_is_true() {
+        let uniform = vec![1.0 / 9.0; 9];
+        let as_benford: Vec<f64> = (1..=9).map(benford).collect();
+        for shares in [uniform, as_benford] {
+            let of = |shares: &[f64]| {
+                let pairs = || shares.iter().zip((1..).map(benford));
+                let off = pairs().map(|(share, expected)| (share - expected).abs());
+                let square = pairs().map(|(share, expected)| (share - expected).powi(2) / expected);
+                let most = pairs().map(|(share, expected)| share / expected);
+                (
+                    off.sum::<f64>() / 9.0,
+                    square.sum::<f64>(),
+                    most.fold(0.0, f64::max),
+                )
+            };
+            let (deviation, square, _) = of(&shares);
+            let seen = |state: &mut u64| {
+                let counts = drawn(&shares, 200, state);
+                of(&counts.iter().map(|count| count / 200.0).collect::<Vec<_>>())
+            };
+            let first = held(|state| deviation_interval(seen(state).0, 200.0), deviation);
+            let interval = |state: &mut u64| {
+                let (_, square, most) = seen(state);
+                chi_square_interval(200.0 * square, most)
+            };
+            let second = held(interval, 200.0 * square);
+            assert!(first >= 950 && second >= 950, "{first} {second}");
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! From sums to factors.
 
 use super::amounts::Amounts;
-use super::interval::{benford, mean_ratio, poisson_tail, rate_ratio};
-use super::sampled::Latest;
+use super::interval::{
+    benford, chi_square_interval, concentration, count_interval, deviation_interval, mean_ratio,
+    poisson_tail, rate_ratio,
+};
+use super::sampled::{Latest, Sampled};
 use super::sums::{Frame, Sums};
 use super::{Factor, FactorKind};
 use dafu_core::Currency;
@@ -22,12 +25,12 @@ pub(super) fn measure(sums: &Sums, frame: &Frame) -> Vec<Factor> {
 fn factor(kind: FactorKind, sums: &Sums, frame: &Frame) -> Factor {
     match kind {
         FactorKind::Payments => Factor::new(kind, sums.payments)
-            .value(sums.payments as f64)
+            .fact(sums.payments as f64)
             .because(format!("{} payments up to {}", sums.payments, frame.until)),
         FactorKind::Age => match sums.first {
             None => Factor::missing(kind, "no payment"),
             Some(first) => Factor::new(kind, sums.payments)
-                .value(frame.age(first))
+                .fact(frame.age(first))
                 .because(format!("first payment at {first}")),
         },
         FactorKind::ChargebackRate => Share {
@@ -184,16 +187,18 @@ fn card_testing(kind: FactorKind, sums: &Sums, frame: &Frame) -> Factor {
         ),
     };
     let others = sums.hours.values().sum::<u64>() - value;
-    let expected = (others as f64 + 0.5) / (hours - 1.0);
     let factor = Factor::new(kind, sums.known_status)
         .because(sentence)
         .shown(&sums.latest.small_declined);
     if kind == FactorKind::CardTestingPeak {
-        return factor.value(value as f64);
+        return factor.fact(value as f64);
     }
-    let chance = (poisson_tail(value, expected) * hours).min(1.0);
+    let expected = (others as f64 + 0.5) / (hours - 1.0);
+    let (least, most) = count_interval(others as f64, 1.0);
+    let chance = |expected: f64| (poisson_tail(value, expected) * hours).min(1.0);
     factor
-        .value(chance)
+        .value(chance(expected))
+        .interval((chance(least / (hours - 1.0)), chance(most / (hours - 1.0))))
         .because(format!("{expected:.3} are expected of an hour"))
 }
 
@@ -251,10 +256,21 @@ fn dormancy(kind: FactorKind, sums: &Sums, frame: &Frame) -> Factor {
         burst as f64
     };
     Factor::new(kind, sums.payments)
-        .value(value)
+        .fact(value)
         .because(format!(
             "{burst} payments since a silence of {silent:.1} days"
         ))
+}
+
+/// How many names there are, of which some may be held for all.
+fn number_of<V: Default>(factor: Factor, names: &Sampled<V>, what: &str) -> Factor {
+    let (held, each) = (names.len() as f64, names.each());
+    let number = held * each;
+    let (low, high) = count_interval(held, 1.0 - 1.0 / each);
+    factor
+        .value(number)
+        .interval(((low * each).max(held), high * each))
+        .because(format!("{number} {what}"))
 }
 
 fn customers(kind: FactorKind, sums: &Sums) -> Factor {
@@ -285,19 +301,18 @@ fn customers(kind: FactorKind, sums: &Sums) -> Factor {
             if sums.payments < 2 {
                 return Factor::missing(kind, "one payment");
             }
-            let pairs: f64 = customers
+            let counts = customers
                 .iter()
-                .map(|(_, customer)| {
-                    let count = (customer.recent + customer.earlier) as f64;
-                    count * (count - 1.0)
-                })
-                .sum();
-            let value = (pairs * customers.each() / (payments * (payments - 1.0))).min(1.0);
+                .map(|(_, customer)| (customer.recent + customer.earlier) as f64);
+            let (value, (low, high)) = concentration(payments, counts, customers.each());
             Factor::new(kind, sums.payments)
                 .value(value)
+                .interval((low, high))
                 .because(format!(
-                    "two payments are of one customer with a chance of {}",
-                    percent(value)
+                    "two payments are of one customer with a chance of {}, and likely {} to {}",
+                    percent(value),
+                    percent(low),
+                    percent(high)
                 ))
         }
         FactorKind::TopCustomerShare => {
@@ -318,12 +333,7 @@ fn customers(kind: FactorKind, sums: &Sums) -> Factor {
             }
             .factor(kind)
         }
-        _ => {
-            let number = customers.len() as f64 * customers.each();
-            Factor::new(kind, sums.payments)
-                .value(number)
-                .because(format!("{number} customers"))
-        }
+        _ => number_of(Factor::new(kind, sums.payments), customers, "customers"),
     };
     if customers.is_sample() {
         let each = customers.each();
@@ -367,10 +377,8 @@ fn countries(kind: FactorKind, sums: &Sums, frame: &Frame) -> Factor {
     }
     let countries = &sums.countries;
     if kind == FactorKind::Countries {
-        let number = countries.len() as f64 * countries.each();
-        return Factor::new(kind, sums.with_country)
-            .value(number)
-            .because(format!("{number} countries"));
+        let factor = Factor::new(kind, sums.with_country);
+        return number_of(factor, countries, "countries");
     }
     let earlier: u64 = countries.iter().map(|(_, country)| country.earlier).sum();
     // What is held of a sample of countries stands for more, and so does one payment of a country.
@@ -473,12 +481,13 @@ fn first_digits(kind: FactorKind, amounts: &Amounts) -> Factor {
         return Factor::missing(kind, "fewer than 110 amounts");
     }
     let all = count as f64;
-    let (mut chi_square, mut deviation) = (0.0, 0.0);
+    let (mut chi_square, mut deviation, mut most) = (0.0, 0.0, 0.0_f64);
     for (digit, seen) in (1..).zip(amounts.digits) {
         let expected = benford(digit);
         let share = seen as f64 / all;
         deviation += (share - expected).abs() / 9.0;
         chi_square += all * (share - expected) * (share - expected) / expected;
+        most = most.max(share / expected);
     }
     let ones = amounts.digits[0] as f64 / all;
     let factor = Factor::new(kind, count).because(format!(
@@ -486,12 +495,18 @@ fn first_digits(kind: FactorKind, amounts: &Amounts) -> Factor {
         percent(ones)
     ));
     if kind == FactorKind::BenfordDeviation {
-        factor.value(deviation).because(format!(
-            "mean absolute deviation {deviation:.4}, from 0.015 on they do not conform"
-        ))
+        factor
+            .value(deviation)
+            .interval(deviation_interval(deviation, all))
+            .because(format!(
+                "mean absolute deviation {deviation:.4}, from 0.015 on they do not conform"
+            ))
     } else {
-        factor.value(chi_square).because(format!(
-            "chi square {chi_square:.1}, by chance above 20.1 in one of 100"
-        ))
+        factor
+            .value(chi_square)
+            .interval(chi_square_interval(chi_square, most))
+            .because(format!(
+                "chi square {chi_square:.1}, by chance above 20.1 in one of 100"
+            ))
     }
 }

@@ -27,6 +27,9 @@ pub struct MerchantFactors {
     pub wanted: BTreeSet<FactorKind>,
     /// Days up to the moment asked about that are recent, 1 to 365. Default 30.
     pub recent_days: u32,
+    /// Days up to the moment asked about that records are looked at for, from `recent_days` to 36,500; all records where there
+    /// is none, as by default. So what a merchant was like years ago can be forgotten.
+    pub window_days: Option<u32>,
     /// Minutes by which the clock of the merchant is ahead of UTC, -1,080 to 1,080. Default 0.
     pub utc_offset_minutes: i32,
     /// The first hour of the night and the first after it, 0 to 23; past midnight where the first is the greater. Default
@@ -56,6 +59,7 @@ impl Default for MerchantFactors {
         Self {
             wanted: FactorKind::ALL.iter().copied().collect(),
             recent_days: 30,
+            window_days: None,
             utc_offset_minutes: 0,
             night: (0, 6),
             round_to: 10,
@@ -88,6 +92,13 @@ impl MerchantFactors {
     #[must_use]
     pub const fn recent_days(mut self, days: u32) -> Self {
         self.recent_days = days;
+        self
+    }
+
+    /// Sets the days that records are looked at for.
+    #[must_use]
+    pub const fn window_days(mut self, days: u32) -> Self {
+        self.window_days = Some(days);
         self
     }
 
@@ -169,6 +180,12 @@ impl MerchantFactors {
                 "from 1 to 365",
                 whole(self.recent_days),
                 (1.0, 365.0),
+            ),
+            (
+                "window_days",
+                "from `recent_days` to 36500",
+                whole(self.window_days.unwrap_or(self.recent_days)),
+                (whole(self.recent_days), 36_500.0),
             ),
             (
                 "utc_offset_minutes",

@@ -84,18 +84,16 @@ impl MerchantRiskProcessor {
         self
     }
 
-    /// What rules about merchants may ask for: `merchant_id`; for each [`FactorKind`] its value by its name, with the number
-    /// of events that it rests on as `..._events`; and for kinds with an interval its ends as `..._low` and `..._high`.
+    /// What rules about merchants may ask for: `merchant_id`; and for each [`FactorKind`] its value by its name, the ends of its
+    /// interval as `..._low` and `..._high`, and the number of events that it rests on as `..._events`.
     /// All of a factor are missing where there is nothing to tell by, or where it was not wanted.
     pub fn schema() -> RuleSchema {
         let mut variables = vec![Variable::text("merchant_id")];
         for kind in FactorKind::ALL {
             let (name, unit) = (kind.name(), kind.unit());
             variables.push(Variable::number(name, unit).nullable());
-            if kind.has_interval() {
-                for end in ["low", "high"] {
-                    variables.push(Variable::number(format!("{name}_{end}"), unit).nullable());
-                }
+            for end in ["low", "high"] {
+                variables.push(Variable::number(format!("{name}_{end}"), unit).nullable());
             }
             variables.push(Variable::number(format!("{name}_events"), Unit::Count).nullable());
         }
@@ -123,7 +121,8 @@ impl MerchantRiskProcessor {
         &self.engine
     }
 
-    /// How risky a merchant is, by its records among those of a history. O(records log customers).
+    /// How risky a merchant is, by its records among those of a history, which are within
+    /// [`window_days`](MerchantFactors::window_days). O(records log customers).
     ///
     /// # Errors
     ///
@@ -139,7 +138,8 @@ impl MerchantRiskProcessor {
         let frame = Frame::new(history.until(), factors.clone());
         let mut sums = Sums::default();
         let all = history.transactions().iter();
-        for record in all.filter(|record| record.merchant_id == *merchant) {
+        let known = all.filter(|record| frame.knows(record.timestamp));
+        for record in known.filter(|record| record.merchant_id == *merchant) {
             sums.add(record, &frame);
         }
         self.judge(merchant, history.until(), measure(&sums, &frame))
@@ -191,11 +191,9 @@ fn numbers(factors: &[Factor]) -> Vec<f64> {
         let factor = factors.iter().find(|factor| factor.kind == *kind);
         let value = factor.and_then(|factor| factor.value);
         numbers.push(value.unwrap_or(f64::NAN));
-        if kind.has_interval() {
-            let interval = factor.and_then(|factor| factor.interval);
-            let (low, high) = interval.unwrap_or((f64::NAN, f64::NAN));
-            numbers.extend([low, high]);
-        }
+        let interval = factor.and_then(|factor| factor.interval);
+        let (low, high) = interval.unwrap_or((f64::NAN, f64::NAN));
+        numbers.extend([low, high]);
         let events = value.and(factor).map(|factor| factor.events as f64);
         numbers.push(events.unwrap_or(f64::NAN));
     }

@@ -118,7 +118,7 @@ fn patterns() -> [Rule; 10] {
         .group(FeatureGroup::Amount),
         rule(
             "customers_few",
-            "(top_customer_share_low > 40% or customer_concentration > 25%) and customers_events >= 30",
+            "(top_customer_share_low > 40% or customer_concentration_low > 25%) and customers_events >= 30",
             0.25,
             "two payments are of one of {customers} customers with a chance of {customer_concentration}",
         ),

@@ -148,6 +148,13 @@ impl Frame {
         }
     }
 
+    /// Whether a record of this time is looked at.
+    pub(super) fn knows(&self, at: Timestamp) -> bool {
+        let window = self.factors.window_days;
+        let days = window.map_or(i64::MAX, i64::from);
+        at <= self.until && self.days_back(at) < days
+    }
+
     /// Whole days back from the moment.
     fn days_back(&self, at: Timestamp) -> i64 {
         self.micros_back(at) / MICROS_PER_DAY
