@@ -40,7 +40,8 @@
 //! | see which rules earn their place | [`optimize`]: backtests, overlaps, other numbers, other rules, choices, weights |
 //! | find rules | [`optimize::MineParams`]: from past events, confirmed on later ones |
 //! | see how risky merchants are | [`MerchantRiskProcessor`]: chargebacks, patterns, places, with intervals; [`MerchantBook`] for all of a stream |
-//! | load rules from files | [`RuleSet::from_json`], [`RuleSet::from_toml`] with the feature `serde` |
+//! | decide by a table | [`DecisionTable`]: rows of tests and values, checked for overlaps and gaps |
+//! | load rules and tables from files | [`RuleSet::from_json`], [`DecisionTable::from_toml`] and so on with the feature `serde` |
 //!
 //! Scores that a model learned belong into [`RuleSchema`] as variables; the detector of `dafu-pipeline` wires both. A
 //! language with loops, functions of your own or side effects is what script engines are for.
@@ -48,7 +49,7 @@
 //! | feature | |
 //! |---|---|
 //! | `linfa` | mining from the paths of decision trees, too |
-//! | `serde` | rule sets as JSON and TOML, results as serde types |
+//! | `serde` | rule sets and decision tables as JSON and TOML, results as serde types |
 //!
 //! MSRV 1.89.
 
@@ -58,6 +59,8 @@ mod condition;
 mod date;
 mod engine;
 mod error;
+#[cfg(feature = "serde")]
+mod file;
 mod language;
 mod merchant;
 pub mod optimize;

@@ -66,6 +66,55 @@ impl<'a> TableAnswer<'a> {
         rows.filter_map(move |row| table.rows.get(*row)?.outputs.get(place?))
     }
 
+    /// How many rows count: the aggregator `#` of DMN's collect policy.
+    pub fn count(&self) -> usize {
+        self.rows().len()
+    }
+
+    /// The sum of what all rows that count say in one output column: the aggregator `+` of DMN's collect policy. `None` where
+    /// no row counts, or one says no number.
+    ///
+    /// Source: Object Management Group, "Decision Model and Notation" (1.3, 2021), chapter 8, hit policies.
+    ///
+    /// ```
+    /// use dafu_core::Unit;
+    /// use dafu_rules::{DecisionTable, HitPolicy, Row, RuleSchema, TableRow, Variable};
+    ///
+    /// let schema = RuleSchema::new([Variable::number("amount", Unit::Money)])?;
+    /// let table = DecisionTable::new("points", ["amount"], ["points"])
+    ///     .hit_policy(HitPolicy::Collect)
+    ///     .row(TableRow::new(["> 100"], [10.0]))
+    ///     .row(TableRow::new(["> 1000"], [25.0]));
+    /// let compiled = table.compile(&schema)?;
+    /// let answer = compiled.decide(Row { numbers: &[2000.0], texts: &[] })?;
+    /// assert_eq!((answer.count(), answer.sum("points")), (2, Some(35.0)));
+    /// assert_eq!((answer.min("points"), answer.max("points")), (Some(10.0), Some(25.0)));
+    /// let answer = compiled.decide(Row { numbers: &[50.0], texts: &[] })?;
+    /// assert_eq!((answer.count(), answer.sum("points")), (0, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sum(&self, name: &str) -> Option<f64> {
+        self.folded(name, |sum, number| sum + number)
+    }
+
+    /// The least number that a row that counts says in one output column: the aggregator `<`. `None` as for
+    /// [`sum`](Self::sum).
+    pub fn min(&self, name: &str) -> Option<f64> {
+        self.folded(name, f64::min)
+    }
+
+    /// The greatest number that a row that counts says in one output column: the aggregator `>`. `None` as for
+    /// [`sum`](Self::sum).
+    pub fn max(&self, name: &str) -> Option<f64> {
+        self.folded(name, f64::max)
+    }
+
+    fn folded(&self, name: &str, fold: fn(f64, f64) -> f64) -> Option<f64> {
+        let mut numbers = self.all(name).map(TableValue::as_number);
+        let first = numbers.next()??;
+        numbers.try_fold(first, |folded, number| Some(fold(folded, number?)))
+    }
+
     /// Inputs that were missing although cells test them: rows with such cells did not match.
     pub fn missing(&self) -> impl Iterator<Item = &'a str> {
         let missing = self.missing;

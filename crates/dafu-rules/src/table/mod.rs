@@ -7,6 +7,8 @@ mod column;
 mod compiled;
 mod cover;
 mod definition;
+#[cfg(feature = "serde")]
+mod file;
 mod finding;
 mod form;
 mod index;
