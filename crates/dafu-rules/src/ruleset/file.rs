@@ -2,13 +2,11 @@
 
 use super::{Action, MOST_RULES, Rule, RuleSet};
 use crate::RuleError;
+use crate::file::{check_version, from_json, from_toml, to_json, to_toml};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fmt;
-
-/// Bytes of the largest file.
-const LARGEST: usize = 4 * 1024 * 1024;
 
 /// A file of names with rules, as the fraud platforms of Python projects have it:
 /// `{"high_amount": {"condition": "amount > 10000", "risk_score": 0.8, "action": "flag_for_review"}}`.
@@ -74,18 +72,11 @@ impl RuleSet {
     /// [`RuleError::File`] with line and column for anything else, unknown keys included, and for more than 4 MiB or a
     /// newer version. Conditions are checked by [`compile`](Self::compile).
     pub fn from_json(text: &str) -> Result<Self, RuleError> {
-        check_size(text)?;
-        let file = |error: &serde_json::Error| RuleError::File {
-            place: format!("line {}, column {}", error.line(), error.column()),
-            why: without_place(&error.to_string()),
-        };
-        let kind: Kind = serde_json::from_str(text).map_err(|error| file(&error))?;
+        let kind: Kind = from_json(text)?;
         if kind.rules.is_some_and(|rules| rules.is_array()) {
-            return serde_json::from_str(text)
-                .map_err(|error| file(&error))
-                .and_then(checked);
+            return from_json(text).and_then(checked);
         }
-        let named: NamedRules = serde_json::from_str(text).map_err(|error| file(&error))?;
+        let named: NamedRules = from_json(text)?;
         Ok(Self::new(named.0))
     }
 
@@ -95,24 +86,7 @@ impl RuleSet {
     ///
     /// As [`from_json`](Self::from_json).
     pub fn from_toml(text: &str) -> Result<Self, RuleError> {
-        check_size(text)?;
-        let set: Result<Self, toml::de::Error> = toml::from_str(text);
-        set.map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let before = text.get(..start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before
-                .chars()
-                .rev()
-                .take_while(|character| *character != '\n')
-                .count()
-                + 1;
-            RuleError::File {
-                place: format!("line {line}, column {column}"),
-                why: error.message().into(),
-            }
-        })
-        .and_then(checked)
+        from_toml(text).and_then(checked)
     }
 
     /// Writes the set as JSON that [`from_json`](Self::from_json) reads back.
@@ -121,7 +95,7 @@ impl RuleSet {
     ///
     /// [`RuleError::File`] for numbers that JSON cannot write.
     pub fn to_json(&self) -> Result<String, RuleError> {
-        serde_json::to_string_pretty(self).map_err(|error| written(&error.to_string()))
+        to_json(self)
     }
 
     /// Writes the set as TOML that [`from_toml`](Self::from_toml) reads back.
@@ -130,42 +104,10 @@ impl RuleSet {
     ///
     /// [`RuleError::File`] where TOML cannot write it.
     pub fn to_toml(&self) -> Result<String, RuleError> {
-        toml::to_string_pretty(self).map_err(|error| written(&error.to_string()))
+        to_toml(self)
     }
-}
-
-fn written(why: &str) -> RuleError {
-    RuleError::File {
-        place: "writing".into(),
-        why: why.into(),
-    }
-}
-
-fn check_size(text: &str) -> Result<(), RuleError> {
-    if text.len() <= LARGEST {
-        return Ok(());
-    }
-    Err(RuleError::File {
-        place: "the whole file".into(),
-        why: format!(
-            "a file has at most {LARGEST} bytes, this one {}",
-            text.len()
-        ),
-    })
 }
 
 fn checked(set: RuleSet) -> Result<RuleSet, RuleError> {
-    match set.version {
-        1 => Ok(set),
-        version => Err(RuleError::File {
-            place: "version".into(),
-            why: format!("only version 1 is known, got {version}"),
-        }),
-    }
-}
-
-/// The message without the place, which is told apart.
-fn without_place(message: &str) -> String {
-    let end = message.rfind(" at line ").unwrap_or(message.len());
-    message.get(..end).unwrap_or(message).into()
+    check_version(set.version).map(|()| set)
 }
