@@ -156,9 +156,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     for kept in &chosen.kept {
         let rule = &set.rules[kept.rule];
+        let stability = kept.stability.unwrap_or_default();
         println!(
-            "  {}: {} more frauds with {} more alerts",
-            rule.id, kept.added.true_positives, kept.added.fired
+            "  {}: {} more frauds with {} more alerts, chosen in {} of {} parts of the time",
+            rule.id, kept.added.true_positives, kept.added.fired, stability.chosen, stability.folds
         );
     }
 
