@@ -337,3 +337,29 @@ impl Predicates {
         &self.windows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Predicates;
+    use dafu_core::{Aggregate, EntityKind, WindowRequest};
+    use std::time::Duration;
+
+    #[test]
+    fn each_of_very_many_windows_has_one_place() {
+        // Half a million would take minutes if each were compared with all before it.
+        let request = |seconds: usize| WindowRequest {
+            aggregate: Aggregate::Count,
+            by: EntityKind::User,
+            within: Duration::from_secs(seconds as u64),
+            include_self: true,
+            status: None,
+        };
+        let mut predicates = Predicates::default();
+        for _ in 0..2 {
+            for seconds in 0..500_000 {
+                assert_eq!(predicates.window(&request(seconds)), seconds);
+            }
+        }
+        assert_eq!(predicates.windows().len(), 500_000);
+    }
+}
