@@ -12,6 +12,7 @@ use dafu::{FeatureEngine, FeatureSet, RuleOutcome, Transaction, WindowProvider};
 use dafu_examples::args::Args;
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::process::ExitCode;
 
 const USAGE: &str = "write_rules [--rules FILE] [--seed N]";
 
@@ -65,7 +66,11 @@ kind = "watch"
 entries = [{ value = "m-7", until = "2024-01-20" }, { value = "m-21" }]
 "#;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    dafu_examples::exit(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let Some(args) = Args::read(USAGE, &["rules", "seed"])? else {
         return Ok(());
     };
@@ -98,9 +103,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut outcomes: BTreeMap<(String, &str), usize> = BTreeMap::new();
     let mut riskiest: Option<(f64, usize, Vec<f64>)> = None;
     for (place, payment) in payments.iter().enumerate() {
-        let numbers = windows.numbers(payment)?;
+        let numbers = windows.numbers(payment, engine.schema())?;
         let mut buffer = String::new();
-        let texts = TransactionRow::new(payment, &mut buffer).texts;
+        let texts = TransactionRow::new(payment, engine.schema(), &mut buffer).texts;
         let row = dafu::rules::Row {
             numbers: &numbers,
             texts: &texts,
@@ -127,7 +132,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let payment = &payments[place];
     let mut buffer = String::new();
-    let texts = TransactionRow::new(payment, &mut buffer).texts;
+    let texts = TransactionRow::new(payment, engine.schema(), &mut buffer).texts;
     let row = dafu::rules::Row {
         numbers: &numbers,
         texts: &texts,
@@ -180,7 +185,8 @@ fn word(outcome: RuleOutcome) -> &'static str {
 
 /// The numbers of payments, with the windows that rules ask for.
 struct Windows {
-    features: FeatureEngine,
+    /// None where no rule asks for a window.
+    features: Option<FeatureEngine>,
     slots: Vec<usize>,
 }
 
@@ -188,7 +194,10 @@ impl Windows {
     fn new(engine: &RuleEngine) -> Result<Self, Box<dyn Error>> {
         // One window has to be there to begin with; others are added to it.
         let [first, ..] = engine.windows() else {
-            return Err("the rules of this example ask for windows".into());
+            return Ok(Self {
+                features: None,
+                slots: Vec::new(),
+            });
         };
         let set = FeatureSet::new(dafu::features::RecordKind::Transaction);
         let set = set.feature(dafu::features::Window::try_from(first)?);
@@ -198,15 +207,25 @@ impl Windows {
             .iter()
             .map(|request| features.prepare(request));
         let slots = slots.collect::<Result<_, _>>()?;
-        Ok(Self { features, slots })
+        Ok(Self {
+            features: Some(features),
+            slots,
+        })
     }
 
-    fn numbers(&mut self, payment: &Transaction) -> Result<Vec<f64>, Box<dyn Error>> {
+    fn numbers(
+        &mut self,
+        payment: &Transaction,
+        schema: &RuleSchema,
+    ) -> Result<Vec<f64>, Box<dyn Error>> {
         let mut buffer = String::new();
-        let mut numbers = TransactionRow::new(payment, &mut buffer).numbers.to_vec();
-        let observed = self.features.observe(payment)?;
-        let values = observed.row.to_slice();
-        numbers.extend(self.slots.iter().map(|slot| values[*slot]));
+        let row = TransactionRow::new(payment, schema, &mut buffer);
+        let mut numbers = row.numbers.to_vec();
+        if let Some(features) = &mut self.features {
+            let observed = features.observe(payment)?;
+            let values = observed.row.to_slice();
+            numbers.extend(self.slots.iter().map(|slot| values[*slot]));
+        }
         Ok(numbers)
     }
 }

@@ -159,6 +159,17 @@ pub enum RuleOutcome {
     Inactive,
 }
 
+/// What rules said about one event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleRecord {
+    /// Rules by outcome: those that fired, watch, were silenced or could not be evaluated.
+    pub outcomes: Vec<(EntityId, RuleOutcome)>,
+    /// Why rules could not be evaluated: one sentence for each value that was missing.
+    pub missing: Vec<(EntityId, String)>,
+    /// Content hash of the rule set.
+    pub rule_set_hash: Option<u64>,
+}
+
 /// The answer for one transaction; serialises to the public response.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -186,11 +197,13 @@ pub struct Assessment {
     pub reasons: Vec<Reason>,
     /// Rules by outcome.
     pub rules: Vec<(EntityId, RuleOutcome)>,
+    /// Why rules could not be evaluated: one sentence for each value that was missing.
+    pub missing: Vec<(EntityId, String)>,
     /// What each stage said.
     pub evidence: Vec<Evidence>,
     /// Content hash of the model, so that the decision can be replayed.
     pub model_hash: u64,
-    /// Content hash of the rule set, where there is one.
+    /// Content hash of the rule set, where there is one; of several sets one hash over theirs.
     pub rule_set_hash: Option<u64>,
     /// Identity of the features.
     pub schema_hash: SchemaHash,

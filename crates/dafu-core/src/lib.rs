@@ -55,7 +55,7 @@ pub mod time;
 pub mod traits;
 mod window;
 
-pub use assessment::{Assessment, Bands, Decision, RiskBand, RuleOutcome};
+pub use assessment::{Assessment, Bands, Decision, RiskBand, RuleOutcome, RuleRecord};
 pub use card_number::is_card_number;
 pub use dataset::FeatureRow;
 pub use dataset::{Dataset, DatasetError};

@@ -1,8 +1,8 @@
 //! The edge of the pipeline: object-safe stages.
 
 use crate::{
-    Dataset, EntityId, EntityKey, Evidence, FeatureRow, Label, Progress, RuleOutcome, Timestamp,
-    Transaction, TransactionId,
+    Dataset, EntityKey, Evidence, FeatureRow, Label, Progress, RuleRecord, Timestamp, Transaction,
+    TransactionId,
 };
 use std::any::Any;
 use std::error::Error;
@@ -133,18 +133,14 @@ pub trait Stage: Send + Sync + fmt::Debug {
         state: &dyn StageState,
     ) -> Result<Evidence, StageError>;
 
-    /// What became of each of its rules, for a stage that has some: by name, those that fired, watch, were silenced or could
-    /// not be evaluated. Default: none.
+    /// What its rules said, for a stage that has some. Default: nothing.
     ///
     /// # Errors
     ///
     /// The stage's own error, wrapped.
-    fn rule_outcomes(
-        &self,
-        input: &StageInput<'_>,
-    ) -> Result<Vec<(EntityId, RuleOutcome)>, StageError> {
+    fn rule_record(&self, input: &StageInput<'_>) -> Result<RuleRecord, StageError> {
         let _ = input;
-        Ok(Vec::new())
+        Ok(RuleRecord::default())
     }
 
     /// Scores the rows of a dataset into the caller's slice, for stages whose answer depends on the row alone.

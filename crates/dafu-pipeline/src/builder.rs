@@ -314,7 +314,8 @@ impl DetectorBuilder {
     ///
     /// Conditions name features of the detector, and what a transaction says of itself
     /// ([`RuleSchema::transaction`](dafu_rules::RuleSchema::transaction)). Windows in them
-    /// (`count(tx, by=card, within=1h) > 5`) join the set of [features](Self::features).
+    /// (`count(tx, by=card, within=1h) > 5`) join the set of [features](Self::features); so does `transactions_per_hour`,
+    /// where no feature of the set is called like that.
     #[cfg(feature = "rules")]
     #[must_use]
     pub fn rules(mut self, set: dafu_rules::RuleSet) -> Self {
@@ -548,7 +549,10 @@ impl DetectorBuilder {
                 return Ok(None);
             };
             let mut windows = Vec::new();
-            for request in crate::rules::windows(&set) {
+            let features = self.features.as_ref().map(|set| set.features.clone());
+            let features = features.unwrap_or_default();
+            let is_feature = |name: &str| features.iter().any(|one| one.full_name() == name);
+            for request in crate::rules::windows(&set, &is_feature) {
                 let name = self.window_feature(&request)?;
                 windows.push((request, name));
             }

@@ -9,12 +9,13 @@ use crate::records::records;
 use dafu_core::evaluation::{Axis, LearningMode, Period, ThresholdKind, ThresholdSpec};
 use dafu_core::metrics::Costs;
 use dafu_core::{
-    Assessment, Bands, Column, Dataset, Evidence, FeatureRow, NoState, Role, Schema, Score, Stage,
-    StageInput, StageState, Table, Transaction,
+    Assessment, Bands, Column, Dataset, Evidence, FeatureRow, NoState, Role, Schema, Score,
+    StableHasher, Stage, StageInput, StageState, Table, Transaction,
 };
 use dafu_features::{FeatureEngine, FeatureSet, Preprocessor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::sync::Arc;
 
 /// A fitted detector without its memory of past events. Immutable; clones of the [`Arc`] around it are cheap.
@@ -301,13 +302,28 @@ impl DetectorModel {
             transaction,
             explain: false,
         };
+        let mut hashes = Vec::new();
         for stage in &self.stages {
-            assessment.rules.extend(stage.rule_outcomes(&input)?);
+            let record = stage.rule_record(&input)?;
+            assessment.rules.extend(record.outcomes);
+            assessment.missing.extend(record.missing);
+            hashes.extend(record.rule_set_hash);
         }
         #[cfg(feature = "rules")]
         if let Some(rules) = &self.policy_rules {
-            rules.decide(assessment, values, transaction)?;
+            hashes.extend(rules.decide(assessment, values, transaction)?);
         }
+        assessment.rule_set_hash = match hashes.as_slice() {
+            [] => None,
+            [only] => Some(*only),
+            several => {
+                let mut hasher = StableHasher::default();
+                for hash in several {
+                    hasher.number(*hash);
+                }
+                Some(hasher.finish())
+            }
+        };
         Ok(())
     }
 

@@ -79,6 +79,7 @@ pub(crate) fn assessment(
         band,
         reasons,
         rules: Vec::new(),
+        missing: Vec::new(),
         evidence,
         model_hash: model.hash(),
         rule_set_hash: None,

@@ -2,7 +2,8 @@
 
 use crate::check::check;
 use crate::language::{
-    ConditionError, Diagnostic, Expr, ExprKind, NumberLiteral, Span, literals, parse, with_literal,
+    ConditionError, Diagnostic, Expr, ExprKind, NumberLiteral, Span, alias, literals, parse,
+    with_literal,
 };
 use crate::program::{Logic, NoLists, Predicates, Row, Truth, Undecided, Ways};
 use crate::{RuleError, RuleSchema};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 /// A condition that was read: its grammar is right, its names are not looked up yet.
 ///
-/// Printed, it is a source that means the same, in one way of writing.
+/// Printed, it is a source that means the same, in one way of writing, and can always be read again.
 ///
 /// ```
 /// use dafu_rules::Condition;
@@ -37,7 +38,8 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// [`ConditionError`] that draws where it cannot be read: at most 16 KiB, 64 levels deep.
+    /// [`ConditionError`] that draws where it cannot be read: at most 16 KiB as it stands and as it is printed, 64 levels
+    /// deep.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
         match parse(source) {
             Ok(expr) => Ok(Self {
@@ -67,17 +69,32 @@ impl Condition {
         names
     }
 
-    /// The windows that it asks for, each once.
-    pub fn windows(&self) -> Vec<WindowRequest> {
+    /// The windows that it asks for, each once. A name that stands for one asks for it, unless something else has the
+    /// name: `is_variable` says so of a name.
+    pub fn windows(&self, is_variable: impl Fn(&str) -> bool) -> Vec<WindowRequest> {
         let mut windows = Vec::new();
         self.expr.for_each(&mut |expr| {
-            if let ExprKind::Window(request) = &expr.kind
-                && !windows.contains(&**request)
+            let request = match &expr.kind {
+                ExprKind::Window(request) => Some((**request).clone()),
+                ExprKind::Name(name) if !is_variable(name) => alias(name),
+                _ => None,
+            };
+            if let Some(request) = request
+                && !windows.contains(&request)
             {
-                windows.push((**request).clone());
+                windows.push(request);
             }
         });
         windows
+    }
+
+    /// The window that it is alone.
+    pub(crate) fn as_window(&self, schema: &RuleSchema) -> Option<WindowRequest> {
+        match &self.expr.kind {
+            ExprKind::Window(request) => Some((**request).clone()),
+            ExprKind::Name(name) => schema.alias(name),
+            _ => None,
+        }
     }
 
     /// The numbers that stand in it, in order, each in its own unit. Lengths of windows are not among them.

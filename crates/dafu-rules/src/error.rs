@@ -1,7 +1,7 @@
 //! What can go wrong.
 
-use crate::HitPolicy;
-use crate::language::ConditionError;
+use crate::language::{ConditionError, drawings};
+use crate::{HitPolicy, MissingValue};
 use dafu_core::Currency;
 use dafu_core::metrics::MetricsError;
 
@@ -38,7 +38,7 @@ pub enum RuleError {
         /// How many there are.
         got: usize,
     },
-    /// Conditions of a set cannot be used; the text draws where and why.
+    /// Conditions of a set cannot be used; the text draws where and why, of the first 100 mistakes.
     #[error("{}", drawings(.0))]
     Conditions(Vec<ConditionError>),
     /// A rule of a set cannot be used.
@@ -74,12 +74,12 @@ pub enum RuleError {
         got: usize,
     },
     /// A rule that does not allow it met a missing value.
-    #[error("rule {rule:?} needs {variable:?}, which is missing")]
+    #[error("rule {rule:?} cannot be evaluated: {}", sentences(.values))]
     Missing {
         /// The rule.
         rule: String,
-        /// The first variable that is missing.
-        variable: String,
+        /// What is missing.
+        values: Vec<MissingValue>,
     },
     /// No rule has this id.
     #[error("no rule is called {id:?}")]
@@ -214,10 +214,9 @@ pub enum RuleError {
     },
 }
 
-/// The drawings of all, one after the other.
-fn drawings(errors: &[ConditionError]) -> String {
-    let drawings: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    drawings.join("\n\n")
+fn sentences(values: &[MissingValue]) -> String {
+    let sentences: Vec<String> = values.iter().map(ToString::to_string).collect();
+    sentences.join("; ")
 }
 
 /// Places as people count them.

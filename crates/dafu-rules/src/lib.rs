@@ -76,7 +76,8 @@ pub mod reference {}
 pub use batch::{Columns, Decisions, RowBits, RuleMatrix, TextColumn};
 pub use condition::{CompiledCondition, Condition, Literal};
 pub use engine::{
-    ConditionPart, Joint, Margin, MarginKind, Moment, RuleEngine, RuleExplanation, RuleReport,
+    ConditionPart, Joint, Margin, MarginKind, MissingCause, MissingValue, Moment, RuleEngine,
+    RuleExplanation, RuleReport,
 };
 pub use error::RuleError;
 pub use language::{Code, ConditionError, Diagnostic, Dimension, Severity, Span};
@@ -87,7 +88,7 @@ pub use merchant::{
 pub use program::{Row, Truth};
 pub use ruleset::{
     Action, Combination, Conflict, ListEntry, ListKind, OnMissing, Rule, RuleList, RuleSet,
-    RuleState, Suppressions,
+    RuleState, Suppression, Suppressions,
 };
 pub use schema::{RuleSchema, Slot, Variable, VariableType};
 pub use table::{

@@ -1,8 +1,8 @@
 //! What rules may ask about an event: names, types, units.
 
 use crate::RuleError;
-use crate::language::{Code, Diagnostic, Span};
-use dafu_core::{Currency, FeatureType, Schema, Unit};
+use crate::language::{Code, Diagnostic, Span, alias};
+use dafu_core::{Currency, FeatureType, Money, Schema, Unit, WindowRequest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -214,6 +214,23 @@ impl RuleSchema {
         self
     }
 
+    pub(crate) const fn own_currency(&self) -> Option<Currency> {
+        self.currency
+    }
+
+    /// An amount as rules compare it: in the currency of the schema by its rates, NaN where there is no rate. As it is
+    /// where the schema has no currency, or where the amount has none ([`Currency::NONE`]).
+    pub fn amount(&self, amount: Money) -> f64 {
+        let (major, currency) = (amount.major(), amount.currency());
+        match self.currency {
+            Some(own) if own != currency && currency != Currency::NONE => self
+                .rates
+                .get(&currency)
+                .map_or(f64::NAN, |worth| major * worth),
+            _ => major,
+        }
+    }
+
     /// The schema without lists: a set brings its own.
     pub(crate) fn without_lists(mut self) -> Self {
         self.lists.clear();
@@ -244,6 +261,21 @@ impl RuleSchema {
     pub fn find(&self, name: &str) -> Option<(&Variable, Slot)> {
         let place = *self.by_name.get(name)?;
         Some((self.variables.get(place)?, *self.slots.get(place)?))
+    }
+
+    /// Whether a slot of numbers holds a flag. O(variables).
+    pub(crate) fn is_flag(&self, slot: usize) -> bool {
+        let flag = |variable: &Variable| variable.variable_type == VariableType::Flag;
+        self.slots()
+            .any(|(variable, at)| at == Slot::Number(slot) && flag(variable))
+    }
+
+    /// The window that a name stands for, where no variable has it.
+    pub(crate) fn alias(&self, name: &str) -> Option<WindowRequest> {
+        match self.find(name) {
+            Some(_) => None,
+            None => alias(name),
+        }
     }
 
     /// Variables and where they stand, in order.

@@ -2,7 +2,7 @@
 
 use crate::program::Row;
 use crate::{RuleSchema, Variable};
-use dafu_core::{Transaction, Unit};
+use dafu_core::{EntityId, EntityKey, EntityKind, Transaction, Unit};
 use std::fmt::Write;
 
 impl RuleSchema {
@@ -10,7 +10,7 @@ impl RuleSchema {
     ///
     /// | variable | type |
     /// |---|---|
-    /// | `amount` | money |
+    /// | `amount` | money; in the currency of the schema where it has one, and missing without a rate ([`RuleSchema::amount`]) |
     /// | `timestamp` | time |
     /// | `distance_from_home` | km between the user and the merchant; missing where one place is |
     /// | `user_id`, `merchant_id`, `currency` | text |
@@ -22,7 +22,8 @@ impl RuleSchema {
     /// use dafu_rules::{Condition, RuleSchema, TransactionRow, Truth};
     ///
     /// let condition = Condition::parse("amount > 100 and hour(timestamp) < 6 and merchant_id starts with 'kiosk'")?;
-    /// let condition = condition.compile(&RuleSchema::transaction())?;
+    /// let schema = RuleSchema::transaction();
+    /// let condition = condition.compile(&schema)?;
     /// let payment = Transaction::new(
     ///     "t-1".parse()?,
     ///     "u-1".parse()?,
@@ -31,14 +32,14 @@ impl RuleSchema {
     ///     "2026-03-01T02:00:00Z".parse()?,
     /// );
     /// let mut buffer = String::new();
-    /// let row = TransactionRow::new(&payment, &mut buffer);
+    /// let row = TransactionRow::new(&payment, &schema, &mut buffer);
     /// assert_eq!(condition.truth(row.row())?, Truth::True);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn transaction() -> Self {
         let text = |name| Variable::text(name);
         let variables = [
-            Variable::number("amount", Unit::Money),
+            Variable::number("amount", Unit::Money).nullable(),
             Variable::time("timestamp"),
             Variable::number("distance_from_home", Unit::Kilometre).nullable(),
             text("user_id"),
@@ -70,8 +71,10 @@ pub struct TransactionRow<'a> {
 }
 
 impl<'a> TransactionRow<'a> {
-    /// Reads a transaction; the buffer holds what has no text of its own: currency and address.
-    pub fn new(transaction: &'a Transaction, buffer: &'a mut String) -> Self {
+    /// Reads a transaction, its amount in the currency of a schema: that of the rules, such as
+    /// [`RuleEngine::schema`](crate::RuleEngine::schema). The buffer holds what has no text of its own: currency and
+    /// address.
+    pub fn new(transaction: &'a Transaction, schema: &RuleSchema, buffer: &'a mut String) -> Self {
         buffer.clear();
         buffer.push_str(transaction.amount.currency().code());
         let end = buffer.len();
@@ -81,11 +84,10 @@ impl<'a> TransactionRow<'a> {
         }
         let (currency, ip) = buffer.split_at(end);
         let places = transaction.user_location.zip(transaction.merchant_location);
-        let text =
-            |id: &'a Option<dafu_core::EntityId>| id.as_ref().map(dafu_core::EntityId::as_str);
+        let text = |id: &'a Option<EntityId>| id.as_ref().map(EntityId::as_str);
         Self {
             numbers: [
-                transaction.amount.major(),
+                schema.amount(transaction.amount),
                 transaction.timestamp.as_micros() as f64,
                 places.map_or(f64::NAN, |(user, merchant)| user.distance_km(merchant)),
             ],
@@ -104,6 +106,31 @@ impl<'a> TransactionRow<'a> {
                 transaction.ip.map(|_| ip),
             ],
         }
+    }
+
+    /// Everybody and everything that takes part, for [`Moment::entities`](crate::Moment::entities): the user first, then
+    /// merchant, card, device, address, e-mail, category, country and tenant where the transaction has them.
+    pub fn entities(transaction: &Transaction) -> Vec<EntityKey> {
+        let ip = transaction.ip.map(|ip| ip.to_string());
+        let ip = ip.and_then(|ip| EntityId::new(ip).ok());
+        let all = [
+            (EntityKind::User, Some(&transaction.user_id)),
+            (EntityKind::Merchant, Some(&transaction.merchant_id)),
+            (EntityKind::Card, transaction.card.as_ref()),
+            (EntityKind::Device, transaction.device.as_ref()),
+            (EntityKind::Ip, ip.as_ref()),
+            (EntityKind::Email, transaction.email.as_ref()),
+            (EntityKind::Category, transaction.category.as_ref()),
+            (EntityKind::Country, transaction.country.as_ref()),
+            (EntityKind::Tenant, transaction.tenant.as_ref()),
+        ];
+        let key = |(kind, id): (EntityKind, Option<&EntityId>)| {
+            id.map(|id| EntityKey {
+                kind,
+                id: id.clone(),
+            })
+        };
+        all.into_iter().filter_map(key).collect()
     }
 
     /// The row.

@@ -35,24 +35,24 @@ fn nearest(condition: &str) -> String {
 fn the_nearest_test_is_what_keeps_a_rule_from_firing() {
     // amount 250, distance 1200 km, gap 0.5 h, count_1h 3
     let cases = [
-        ("amount > 300 and distance > 5000", "distance > 5000"),
+        ("amount > 300 and distance > 5000", "amount > 300"),
         ("amount > 300 or distance > 5000", "amount > 300"),
         (
             "amount > 300 and (distance > 5000 or count_1h > 3)",
-            "amount > 300",
+            "count_1h > 3",
         ),
         (
             "(amount > 300 and distance > 1300) or count_1h > 9",
-            "amount > 300",
+            "distance > 1300",
         ),
-        ("not (amount < 300 or distance > 1100)", "amount < 300"),
+        ("not (amount < 300 or distance > 1100)", "distance > 1100"),
         ("not (amount < 300 and distance > 1190)", "distance > 1190"),
-        ("amount > 300 and country == 'FR'", "country == 'FR'"),
+        ("amount > 300 and country == 'FR'", "amount > 300"),
         ("amount > 300 or country == 'FR'", "amount > 300"),
         ("amount < 250", "amount < 250"),
         ("100 < amount < 200", "amount < 200"),
         ("gap > 20min and gap > 45min", "gap > 45min"),
-        ("amount > 300 and not declined", "declined"),
+        ("amount > 300 and not declined", "amount > 300"),
     ];
     for (condition, expected) in cases {
         assert_eq!(nearest(condition), expected, "{condition}");
@@ -88,7 +88,7 @@ fn missing_values_are_told() {
     assert_eq!(explanation.truth, Truth::Unknown);
     assert_eq!(
         explanation.to_string(),
-        "r was not evaluated, since this is not known: amount > 3\n  and: not known\n    amount > 3: not known\n    distance > 5: true (1200, 1195 above 5)"
+        "r was not evaluated: amount is missing\n  and: not known\n    amount > 3: not known\n    distance > 5: true (1200, 1195 above 5)"
     );
 }
 
@@ -101,7 +101,7 @@ fn times_are_told_as_times() {
     );
     assert_eq!(
         explanation.to_string(),
-        "r did not fire, since this does not hold: weekday(timestamp) == sat (timestamp is \"2026-03-06T23:30:00Z\")\n  \
+        "r did not fire, since this does not hold: timestamp >= '2026-03-07' (2026-03-06T23:30:00Z, before 2026-03-07T00:00:00Z)\n  \
          and: false\n    time_of_day(timestamp) < 22:15: false (23:30:00, after 22:15:00)\n    \
          timestamp >= '2026-03-07': false (2026-03-06T23:30:00Z, before 2026-03-07T00:00:00Z)\n    \
          weekday(timestamp) == sat: false (timestamp is \"2026-03-06T23:30:00Z\")"
@@ -129,4 +129,162 @@ fn windows_are_named_by_their_call() {
         explanation.nearest.unwrap().values,
         [(call, ReasonValue::Number(2.0))]
     );
+}
+
+#[test]
+fn only_tests_that_fail_are_told() {
+    // What is not known is not what keeps a rule from firing while something else is false.
+    let numbers = |amount, distance| {
+        let mut numbers = NUMBERS;
+        (numbers[0], numbers[1]) = (amount, distance);
+        numbers
+    };
+    let told = explain(
+        "distance > 1000km and amount > 50",
+        &numbers(10.0, f64::NAN),
+    );
+    let nearest = told.nearest.clone().unwrap();
+    assert_eq!(nearest.source, "amount > 50");
+    assert_eq!(nearest.margin.unwrap().difference(), -40.0);
+    assert_eq!(told.missing, []);
+    // Of several that are not known the first, with what is missing.
+    let told = explain(
+        "amount > 5 and (distance > 1 or count_1h > 5)",
+        &numbers(10.0, f64::NAN),
+    );
+    assert_eq!(told.truth, Truth::Unknown);
+    assert_eq!(told.nearest.clone().unwrap().source, "distance > 1");
+    assert!(
+        told.to_string()
+            .starts_with("r was not evaluated: distance is missing\n"),
+        "{told}"
+    );
+    // The one that holds does not matter, though it is nearer.
+    let told = explain(
+        "not (amount > 50 or distance > 999)",
+        &numbers(51.0, 1200.0),
+    );
+    assert_eq!(told.nearest.unwrap().source, "amount > 50");
+    let told = explain(
+        "not (amount > 50 or distance > 999)",
+        &numbers(49.0, 1200.0),
+    );
+    assert_eq!(told.nearest.unwrap().source, "distance > 999");
+}
+
+#[test]
+fn parts_stand_as_they_stand_in_the_rule() {
+    let told = explain(
+        "(amount + 1) > 500 and not (distance > 5000 or (gap > 30min))",
+        &NUMBERS,
+    );
+    assert_eq!(
+        told.to_string(),
+        "r did not fire, since this does not hold: (amount + 1) > 500 (251, 249 below 500)\n  \
+         and: false\n    (amount + 1) > 500: false (251, 249 below 500)\n    \
+         not: true\n      or: false\n        distance > 5000: false (1200, 3800 below 5000)\n        \
+         gap > 30min: false (0.5, the limit itself)"
+    );
+    assert_eq!(
+        told.condition.parts[1].source,
+        "not (distance > 5000 or (gap > 30min))"
+    );
+    assert_eq!(
+        told.condition.parts[1].parts[0].source,
+        "distance > 5000 or (gap > 30min)"
+    );
+}
+
+#[test]
+fn a_range_is_one_test_with_the_margin_that_decides() {
+    let told = explain(
+        "time_of_day(timestamp) between 00:00 and 06:00 and amount not between 260 and 300",
+        &NUMBERS,
+    );
+    assert_eq!(
+        told.to_string(),
+        "r did not fire, since this does not hold: time_of_day(timestamp) between 00:00 and 06:00 \
+         (23:30:00, after 06:00:00)\n  and: false\n    \
+         time_of_day(timestamp) between 00:00 and 06:00: false (23:30:00, after 06:00:00)\n    \
+         amount not between 260 and 300: true (250, 10 below 260)"
+    );
+    // The side of the event is the value, wherever it stands.
+    let margin = explain("500 < amount * 2 + 0.5", &NUMBERS).condition.margin;
+    assert_eq!(
+        margin.map(|margin| (margin.value, margin.limit)),
+        Some((500.5, 500.0))
+    );
+    let differs = explain("country != 'DE'", &NUMBERS);
+    assert_eq!(differs.condition.source, "country != 'DE'");
+    assert_eq!(
+        differs.to_string(),
+        "r did not fire, since this does not hold: country != 'DE' (country is \"DE\")\n  \
+         country != 'DE': false (country is \"DE\")"
+    );
+}
+
+#[test]
+fn missing_names_what_is_to_blame() {
+    // Places of the numbers: amount 0, distance 1, gap 2, speed 3, category 8.
+    let cases: [(&str, &[usize], &[usize], &str); 8] = [
+        ("amount / gap > 5", &[], &[2], "division by zero (gap)"),
+        (
+            "distance / (gap + distance / speed) > 5",
+            &[],
+            &[1, 2],
+            "division by zero (distance, gap, speed)",
+        ),
+        (
+            "amount / gap > 5",
+            &[0],
+            &[2],
+            "amount is missing; division by zero (gap)",
+        ),
+        (
+            "amount / gap > 5 and distance is missing",
+            &[1, 2],
+            &[],
+            "gap is missing",
+        ),
+        (
+            "coalesce(gap, 3) > 1 and distance > 1",
+            &[1, 2],
+            &[],
+            "distance is missing",
+        ),
+        ("(gap > 1 or amount > 500) and count_1h < 2", &[2], &[], ""),
+        (
+            "max(amount, 3) > 5 or not (gap < 1)",
+            &[0, 2],
+            &[],
+            "amount is missing; gap is missing",
+        ),
+        (
+            "category == 'gaming' or length(merchant) > 99",
+            &[8],
+            &[],
+            "category is missing",
+        ),
+    ];
+    for (condition, absent, zero, expected) in cases {
+        let mut numbers = NUMBERS;
+        for slot in absent {
+            numbers[*slot] = f64::NAN;
+        }
+        for slot in zero {
+            numbers[*slot] = 0.0;
+        }
+        let told = explain(condition, &numbers);
+        let words: Vec<String> = told.missing.iter().map(ToString::to_string).collect();
+        assert_eq!(words.join("; "), expected, "{condition}");
+    }
+    let engine = RuleSet::new([Rule::new("r", "ip in ['10.0.0.0/8']", 0.5)])
+        .compile(&schema())
+        .unwrap();
+    let row = Row {
+        numbers: &NUMBERS,
+        texts: &[None, Some("m"), Some("somewhere")],
+    };
+    let missing = engine.missing("r", row, Timestamp::EPOCH).unwrap();
+    assert_eq!(missing[0].to_string(), "ip is no internet address");
 }

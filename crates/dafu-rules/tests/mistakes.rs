@@ -265,7 +265,7 @@ const CASES: [(&str, Code, &str, &str); 63] = [
         "amount > 5 and amount < 3",
         Code::Constant,
         "amount > 5 and amount < 3",
-        "no number meets",
+        "no value meets",
     ),
     (
         "amount > 5 or amount <= 7",

@@ -6,20 +6,21 @@ mod stage;
 pub(crate) use policy::PolicyRules;
 pub use stage::{RuleSpec, RuleStage};
 
-use dafu_core::{Reason, Schema, Timestamp, Transaction, Unit, WindowRequest};
+use dafu_core::{Schema, Timestamp, Transaction, Unit, WindowRequest};
 use dafu_rules::{
-    Condition, Moment, RuleEngine, RuleError, RuleReport, RuleSchema, RuleSet, Slot,
+    Condition, Moment, Row, RuleEngine, RuleError, RuleReport, RuleSchema, RuleSet, Slot,
     TransactionRow, Variable,
 };
 
 /// A window that rules ask for, and the feature that holds it.
 pub(crate) type NamedWindow = (WindowRequest, String);
 
-/// The windows that the rules of a set ask for, each once. Conditions that cannot be read ask for none.
-pub(crate) fn windows(set: &RuleSet) -> Vec<WindowRequest> {
+/// The windows that the rules of a set ask for, each once; a name that stands for one does so unless a feature has it.
+/// Conditions that cannot be read ask for none.
+pub(crate) fn windows(set: &RuleSet, is_feature: &dyn Fn(&str) -> bool) -> Vec<WindowRequest> {
     let mut windows = Vec::new();
     for condition in conditions(set) {
-        for window in condition.windows() {
+        for window in condition.windows(is_feature) {
             if !windows.contains(&window) {
                 windows.push(window);
             }
@@ -37,19 +38,24 @@ fn conditions(set: &RuleSet) -> impl Iterator<Item = Condition> {
 }
 
 /// Whether the rules of a set, or the texts of their reasons, name something that only a record says. The amount is among
-/// the features of most detectors, so it alone asks for no records.
+/// the features of most detectors, so it alone asks for no records; but only they say its currency. For whom rules are
+/// silenced they say, too.
 pub(crate) fn names_records(set: &RuleSet) -> bool {
     let record = RuleSchema::transaction();
-    let only_there = |name: &str| name != "amount" && record.find(name).is_some();
+    let is_feature = |name: &str| name == AMOUNT && set.currency.is_none();
+    let only_there = |name: &str| !is_feature(name) && record.find(name).is_some();
     let in_text = |text: &Option<String>| {
         let braces = text.iter().flat_map(|text| text.split('{').skip(1));
         braces
             .filter_map(|rest| rest.split_once('}'))
             .any(|(name, _)| only_there(name))
     };
-    conditions(set).any(|condition| condition.names().into_iter().any(only_there))
+    !set.suppressions.is_empty()
+        || conditions(set).any(|condition| condition.names().into_iter().any(only_there))
         || set.rules.iter().any(|rule| in_text(&rule.reason))
 }
+
+const AMOUNT: &str = "amount";
 
 /// A set of rules over rows of features, further numbers, and records.
 #[derive(Debug, Clone)]
@@ -61,6 +67,8 @@ pub(crate) struct RuleRows {
     texts: Vec<usize>,
     /// Places of the features that hold windows.
     windows: Vec<usize>,
+    /// The place of the feature that holds amounts, where rules compare them in a currency.
+    amount: Option<usize>,
 }
 
 impl RuleRows {
@@ -94,6 +102,12 @@ impl RuleRows {
             }
         }
         let engine = set.compile(&schema)?;
+        let amount = set.currency.and_then(|_| match features.position(AMOUNT) {
+            Some(place) if features.features()[place.get()].unit == Unit::Money => {
+                Some(place.get())
+            }
+            _ => None,
+        });
         let place = |request: &WindowRequest| {
             let name = named
                 .iter()
@@ -113,26 +127,25 @@ impl RuleRows {
             numbers,
             texts,
             windows,
+            amount,
         })
-    }
-
-    pub(crate) const fn engine(&self) -> &RuleEngine {
-        &self.engine
     }
 
     pub(crate) const fn needs_records(&self) -> bool {
         self.records
     }
 
-    /// What the rules say of an event, with reasons where they are wanted.
-    pub(crate) fn evaluate(
+    /// What the rules say of an event, and what is made of that.
+    pub(crate) fn evaluate<T>(
         &self,
         (features, further): (&[f64], &[f64]),
         transaction: Option<&Transaction>,
-        reasons: bool,
-    ) -> Result<(RuleReport, Vec<Reason>), RuleError> {
+        then: impl FnOnce(&RuleEngine, Row<'_>, RuleReport) -> T,
+    ) -> Result<T, RuleError> {
         let mut buffer = String::new();
-        let record = transaction.map(|transaction| TransactionRow::new(transaction, &mut buffer));
+        let schema = self.engine.schema();
+        let record =
+            transaction.map(|transaction| TransactionRow::new(transaction, schema, &mut buffer));
         let of_record = |slot: &usize| {
             record
                 .as_ref()
@@ -140,6 +153,10 @@ impl RuleRows {
         };
         let mut numbers = Vec::with_capacity(self.engine.slots().0);
         numbers.extend_from_slice(features);
+        // Features are in the currency of the transaction, whatever that is.
+        if let (Some(place), Some(transaction)) = (self.amount, transaction) {
+            numbers[place] = schema.amount(transaction.amount);
+        }
         numbers.extend_from_slice(further);
         numbers.extend(self.numbers.iter().map(of_record));
         numbers.extend(
@@ -149,17 +166,15 @@ impl RuleRows {
         );
         let text = |slot: &usize| record.as_ref().and_then(|record| record.texts[*slot]);
         let texts: Vec<Option<&str>> = self.texts.iter().map(text).collect();
-        let row = dafu_rules::Row {
+        let row = Row {
             numbers: &numbers,
             texts: &texts,
         };
         let at = transaction.map_or(Timestamp::EPOCH, |transaction| transaction.timestamp);
-        let report = self.engine.evaluate(row, &Moment::at(at))?;
-        let reasons = if reasons {
-            self.engine.reasons(row, &report)
-        } else {
-            Vec::new()
-        };
-        Ok((report, reasons))
+        let silenced = transaction.filter(|_| !self.engine.rule_set().suppressions.is_empty());
+        let entities = silenced.map(TransactionRow::entities).unwrap_or_default();
+        let moment = Moment::at(at).entities(&entities);
+        let report = self.engine.evaluate(row, &moment)?;
+        Ok(then(&self.engine, row, report))
     }
 }

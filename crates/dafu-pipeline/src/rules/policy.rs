@@ -2,8 +2,8 @@
 
 use super::{NamedWindow, RuleRows};
 use crate::PipelineError;
-use dafu_core::{Assessment, Evidence, Schema, Transaction};
-use dafu_rules::{Action, Conflict, RuleError, RuleSet};
+use dafu_core::{Assessment, Decision, Evidence, Schema, Transaction};
+use dafu_rules::{Conflict, Row, RuleEngine, RuleError, RuleReport, RuleSet};
 
 /// Rules over features, records, the risk and the scores of stages.
 #[derive(Debug)]
@@ -41,13 +41,14 @@ impl PolicyRules {
         (&self.set, &self.windows)
     }
 
-    /// Decides about an event. Whatever rules want, their reasons come first; they explain the decision, not the risk.
+    /// Decides about an event, and gives the hash of the rules. Whatever rules want, their reasons come first; they explain
+    /// the decision, not the risk.
     pub(crate) fn decide(
         &self,
         assessment: &mut Assessment,
         features: &[f64],
         transaction: Option<&Transaction>,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<Option<u64>, PipelineError> {
         let scores = assessment
             .evidence
             .iter()
@@ -55,12 +56,19 @@ impl PolicyRules {
         let further: Vec<f64> = std::iter::once(assessment.risk_score.get())
             .chain(scores)
             .collect();
-        let (report, mut reasons) = self
-            .rows
-            .evaluate((features, &further), transaction, true)?;
-        if report.decided_by.is_some() {
-            let wanted = report.action.decision();
-            let approves = report.action == Action::Approve;
+        let said = |engine: &RuleEngine, row: Row<'_>, report: RuleReport| {
+            let reasons = engine.reasons(row, &report);
+            (
+                engine.decision(&report),
+                reasons,
+                engine.record(row, &report),
+            )
+        };
+        let (wanted, mut reasons, record) =
+            self.rows
+                .evaluate((features, &further), transaction, said)?;
+        if let Some(wanted) = wanted {
+            let approves = wanted == Decision::Approve;
             assessment.decision = match self.set.conflict {
                 Conflict::First => wanted,
                 Conflict::ApproveOverrides if approves => wanted,
@@ -72,10 +80,8 @@ impl PolicyRules {
         }
         reasons.append(&mut assessment.reasons);
         assessment.reasons = reasons;
-        assessment
-            .rules
-            .extend(self.rows.engine().named_outcomes(&report));
-        assessment.rule_set_hash = Some(report.rule_set_hash);
-        Ok(())
+        assessment.rules.extend(record.outcomes);
+        assessment.missing.extend(record.missing);
+        Ok(record.rule_set_hash)
     }
 }

@@ -3,10 +3,10 @@
 use super::{NamedWindow, RuleRows, names_records};
 use dafu_core::model::{Envelope, Limits, ModelError};
 use dafu_core::{
-    EntityId, Evidence, History, RuleOutcome, Schema, Stage, StageError, StageInput, StageSpec,
+    EntityId, Evidence, History, RuleRecord, Schema, Stage, StageError, StageInput, StageSpec,
     StageState,
 };
-use dafu_rules::RuleSet;
+use dafu_rules::{Row, RuleEngine, RuleReport, RuleSet};
 use serde::{Deserialize, Serialize};
 
 /// Name of the stage and of its evidence.
@@ -15,7 +15,9 @@ const SCHEMA_VERSION: u16 = 1;
 
 /// A set of rules over the features of a detector, and over what records say
 /// ([`RuleSchema::transaction`](dafu_rules::RuleSchema::transaction)); a feature of the same name is meant before a field of
-/// the record. Features have the values that stages see: what was missing may have been filled in.
+/// the record. Features have the values that stages see: what was missing may have been filled in. Where the set has a
+/// currency, amounts are those of the record in it, and missing without a rate; sums and means over windows are in the
+/// currencies in which they were paid.
 ///
 /// Its score is that of the rules that fired. It learns nothing.
 #[derive(Debug, Clone)]
@@ -139,24 +141,28 @@ impl Stage for RuleStage {
     ) -> Result<Evidence, StageError> {
         self.fits(input)?;
         let row = input.row.to_slice();
-        let said = self
-            .rows
-            .evaluate((&row, &[]), input.transaction, input.explain);
-        let (report, reasons) = said.map_err(|error| StageError::new(NAME, error))?;
+        let said = |engine: &RuleEngine, row: Row<'_>, report: RuleReport| {
+            let reasons = if input.explain {
+                engine.reasons(row, &report)
+            } else {
+                Vec::new()
+            };
+            (report.risk_score, reasons)
+        };
+        let said = self.rows.evaluate((&row, &[]), input.transaction, said);
+        let (score, reasons) = said.map_err(|error| StageError::new(NAME, error))?;
         let name = EntityId::new(NAME).map_err(|error| StageError::new(NAME, error))?;
-        let mut evidence = Evidence::from_score(name, report.risk_score);
+        let mut evidence = Evidence::from_score(name, score);
         evidence.reasons = reasons;
         Ok(evidence)
     }
 
-    fn rule_outcomes(
-        &self,
-        input: &StageInput<'_>,
-    ) -> Result<Vec<(EntityId, RuleOutcome)>, StageError> {
+    fn rule_record(&self, input: &StageInput<'_>) -> Result<RuleRecord, StageError> {
         let row = input.row.to_slice();
-        let said = self.rows.evaluate((&row, &[]), input.transaction, false);
-        let (report, _) = said.map_err(|error| StageError::new(NAME, error))?;
-        Ok(self.rows.engine().named_outcomes(&report))
+        let record =
+            |engine: &RuleEngine, row: Row<'_>, report: RuleReport| engine.record(row, &report);
+        let said = self.rows.evaluate((&row, &[]), input.transaction, record);
+        said.map_err(|error| StageError::new(NAME, error))
     }
 
     fn save(&self) -> Result<Vec<u8>, StageError> {

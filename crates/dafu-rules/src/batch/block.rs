@@ -176,12 +176,12 @@ impl<'a> Scratch<'a> {
         match logic {
             Logic::Constant(holds) => *out = Block::all(*holds),
             Logic::Test(place, _) => out.clone_from(self.test(engine, columns, *place)),
-            Logic::Not(inner) => {
+            Logic::Not(inner, _) => {
                 self.part(engine, columns, inner, out);
                 out.negate();
             }
-            Logic::And(parts) => self.joined(engine, columns, (parts, false), out),
-            Logic::Or(parts) => self.joined(engine, columns, (parts, true), out),
+            Logic::And(parts, _) => self.joined(engine, columns, (parts, false), out),
+            Logic::Or(parts, _) => self.joined(engine, columns, (parts, true), out),
         }
     }
 
@@ -234,7 +234,10 @@ impl<'a> Scratch<'a> {
         predicate.for_slots(&mut |slot| slots.push(slot));
         if let (Some(Slot::Text(slot)), 1) = (slots.first().copied(), slots.len())
             && let Some(TextColumn::Codes { codes, levels }) = columns.texts.get(slot).copied()
-            && !matches!(predicate, Predicate::Listed { .. })
+            && !matches!(
+                predicate,
+                Predicate::Listed { .. } | Predicate::AddressListed { .. }
+            )
         {
             return self.by_code(engine, place, slot, (codes, levels));
         }

@@ -61,7 +61,7 @@ impl RuleEngine {
                 Combination::WeightedSum => {
                     let voters = self
                         .voices(matrix)
-                        .filter(|(place, _)| matrix.is_in_force(*place, row));
+                        .filter(|(place, _)| matrix.was_asked(*place, row));
                     let weight: f64 = voters
                         .map(|(place, _)| self.rules()[place].rule.weight)
                         .sum();

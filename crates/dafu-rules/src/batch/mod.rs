@@ -69,6 +69,12 @@ impl RuleMatrix {
         }
     }
 
+    /// Whether a rule fired or did not, other than one that is not in force or could not be evaluated.
+    pub(crate) fn was_asked(&self, rule: usize, row: usize) -> bool {
+        let unknown = self.unknown.get(rule);
+        self.is_in_force(rule, row) && !unknown.is_some_and(|unknown| unknown.contains(row))
+    }
+
     /// What became of a rule: the same as [`RuleEngine::evaluate`] says of the event alone.
     pub fn outcome(&self, rule: usize, row: usize) -> RuleOutcome {
         let has = |bits: &[RowBits]| bits.get(rule).is_some_and(|bits| bits.contains(row));
@@ -157,7 +163,7 @@ impl RuleEngine {
         columns: &Columns<'_>,
         (first, block): (usize, &mut Block),
     ) -> Result<(), RuleError> {
-        match compiled.rule.on_missing {
+        match compiled.rule.when_missing() {
             OnMissing::Skip => {}
             OnMissing::Fire => {
                 for (truth, unknown) in block.truth.iter_mut().zip(&mut block.unknown) {
@@ -171,10 +177,11 @@ impl RuleEngine {
                     while left != 0 {
                         let row = first + word * 64 + left.trailing_zeros() as usize;
                         left &= left - 1;
-                        if compiled.rule.in_force(columns.time(row)) {
+                        let at = columns.time(row);
+                        if compiled.rule.in_force(at) {
                             let (mut numbers, mut texts) = (Vec::new(), Vec::new());
                             let row = columns.read(row, &mut numbers, &mut texts);
-                            return Err(self.missing_error(compiled, row));
+                            return Err(self.missing_error(compiled, row, at));
                         }
                     }
                 }

@@ -14,17 +14,24 @@ enum Pair {
     Numbers(NumberExpr, NumberExpr),
     Texts(TextExpr, TextExpr),
     Addresses(TextExpr, TextExpr),
+    /// An address, and one or a block of them that stands in the rule.
+    Network(TextExpr, Network),
     Logic(Logic, Logic),
 }
 
 impl Checker<'_> {
     /// `a < b <= c` as `a < b and b <= c`.
-    pub(super) fn chain(&mut self, first: &Expr, rest: &[(Comparison, Expr)]) -> Option<Logic> {
+    pub(super) fn chain(
+        &mut self,
+        first: &Expr,
+        rest: &[(Comparison, Expr)],
+        whole: Span,
+    ) -> Option<Logic> {
         let mut left = (first, self.typed(first));
         let mut tests = Vec::with_capacity(rest.len());
         for (sign, part) in rest {
             let right = self.typed(part);
-            let span = left.0.span.to(part.span);
+            let span = left.0.outer.to(part.outer);
             let test = match (left.1, right.clone()) {
                 (Some(left_typed), Some(right)) => {
                     let sides = [(left_typed, left.0.span), (right, part.span)];
@@ -40,8 +47,7 @@ impl Checker<'_> {
         if tests.len() == 1 {
             return tests.pop();
         }
-        self.conflicts(&tests, first.span.to(left.0.span));
-        Some(Logic::And(tests))
+        Some(Logic::And(tests, whole))
     }
 
     fn comparison(
@@ -56,23 +62,43 @@ impl Checker<'_> {
             let diagnostic = Diagnostic::new(Code::Type, span, message);
             checker.report::<Logic>(diagnostic.help("compare them with == or !="))
         };
-        let equal = match self.pair(sides, span)? {
-            Pair::Numbers(left, right) => return Some(self.numbers(left, sign, right, span)),
-            Pair::Texts(..) if !equality => return ordered(self, "texts"),
-            Pair::Addresses(..) if !equality => return ordered(self, "internet addresses"),
-            Pair::Logic(..) if !equality => return ordered(self, "conditions"),
-            Pair::Texts(left, right) => self.texts(left, right, span),
-            Pair::Addresses(left, right) => self.test(Predicate::Addresses { left, right }, span),
-            Pair::Logic(left, right) => {
-                let neither = [left.clone(), right.clone()].map(|side| Logic::Not(Box::new(side)));
-                Logic::Or(vec![
-                    Logic::And(vec![left, right]),
-                    Logic::And(neither.into()),
-                ])
-            }
-        };
+        let equal =
+            match self.pair(sides, span)? {
+                Pair::Numbers(left, right) => return Some(self.numbers(left, sign, right, span)),
+                Pair::Texts(..) if !equality => return ordered(self, "texts"),
+                Pair::Addresses(..) | Pair::Network(..) if !equality => {
+                    return ordered(self, "internet addresses");
+                }
+                Pair::Logic(..) if !equality => return ordered(self, "conditions"),
+                Pair::Texts(left, right) => self.texts(left, right, span),
+                Pair::Addresses(left, right) => {
+                    self.test(Predicate::Addresses { left, right }, span)
+                }
+                Pair::Network(address, network) => {
+                    let networks = vec![network];
+                    self.test(Predicate::InNetwork { address, networks }, span)
+                }
+                Pair::Logic(left, right) => {
+                    let not = |side: Logic| Logic::Not(Box::new(side), span);
+                    match (left, right) {
+                        (Logic::Constant(holds), side) | (side, Logic::Constant(holds)) => {
+                            if holds { side } else { not(side) }
+                        }
+                        (left, right) => {
+                            let neither = vec![not(left.clone()), not(right.clone())];
+                            Logic::Or(
+                                vec![
+                                    Logic::And(vec![left, right], span),
+                                    Logic::And(neither, span),
+                                ],
+                                span,
+                            )
+                        }
+                    }
+                }
+            };
         Some(match sign {
-            Comparison::Unequal => Logic::Not(Box::new(equal)),
+            Comparison::Unequal => Logic::Not(Box::new(equal), span),
             _ => equal,
         })
     }
@@ -98,12 +124,10 @@ impl Checker<'_> {
             | (Typed::Weekday(left), Typed::Weekday(right)) => Pair::Numbers(left, right),
             (Typed::Text(left), Typed::Text(right)) => Pair::Texts(left, right),
             (Typed::Ip(address), Typed::Text(text)) => {
-                self.network(&text, right_span)?;
-                Pair::Addresses(address, text)
+                Pair::Network(address, self.network(&text, right_span)?)
             }
             (Typed::Text(text), Typed::Ip(address)) => {
-                self.network(&text, left_span)?;
-                Pair::Addresses(address, text)
+                Pair::Network(address, self.network(&text, left_span)?)
             }
             (Typed::Ip(left), Typed::Ip(right)) => Pair::Addresses(left, right),
             (Typed::Logic(left), Typed::Logic(right)) => Pair::Logic(left, right),
@@ -179,6 +203,11 @@ impl Checker<'_> {
                 comparison: comparison.flipped(),
                 number,
             },
+            (left @ NumberExpr::Constant(_), right) => Predicate::Numbers {
+                left: right,
+                comparison: comparison.flipped(),
+                right: left,
+            },
             (left, right) => Predicate::Numbers {
                 left,
                 comparison,
@@ -217,12 +246,13 @@ impl Checker<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// `value between low and high`. Times of day may go past midnight.
+    /// `value between low and high`. Times of day may go past midnight, days past the end of the week.
     pub(super) fn between(&mut self, parts: [&Expr; 3], span: Span) -> Option<Logic> {
         let [value, low, high] = parts.map(|part| (self.typed(part), part.span));
         let (value, low, high) = ((value.0?, value.1), (low.0?, low.1), (high.0?, high.1));
-        let over_midnight = match (&low.0, &high.0) {
-            (Typed::Clock(low), Typed::Clock(high)) => low
+        let past_the_end = match (&low.0, &high.0) {
+            (Typed::Clock(low), Typed::Clock(high))
+            | (Typed::Weekday(low), Typed::Weekday(high)) => low
                 .constant()
                 .zip(high.constant())
                 .is_some_and(|(low, high)| low > high),
@@ -231,11 +261,11 @@ impl Checker<'_> {
         let from = self.comparison([value.clone(), low], Comparison::AtLeast, span);
         let to = self.comparison([value, high], Comparison::AtMost, span);
         let both = vec![from?, to?];
-        if over_midnight {
-            return Some(Logic::Or(both));
-        }
-        self.conflicts(&both, span);
-        Some(Logic::And(both))
+        Some(if past_the_end {
+            Logic::Or(both, span)
+        } else {
+            Logic::And(both, span)
+        })
     }
 
     /// `value in [a, b]`.
@@ -249,10 +279,6 @@ impl Checker<'_> {
         let mut networks = Vec::new();
         let mut others = Vec::new();
         for (member, member_span) in all.into_iter().zip(spans) {
-            if let (Typed::Ip(_), Typed::Text(text)) = (&typed, &member) {
-                networks.push(self.network(text, member_span)?);
-                continue;
-            }
             let sides = [(typed.clone(), value.span), (member, member_span)];
             match self.pair(sides, span)? {
                 Pair::Numbers(number, NumberExpr::Constant(member)) => {
@@ -267,6 +293,7 @@ impl Checker<'_> {
                     others.push(self.numbers(left, Comparison::Equal, right, span));
                 }
                 Pair::Texts(left, right) => others.push(self.texts(left, right, span)),
+                Pair::Network(_, network) => networks.push(network),
                 Pair::Addresses(left, right) => {
                     others.push(self.test(Predicate::Addresses { left, right }, span));
                 }
@@ -304,7 +331,7 @@ impl Checker<'_> {
         if others.len() == 1 {
             return others.pop();
         }
-        Some(Logic::Or(others))
+        Some(Logic::Or(others, span))
     }
 
     /// `value in @name`.
@@ -322,9 +349,8 @@ impl Checker<'_> {
             return self.report(diagnostic);
         };
         match typed? {
-            Typed::Text(text) | Typed::Ip(text) => {
-                Some(self.test(Predicate::Listed { text, list }, span))
-            }
+            Typed::Text(text) => Some(self.test(Predicate::Listed { text, list }, span)),
+            Typed::Ip(address) => Some(self.test(Predicate::AddressListed { address, list }, span)),
             other => {
                 let message = format!("lists hold texts, this is {}", other.name());
                 self.report(Diagnostic::new(Code::Type, value.span, message))

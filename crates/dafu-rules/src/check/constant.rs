@@ -1,144 +1,204 @@
 //! Conditions that always hold, or never.
 
 use super::Checker;
-use crate::language::{Code, Comparison, Diagnostic, Span};
+use super::domain::{Left, Subject};
+use crate::language::{Code, Diagnostic, Span};
 use crate::program::{Logic, Predicate};
 use std::collections::BTreeMap;
 
-/// Numbers that are left: from, to, and whether both ends belong to them.
+/// Something that is the same for all events in which it is known.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    low: (f64, bool),
-    high: (f64, bool),
+struct Constancy {
+    holds: bool,
+    /// What makes it so, and where that stands.
+    why: &'static str,
+    at: Option<Span>,
+    help: Option<&'static str>,
+    /// Whether it names each of a few values: that asks whether one is known, and is no mistake.
+    of_few: bool,
 }
 
-impl Range {
-    const ALL: Self = Self {
-        low: (f64::NEG_INFINITY, true),
-        high: (f64::INFINITY, true),
-    };
+const NOTHING_MEETS: &str = "no value meets all of these comparisons";
+const ALL_MEET: &str = "every value meets one of these comparisons";
 
-    /// What of it meets a comparison; one that leaves a hole changes nothing.
-    fn narrowed(mut self, comparison: Comparison, number: f64) -> Self {
-        let mut from = |number: f64, included: bool| {
-            if number > self.low.0 || (number >= self.low.0 && !included) {
-                self.low = (number, included);
-            }
-        };
-        match comparison {
-            Comparison::Greater => from(number, false),
-            Comparison::AtLeast | Comparison::Equal => from(number, true),
-            _ => {}
-        }
-        let mut to = |number: f64, included: bool| {
-            if number < self.high.0 || (number <= self.high.0 && !included) {
-                self.high = (number, included);
-            }
-        };
-        match comparison {
-            Comparison::Less => to(number, false),
-            Comparison::AtMost | Comparison::Equal => to(number, true),
-            _ => {}
-        }
-        self
-    }
-
-    fn is_empty(self) -> bool {
-        self.low.0 > self.high.0 || (self.low.0 >= self.high.0 && !(self.low.1 && self.high.1))
-    }
-}
+/// A test, and whether it is wanted to hold.
+type Wanted = (usize, bool);
 
 impl Checker<'_> {
-    /// Comparisons of single numbers among parts, by slot.
-    fn ranges(&self, parts: &[Logic]) -> Vec<(usize, Comparison, f64, Span)> {
-        let mut found = Vec::new();
-        let mut parts: Vec<&Logic> = parts.iter().collect();
-        while let Some(part) = parts.pop() {
-            match part {
-                Logic::And(inner) => parts.extend(inner),
-                Logic::Test(place, span) => {
-                    if let Some(Predicate::Slot {
-                        slot,
-                        comparison,
-                        number,
-                    }) = self.predicates.all().get(*place)
-                    {
-                        found.push((*slot, *comparison, *number, *span));
-                    }
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-
-    /// Warns of comparisons that no number meets together.
-    pub(super) fn conflicts(&mut self, parts: &[Logic], span: Span) {
-        let mut left: BTreeMap<usize, Range> = BTreeMap::new();
-        for (slot, comparison, number, _) in self.ranges(parts) {
-            let range = left.entry(slot).or_insert(Range::ALL);
-            *range = range.narrowed(comparison, number);
-        }
-        if left.values().any(|range| range.is_empty()) {
-            let message = "this never holds: no number meets all of these comparisons";
-            self.constant(message, span);
-        }
-    }
-
-    /// Warns of comparisons of which every number meets one.
-    pub(super) fn covers(&mut self, parts: &[Logic], span: Span) {
-        let single: Vec<Logic> = parts
-            .iter()
-            .filter(|part| matches!(part, Logic::Test(..)))
-            .cloned()
-            .collect();
-        let mut not_covered: BTreeMap<usize, Range> = BTreeMap::new();
-        for (slot, comparison, number, _) in self.ranges(&single) {
-            // What none of them covers meets the opposite of each.
-            let opposite = match comparison {
-                Comparison::Less => Comparison::AtLeast,
-                Comparison::AtMost => Comparison::Greater,
-                Comparison::Greater => Comparison::AtMost,
-                Comparison::AtLeast => Comparison::Less,
-                Comparison::Unequal => Comparison::Equal,
-                Comparison::Equal => continue,
-            };
-            let range = not_covered.entry(slot).or_insert(Range::ALL);
-            *range = range.narrowed(opposite, number);
-        }
-        if not_covered.values().any(|range| range.is_empty()) {
-            self.constant(
-                "this always holds: every number meets one of these comparisons",
-                span,
-            );
-        }
-    }
-
-    fn constant(&mut self, message: &str, span: Span) {
-        let code = if span == self.whole {
-            Code::Constant
-        } else {
-            Code::ConstantPart
-        };
-        self.diagnostics.push(Diagnostic::new(code, span, message));
-    }
-
-    /// The logic without constants; a condition that is nothing else is a mistake.
+    /// The logic without constants; a condition that always holds, or never, is a mistake.
     pub(super) fn simplified(&mut self, logic: Logic) -> Logic {
         let had_constant = has_constant(&logic);
         let logic = without_constants(logic);
-        if let Logic::Constant(holds) = logic {
-            let says = if holds { "always" } else { "never" };
-            let message = format!("this condition {says} holds");
-            let diagnostic = Diagnostic::new(Code::Constant, self.whole, message);
-            self.diagnostics
-                .push(diagnostic.help("compare something that differs from event to event"));
-        } else if had_constant {
+        if let Some(constancy) = self.constancy(&logic) {
+            let code = if constancy.of_few && constancy.holds {
+                Code::ConstantPart
+            } else {
+                Code::Constant
+            };
+            self.tell(code, self.whole, constancy);
+            return logic;
+        }
+        if had_constant {
             let message = "a part of this condition always holds, or never";
             self.diagnostics
                 .push(Diagnostic::new(Code::ConstantPart, self.whole, message));
         }
+        self.constant_parts(&logic);
         logic
+    }
+
+    fn tell(&mut self, code: Code, span: Span, constancy: Constancy) {
+        let says = if constancy.holds { "always" } else { "never" };
+        let what = if code == Code::Constant {
+            "this condition"
+        } else {
+            "this"
+        };
+        let mut message = format!("{what} {says} holds");
+        if constancy.at == Some(span) && !constancy.why.is_empty() {
+            message = format!("this {says} holds: {}", constancy.why);
+        }
+        let help = constancy.help.or_else(|| {
+            (code == Code::Constant).then_some("compare something that differs from event to event")
+        });
+        let mut diagnostic = Diagnostic::new(code, span, message);
+        diagnostic.help = help.map(Into::into);
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Warns of the largest parts that always hold, or never.
+    fn constant_parts(&mut self, logic: &Logic) {
+        let parts = match logic {
+            Logic::Constant(_) | Logic::Test(..) => return,
+            Logic::Not(inner, _) => std::slice::from_ref(&**inner),
+            Logic::And(parts, _) | Logic::Or(parts, _) => parts,
+        };
+        for part in parts {
+            match (self.constancy(part), part.span()) {
+                (Some(constancy), Some(span)) => self.tell(Code::ConstantPart, span, constancy),
+                _ => self.constant_parts(part),
+            }
+        }
+    }
+
+    /// Whether something always holds, or never.
+    fn constancy(&self, logic: &Logic) -> Option<Constancy> {
+        let constant = |holds, why, at| {
+            Some(Constancy {
+                holds,
+                why,
+                at,
+                help: None,
+                of_few: false,
+            })
+        };
+        match logic {
+            Logic::Constant(holds) => constant(*holds, "", None),
+            Logic::Test(place, span) => self.test_constancy(*place, *span),
+            Logic::Not(inner, _) => {
+                let inner = self.constancy(inner)?;
+                Some(Constancy {
+                    holds: !inner.holds,
+                    ..inner
+                })
+            }
+            Logic::And(parts, span) | Logic::Or(parts, span) => {
+                // An `or` always holds where the opposites of its parts never hold together.
+                let or = matches!(logic, Logic::Or(..));
+                let all: Vec<Option<Constancy>> =
+                    parts.iter().map(|part| self.constancy(part)).collect();
+                let known = all.iter().flatten();
+                if let Some(decides) = known.clone().find(|part| part.holds == or) {
+                    return Some(*decides);
+                }
+                if known.count() == parts.len() {
+                    return constant(!or, "", None);
+                }
+                let mut wanted = Vec::new();
+                for part in parts {
+                    flatten(part, !or, &mut wanted);
+                }
+                let (help, of_few) = self.contradiction(&wanted)?;
+                let why = if or { ALL_MEET } else { NOTHING_MEETS };
+                Some(Constancy {
+                    help,
+                    of_few,
+                    ..constant(or, why, Some(*span))?
+                })
+            }
+        }
+    }
+
+    fn test_constancy(&self, place: usize, span: Span) -> Option<Constancy> {
+        let predicate = self.predicates.all().get(place)?;
+        let same = match predicate {
+            Predicate::Numbers {
+                left,
+                comparison,
+                right,
+            } => (left == right).then(|| comparison.holds(0.0, 0.0)),
+            Predicate::Texts { left, right } | Predicate::Addresses { left, right } => {
+                (left == right).then_some(true)
+            }
+            // What no level meets was told where the text stands.
+            Predicate::Levels { .. } => return None,
+            _ => None,
+        };
+        let found = |holds, why, help| {
+            Some(Constancy {
+                holds,
+                why,
+                at: Some(span),
+                help,
+                of_few: false,
+            })
+        };
+        if let Some(holds) = same {
+            return found(holds, "both sides are the same", None);
+        }
+        for holds in [false, true] {
+            if let Some((help, _)) = self.contradiction(&[(place, !holds)]) {
+                return found(holds, "there are no such values", help);
+            }
+        }
+        None
+    }
+
+    /// Whether no event meets all of these tests: what to know about their values, and whether there are few of them.
+    fn contradiction(&self, wanted: &[Wanted]) -> Option<(Option<&'static str>, bool)> {
+        let mut left: BTreeMap<Subject, Left> = BTreeMap::new();
+        for (place, holds) in wanted {
+            let Some(predicate) = self.predicates.all().get(*place) else {
+                continue;
+            };
+            let windows = (self.schema.number_slots(), self.predicates.windows());
+            if let Some(subject) = Subject::of(predicate) {
+                left.entry(subject)
+                    .or_insert_with(|| Left::all(predicate, windows))
+                    .narrow(predicate, *holds);
+            }
+        }
+        let (subject, empty) = left.into_iter().find(|(_, left)| left.is_empty())?;
+        let of_few = match subject {
+            Subject::Level(_) => true,
+            Subject::Slot(slot) => self.schema.is_flag(slot),
+            Subject::Other(_) => false,
+        };
+        Some((empty.help(), of_few))
+    }
+}
+
+/// The tests of parts that all have to hold, or all must not.
+fn flatten(logic: &Logic, wanted: bool, out: &mut Vec<Wanted>) {
+    match logic {
+        Logic::Test(place, _) => out.push((*place, wanted)),
+        Logic::Not(inner, _) => flatten(inner, !wanted, out),
+        Logic::And(parts, _) | Logic::Or(parts, _) if wanted == matches!(logic, Logic::And(..)) => {
+            for part in parts {
+                flatten(part, wanted, out);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -146,26 +206,26 @@ fn has_constant(logic: &Logic) -> bool {
     match logic {
         Logic::Constant(_) => true,
         Logic::Test(..) => false,
-        Logic::Not(inner) => has_constant(inner),
-        Logic::And(parts) | Logic::Or(parts) => parts.iter().any(has_constant),
+        Logic::Not(inner, _) => has_constant(inner),
+        Logic::And(parts, _) | Logic::Or(parts, _) => parts.iter().any(has_constant),
     }
 }
 
 fn without_constants(logic: Logic) -> Logic {
     match logic {
-        Logic::Not(inner) => match without_constants(*inner) {
+        Logic::Not(inner, span) => match without_constants(*inner) {
             Logic::Constant(holds) => Logic::Constant(!holds),
-            Logic::Not(inner) => *inner,
-            inner => Logic::Not(Box::new(inner)),
+            Logic::Not(inner, _) => *inner,
+            inner => Logic::Not(Box::new(inner), span),
         },
-        Logic::And(parts) => joined(parts, true, Logic::And),
-        Logic::Or(parts) => joined(parts, false, Logic::Or),
+        Logic::And(parts, span) => joined(parts, true, |parts| Logic::And(parts, span)),
+        Logic::Or(parts, span) => joined(parts, false, |parts| Logic::Or(parts, span)),
         other => other,
     }
 }
 
 /// Parts without those that change nothing; one that decides alone is all that is left.
-fn joined(parts: Vec<Logic>, neutral: bool, make: fn(Vec<Logic>) -> Logic) -> Logic {
+fn joined(parts: Vec<Logic>, neutral: bool, make: impl FnOnce(Vec<Logic>) -> Logic) -> Logic {
     let mut kept = Vec::with_capacity(parts.len());
     for part in parts {
         match without_constants(part) {

@@ -3,6 +3,7 @@
 mod call;
 mod compare;
 mod constant;
+mod domain;
 mod number;
 
 use crate::RuleSchema;
@@ -12,6 +13,7 @@ use crate::language::{
 };
 use crate::program::{Logic, NumberExpr, Predicate, Predicates, TextExpr};
 use crate::schema::Slot;
+use dafu_core::{Unit, WindowRequest};
 use std::sync::Arc;
 
 /// A value with its type.
@@ -159,18 +161,19 @@ impl Checker<'_> {
             ExprKind::Flag(flag) => Typed::Logic(Logic::Constant(*flag)),
             ExprKind::Clock(seconds) => Typed::Clock(NumberExpr::Constant(f64::from(*seconds))),
             ExprKind::Name(name) => self.name(name, span)?,
-            ExprKind::Not(inner) => Typed::Logic(Logic::Not(Box::new(self.logic(inner)?))),
+            ExprKind::Not(inner) => {
+                let inner = Box::new(self.logic(inner)?);
+                Typed::Logic(Logic::Not(inner, span))
+            }
             ExprKind::And(parts) => {
                 let parts = self.all(parts, Self::logic)?;
-                self.conflicts(&parts, span);
-                Typed::Logic(Logic::And(parts))
+                Typed::Logic(Logic::And(parts, span))
             }
             ExprKind::Or(parts) => {
                 let parts = self.all(parts, Self::logic)?;
-                self.covers(&parts, span);
-                Typed::Logic(Logic::Or(parts))
+                Typed::Logic(Logic::Or(parts, span))
             }
-            ExprKind::Compare { first, rest } => Typed::Logic(self.chain(first, rest)?),
+            ExprKind::Compare { first, rest } => Typed::Logic(self.chain(first, rest, span)?),
             ExprKind::Between { value, low, high } => {
                 Typed::Logic(self.between([value, low, high], span)?)
             }
@@ -191,19 +194,12 @@ impl Checker<'_> {
                 })
             }
             ExprKind::Sum { first, rest } => self.sum(first, rest)?,
-            ExprKind::Product { first, rest } => Typed::Number(self.product(first, rest)?),
+            ExprKind::Product { first, rest } => Typed::Number(self.product(first, rest, span)?),
             ExprKind::Call {
                 function,
                 arguments,
             } => self.call(*function, arguments, span)?,
-            ExprKind::Window(request) => {
-                let slot = self.schema.number_slots() + self.predicates.window(request);
-                Typed::Number(Number {
-                    expr: NumberExpr::Slot(slot),
-                    measure: request.unit().into(),
-                    bare: false,
-                })
-            }
+            ExprKind::Window(request) => self.window(request, request.unit()),
         })
     }
 
@@ -240,14 +236,32 @@ impl Checker<'_> {
         Some(typed)
     }
 
+    /// A window as a number in a unit.
+    fn window(&mut self, request: &WindowRequest, unit: Unit) -> Typed {
+        let slot = self.schema.number_slots() + self.predicates.window(request);
+        Typed::Number(Number {
+            expr: NumberExpr::Slot(slot),
+            measure: unit.into(),
+            bare: false,
+        })
+    }
+
     fn unknown_name(&mut self, name: &str, span: Span) -> Option<Typed> {
+        if let Some(request) = self.schema.alias(name) {
+            return Some(self.window(&request, Unit::PerHour));
+        }
         let weekday = WEEKDAYS.iter().position(|weekday| *weekday == name);
         if let Some(weekday) = weekday {
             return Some(Typed::Weekday(NumberExpr::Constant(weekday as f64)));
         }
         let message = format!("nothing is called `{name}`");
         let diagnostic = Diagnostic::new(Code::UnknownName, span, message).label("unknown");
+        let other = name.to_ascii_lowercase();
         let help = match nearest(name, self.schema.names()) {
+            _ if WEEKDAYS.contains(&&*other) => format!("days of the week are small: `{other}`"),
+            _ if ["null", "none", "nil", "nan"].contains(&&*other) => {
+                "write `x is missing`, or `x is not missing`".into()
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => "name a variable of the schema, or put a text into quotes".into(),
         };

@@ -5,6 +5,9 @@ use crate::Dimension;
 use crate::language::{Code, Diagnostic, Expr, LiteralUnit, Measure, NumberLiteral, Span};
 use crate::program::NumberExpr;
 
+/// A part of a sum behind its first: whether it is taken away, where it stands, and what it is.
+type Term = ((bool, Span), Typed);
+
 impl Checker<'_> {
     /// A number as it stands in the rule.
     pub(super) fn literal(&mut self, literal: NumberLiteral, span: Span) -> Option<Number> {
@@ -88,6 +91,16 @@ impl Checker<'_> {
             .or(with_unit.clone().next())
             .map(|(number, _)| number.measure);
         let measure = chosen.unwrap_or(Measure::ONE);
+        // Nobody counts in the microseconds of differences of times; zero is zero in all units.
+        let bare =
+            |(number, _): &&(Number, Span)| number.bare && number.expr.constant() != Some(0.0);
+        if measure == Measure::MICROSECOND
+            && let Some((_, span)) = numbers.iter().find(bare)
+        {
+            let message = "a duration has a unit";
+            let diagnostic = Diagnostic::new(Code::Unit, *span, message);
+            return self.report(diagnostic.help("write 30min, 24h or 7d"));
+        }
         let converted: Vec<Option<NumberExpr>> = numbers
             .into_iter()
             .map(|(number, span)| self.in_measure(number, measure, span))
@@ -104,7 +117,23 @@ impl Checker<'_> {
         let rest_typed: Option<Vec<Typed>> = rest_typed.into_iter().collect();
         let (first_typed, rest_typed) = (first_typed?, rest_typed?);
         if let Typed::Time(time) = first_typed {
-            return self.time_sum(time, rest, rest_typed);
+            let rest = rest.iter().map(|(less, part)| (*less, part.span));
+            return self.time_sum(time, rest.zip(rest_typed).collect());
+        }
+        // `24h + time` is `time + 24h`.
+        let time = rest
+            .iter()
+            .zip(&rest_typed)
+            .position(|((less, _), typed)| !less && matches!(typed, Typed::Time(_)));
+        if let Some(time) = time {
+            let spans = rest.iter().map(|(less, part)| (*less, part.span));
+            let mut terms: Vec<Term> = spans.zip(rest_typed).collect();
+            let (_, typed) = terms.remove(time);
+            terms.insert(0, ((false, first.span), first_typed));
+            if let Typed::Time(time) = typed {
+                return self.time_sum(time, terms);
+            }
+            return None;
         }
         let mut numbers = Vec::with_capacity(rest.len() + 1);
         let parts = std::iter::once(first).chain(rest.iter().map(|(_, part)| part));
@@ -127,33 +156,28 @@ impl Checker<'_> {
         }))
     }
 
-    fn time_sum(
-        &mut self,
-        first: NumberExpr,
-        rest: &[(bool, Expr)],
-        rest_typed: Vec<Typed>,
-    ) -> Option<Typed> {
+    fn time_sum(&mut self, first: NumberExpr, rest: Vec<Term>) -> Option<Typed> {
         let mut terms = Vec::new();
         let mut is_time = true;
-        for ((less, part), typed) in rest.iter().zip(rest_typed) {
+        for ((less, span), typed) in rest {
             let term = match typed {
-                Typed::Time(time) if is_time && *less => {
+                Typed::Time(time) if is_time && less => {
                     is_time = false;
                     time
                 }
                 Typed::Number(number) if !number.bare => {
-                    self.in_measure(number, Measure::MICROSECOND, part.span)?
+                    self.in_measure(number, Measure::MICROSECOND, span)?
                 }
                 other => {
                     let message = format!("{} does not go with a time here", other.name());
-                    let diagnostic = Diagnostic::new(Code::Type, part.span, message);
+                    let diagnostic = Diagnostic::new(Code::Type, span, message);
                     return self.report(
                         diagnostic
                             .help("add or take away a duration such as 24h, or take away a time"),
                     );
                 }
             };
-            terms.push((*less, term));
+            terms.push((less, term));
         }
         let expr = NumberExpr::Sum(Box::new(first), terms);
         Some(if is_time {
@@ -167,10 +191,12 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn product(&mut self, first: &Expr, rest: &[(bool, Expr)]) -> Option<Number> {
-        let span = rest
-            .last()
-            .map_or(first.span, |(_, last)| first.span.to(last.span));
+    pub(super) fn product(
+        &mut self,
+        first: &Expr,
+        rest: &[(bool, Expr)],
+        span: Span,
+    ) -> Option<Number> {
         let first = self.number(first);
         let factors: Vec<Option<Number>> = rest.iter().map(|(_, part)| self.number(part)).collect();
         let factors: Option<Vec<Number>> = factors.into_iter().collect();

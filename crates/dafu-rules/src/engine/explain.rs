@@ -1,8 +1,7 @@
 //! Why a rule fired or did not, part by part.
 
-use super::{Compiled, RuleEngine};
+use super::{Compiled, MissingValue, RuleEngine};
 use crate::RuleError;
-use crate::language::window_source;
 use crate::program::{Logic, NumberExpr, Predicate, Row, Truth};
 use crate::ruleset::{ListsAt, short, time};
 use crate::schema::Slot;
@@ -51,8 +50,13 @@ impl Margin {
         }
     }
 
-    /// The distance as a share of the larger of both: 0 at the limit, at most 2.
+    /// The distance as a share of the larger of both: 0 at the limit, at most 2. Of points in time, which are not counted
+    /// from anything: days by one more than themselves, so half at a day's distance, and at most 1.
     pub fn relative(self) -> f64 {
+        if self.kind == MarginKind::Time {
+            let days = self.difference().abs() / 86_400e6;
+            return days / (1.0 + days);
+        }
         let larger = self.value.abs().max(self.limit.abs());
         if larger > 0.0 {
             self.difference().abs() / larger
@@ -102,10 +106,12 @@ pub struct RuleExplanation {
     pub truth: Truth,
     /// The condition, part by part.
     pub condition: ConditionPart,
-    /// The test that keeps a rule which did not fire from firing: of what all has to change, the farthest; of what may
-    /// change instead, the nearest. Distances are [`Margin::relative`]; texts and missing values are farther than any
-    /// number.
+    /// What keeps a rule that did not fire from firing: of the tests that make its condition false, the nearest to changing
+    /// by [`Margin::relative`], with texts farther than any number; of a condition that is not known, the first test that
+    /// is not.
     pub nearest: Option<ConditionPart>,
+    /// What is missing, where the condition is not known.
+    pub missing: Vec<MissingValue>,
 }
 
 impl RuleEngine {
@@ -154,13 +160,14 @@ impl RuleEngine {
         let condition = explaining.part(&compiled.logic);
         let nearest = match condition.truth {
             Truth::True => None,
-            _ => farthest(&condition, true).1.cloned(),
+            truth => nearest(&condition, truth).map(|(_, test)| test.clone()),
         };
         Ok(RuleExplanation {
             rule: compiled.name.clone(),
             truth: condition.truth,
             condition,
             nearest,
+            missing: self.missing_of(compiled, row, at),
         })
     }
 }
@@ -174,47 +181,52 @@ struct Explaining<'a> {
 
 impl Explaining<'_> {
     fn part(&self, logic: &Logic) -> ConditionPart {
-        let joined = |joint, parts: &[Logic], join: fn(Truth, Truth) -> Truth, of_none: Truth| {
-            let parts: Vec<ConditionPart> = parts.iter().map(|part| self.part(part)).collect();
-            let sources: Vec<&str> = parts.iter().map(|part| part.source.as_str()).collect();
-            let word = if joint == Joint::And { " and " } else { " or " };
-            ConditionPart {
-                source: sources.join(word),
-                truth: parts
-                    .iter()
-                    .fold(of_none, |truth, part| join(truth, part.truth)),
-                joint,
-                values: Vec::new(),
-                margin: None,
-                parts,
+        let part = self.parts(logic);
+        let span = logic.span();
+        let mut one_test = !part.parts.is_empty();
+        logic.for_tests(&mut |_, other| one_test &= Some(other) == span);
+        if one_test { part.into_test() } else { part }
+    }
+
+    fn parts(&self, logic: &Logic) -> ConditionPart {
+        let source = match logic {
+            Logic::Constant(holds) => holds.to_string(),
+            other => {
+                let span = other.span().unwrap_or_default();
+                let source = self.compiled.condition.source().get(span.start..span.end);
+                source.unwrap_or_default().into()
             }
         };
+        let part = |joint, truth, parts| ConditionPart {
+            source: source.clone(),
+            truth,
+            joint,
+            values: Vec::new(),
+            margin: None,
+            parts,
+        };
+        let all = |parts: &[Logic]| -> Vec<ConditionPart> {
+            parts.iter().map(|part| self.part(part)).collect()
+        };
         match logic {
-            Logic::Constant(holds) => ConditionPart {
-                source: holds.to_string(),
-                truth: (*holds).into(),
-                joint: Joint::Test,
-                values: Vec::new(),
-                margin: None,
-                parts: Vec::new(),
-            },
-            Logic::Test(place, span) => {
-                let source = self.compiled.condition.source().get(span.start..span.end);
-                self.test(*place, source.unwrap_or_default())
-            }
-            Logic::Not(inner) => {
+            Logic::Constant(holds) => part(Joint::Test, (*holds).into(), Vec::new()),
+            Logic::Test(place, _) => self.test(*place, &source),
+            Logic::Not(inner, _) => {
                 let inner = self.part(inner);
-                ConditionPart {
-                    source: format!("not ({})", inner.source),
-                    truth: !inner.truth,
-                    joint: Joint::Not,
-                    values: Vec::new(),
-                    margin: None,
-                    parts: vec![inner],
-                }
+                part(Joint::Not, !inner.truth, vec![inner])
             }
-            Logic::And(parts) => joined(Joint::And, parts, Truth::and, Truth::True),
-            Logic::Or(parts) => joined(Joint::Or, parts, Truth::or, Truth::False),
+            Logic::And(parts, _) => {
+                let parts = all(parts);
+                let truths = parts.iter().map(|part| part.truth);
+                let truth = truths.fold(Truth::True, Truth::and);
+                part(Joint::And, truth, parts)
+            }
+            Logic::Or(parts, _) => {
+                let parts = all(parts);
+                let truths = parts.iter().map(|part| part.truth);
+                let truth = truths.fold(Truth::False, Truth::or);
+                part(Joint::Or, truth, parts)
+            }
         }
     }
 
@@ -270,75 +282,40 @@ impl Explaining<'_> {
         predicate.for_slots(&mut |slot| {
             read.insert(slot);
         });
-        let engine = self.engine;
-        let shown = engine
-            .shown
-            .iter()
-            .filter(|shown| read.contains(&shown.slot()));
-        let known =
-            shown.filter_map(|shown| Some((shown.name.to_string(), shown.value(self.row)?)));
-        let mut values: Vec<(String, ReasonValue)> = known.collect();
-        let before = engine.slots.0 - engine.windows().len();
-        for (place, window) in engine.windows().iter().enumerate() {
-            let slot = before + place;
-            let number = self.row.numbers.get(slot).copied().unwrap_or(f64::NAN);
-            if read.contains(&Slot::Number(slot)) && !number.is_nan() {
-                values.push((window_source(window), ReasonValue::Number(number)));
-            }
-        }
-        values
+        let shown = self.engine.shown.iter();
+        let read = shown.filter(|shown| read.contains(&shown.slot()));
+        read.filter_map(|shown| Some((shown.name.to_string(), shown.value(self.row)?)))
+            .collect()
     }
 }
 
-/// How far a part is from holding, or from not holding, and the test that decides.
-fn farthest(part: &ConditionPart, wanted: bool) -> (f64, Option<&ConditionPart>) {
-    if part.truth == wanted.into() {
-        return (0.0, None);
+/// Of the tests that make a part what it is, the nearest to changing, and how far it is. Parts that say something else do
+/// not matter.
+fn nearest(part: &ConditionPart, truth: Truth) -> Option<(f64, &ConditionPart)> {
+    if part.truth != truth {
+        return None;
     }
-    let all_have_to = match part.joint {
+    let below = match part.joint {
         Joint::Test => {
-            let distance = part.margin.filter(|_| part.truth != Truth::Unknown);
-            // At the limit itself a strict comparison is still not met.
-            let distance = distance.map_or(f64::INFINITY, |margin| {
-                margin.relative().max(f64::MIN_POSITIVE)
-            });
-            return (distance, Some(part));
+            let distance = part.margin.map_or(f64::INFINITY, Margin::relative);
+            return Some((distance, part));
         }
-        Joint::Not => {
-            let inner = part.parts.first();
-            return inner.map_or((f64::INFINITY, None), |inner| farthest(inner, !wanted));
-        }
-        Joint::And => wanted,
-        Joint::Or => !wanted,
+        Joint::Not => !truth,
+        Joint::And | Joint::Or => truth,
     };
-    let distances = part.parts.iter().map(|part| farthest(part, wanted));
-    if all_have_to {
-        distances.fold(
-            (0.0, None),
-            |best, other| if other.0 > best.0 { other } else { best },
-        )
-    } else {
-        let mut distances = distances;
-        let first = distances.next().unwrap_or((f64::INFINITY, None));
-        distances.fold(
-            first,
-            |best, other| if other.0 < best.0 { other } else { best },
-        )
-    }
+    let tests = part.parts.iter().filter_map(|part| nearest(part, below));
+    // Of equally near ones the first.
+    tests.reduce(|best, other| if other.0 < best.0 { other } else { best })
 }
 
 impl fmt::Display for RuleExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.truth, &self.nearest) {
             (Truth::True, _) => write!(f, "{} fired", self.rule)?,
-            (Truth::Unknown, Some(test)) => {
-                write!(
-                    f,
-                    "{} was not evaluated, since this is not known: ",
-                    self.rule
-                )?;
-                f.write_str(&test.source)?;
-                test.told(f)?;
+            (Truth::Unknown, _) => {
+                let missing: Vec<String> = self.missing.iter().map(ToString::to_string).collect();
+                let missing = missing.join("; ");
+                write!(f, "{} was not evaluated: {missing}", self.rule)?;
             }
             (_, Some(test)) => {
                 write!(f, "{} did not fire, since this does not hold: ", self.rule)?;
@@ -352,6 +329,22 @@ impl fmt::Display for RuleExplanation {
 }
 
 impl ConditionPart {
+    /// The same as one test, for parts that one word of the language makes: `between` is two comparisons.
+    fn into_test(mut self) -> Self {
+        self.margin = nearest(&self, self.truth).and_then(|(_, test)| test.margin);
+        self.joint = Joint::Test;
+        let mut parts = std::mem::take(&mut self.parts);
+        while let Some(part) = parts.pop() {
+            for value in part.values {
+                if !self.values.contains(&value) {
+                    self.values.push(value);
+                }
+            }
+            parts.extend(part.parts);
+        }
+        self
+    }
+
     /// What a test has read, in parentheses.
     fn told(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(margin) = self.margin {

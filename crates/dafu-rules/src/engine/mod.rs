@@ -1,6 +1,7 @@
 //! Rule sets that were checked, over the rows of a schema.
 
 mod explain;
+mod missing;
 mod report;
 
 use crate::check::check;
@@ -8,12 +9,12 @@ use crate::language::{ConditionError, Diagnostic};
 use crate::program::{Logic, Predicates, Row, Truth, Undecided, Ways};
 use crate::ruleset::{
     Conflict, Lists, ListsAt, MOST_RULES, OnMissing, Rule, RuleSet, RuleState, Shown, Suppressions,
-    Template,
+    Template, wrong,
 };
-use crate::schema::Slot;
 use crate::{Action, Condition, RuleError, RuleSchema};
-use dafu_core::{EntityId, EntityKey, RuleOutcome, Timestamp, WindowRequest};
+use dafu_core::{Decision, EntityId, EntityKey, RuleOutcome, Timestamp, WindowRequest};
 pub use explain::{ConditionPart, Joint, Margin, MarginKind, RuleExplanation};
+pub use missing::{MissingCause, MissingValue};
 pub use report::RuleReport;
 use std::collections::BTreeSet;
 
@@ -24,7 +25,7 @@ pub struct Moment<'a> {
     pub at: Timestamp,
     /// Who takes part: rules may be silenced for one of them.
     pub entities: &'a [EntityKey],
-    /// Rules that are silenced.
+    /// Rules that are silenced, beside those that the set silences.
     pub suppressions: Option<&'a Suppressions>,
 }
 
@@ -36,6 +37,13 @@ impl<'a> Moment<'a> {
             entities: &[],
             suppressions: None,
         }
+    }
+
+    /// The same moment, with those who take part: the set may silence rules for one of them.
+    #[must_use]
+    pub const fn entities(mut self, entities: &'a [EntityKey]) -> Self {
+        self.entities = entities;
+        self
     }
 
     /// The same moment, in which rules may be silenced for these entities.
@@ -66,9 +74,9 @@ pub(crate) struct Compiled {
 /// What of a rule is looked at for every event, apart from what is not.
 #[derive(Debug, Clone, Copy)]
 struct Running {
-    /// In force from the first moment to before the second; never where the first is later.
+    /// In force from the first moment to the last, both included; never where the first is later.
     from: Timestamp,
-    until: Timestamp,
+    last: Timestamp,
     on_missing: OnMissing,
     shadow: bool,
     /// What becomes of it where its condition does not hold, and where it does.
@@ -82,26 +90,35 @@ struct Running {
     weight: f64,
 }
 
+/// The first and the last moment in which a rule is in force.
+fn in_force(rule: &Rule) -> (Timestamp, Timestamp) {
+    let never = (Timestamp::MAX, Timestamp::MIN);
+    if !matches!(rule.state, RuleState::Active | RuleState::Shadow) {
+        return never;
+    }
+    let from = rule.effective_from.unwrap_or(Timestamp::MIN);
+    match rule.effective_until {
+        None => (from, Timestamp::MAX),
+        // Before the first moment there is none.
+        Some(until) => match Timestamp::from_micros(until.as_micros() - 1) {
+            Ok(last) => (from, last),
+            Err(_) => never,
+        },
+    }
+}
+
 fn running(rules: &[Compiled]) -> Vec<Running> {
     let actions: BTreeSet<&Action> = rules.iter().map(|compiled| &compiled.rule.action).collect();
     let running = |compiled: &Compiled| {
         let rule = &compiled.rule;
-        let alive = matches!(rule.state, RuleState::Active | RuleState::Shadow);
+        let (from, last) = in_force(rule);
+        let shadow = rule.state == RuleState::Shadow;
         let strictness = actions.iter().position(|action| **action == rule.action);
         Running {
-            from: if alive {
-                rule.effective_from.unwrap_or(Timestamp::MIN)
-            } else {
-                Timestamp::MAX
-            },
-            // The last moment there is, is after all dates of rules.
-            until: if alive {
-                rule.effective_until.unwrap_or(Timestamp::MAX)
-            } else {
-                Timestamp::MIN
-            },
-            on_missing: rule.on_missing,
-            shadow: rule.state == RuleState::Shadow,
+            from,
+            last,
+            on_missing: rule.when_missing(),
+            shadow,
             outcomes: match rule.state {
                 RuleState::Shadow => [RuleOutcome::NotFired, RuleOutcome::Shadow],
                 _ => [RuleOutcome::NotFired, RuleOutcome::Fired],
@@ -133,6 +150,9 @@ pub struct RuleEngine {
     ways: Ways,
     running: Vec<Running>,
     lists: Lists,
+    suppressions: Suppressions,
+    schema: RuleSchema,
+    /// Variables, then windows.
     shown: Vec<Shown>,
     slots: (usize, usize),
 }
@@ -145,7 +165,7 @@ impl RuleEngine {
                 got: set.rules.len(),
             });
         }
-        let schema = with_lists(set, schema)?;
+        let schema = set.joined(schema)?;
         let mut ids = BTreeSet::new();
         let mut predicates = Predicates::default();
         let mut checked = Vec::with_capacity(set.rules.len());
@@ -157,13 +177,13 @@ impl RuleEngine {
                     "the id stands twice; give each rule one of its own",
                 ));
             }
-            let names = check_fields(rule)?;
-            let reason = template(rule, &schema)?;
+            let names = rule.check()?;
             match compile(rule, &schema, &mut predicates) {
                 Ok((condition, logic, found)) => {
                     if !found.is_empty() {
                         warnings.push(ConditionError::new(&rule.condition, found).titled(&rule.id));
                     }
+                    let reason = template(rule, &schema, &predicates)?;
                     checked.push((rule, names, condition, logic, reason));
                 }
                 Err(error) => errors.push(error.titled(&rule.id)),
@@ -196,14 +216,13 @@ impl RuleEngine {
                 schema.number_slots() + predicates.windows().len(),
                 schema.text_slots(),
             ),
+            shown: shown(&schema, predicates.windows()),
+            schema,
             predicates,
             running,
             ways,
             lists: Lists::new(&set.lists),
-            shown: schema
-                .slots()
-                .map(|(variable, slot)| Shown::new(variable, slot))
-                .collect(),
+            suppressions: Suppressions::new(&set.suppressions),
             set: set.clone(),
         })
     }
@@ -211,6 +230,11 @@ impl RuleEngine {
     /// The set as it was given.
     pub const fn rule_set(&self) -> &RuleSet {
         &self.set
+    }
+
+    /// The schema against which the set was checked, with its lists, and with its currency where the schema had none.
+    pub const fn schema(&self) -> &RuleSchema {
+        &self.schema
     }
 
     /// Identity of the set, [`RuleSet::hash`].
@@ -251,7 +275,8 @@ impl RuleEngine {
     ///
     /// # Errors
     ///
-    /// [`RuleError::Row`] for a row of another size, [`RuleError::Missing`] where a rule does not allow missing values.
+    /// [`RuleError::Row`] for a row of another size, [`RuleError::Missing`] where a rule with a say does not allow missing
+    /// values and is not silenced.
     pub fn evaluate(&self, row: Row<'_>, moment: &Moment<'_>) -> Result<RuleReport, RuleError> {
         let mut report = RuleReport::default();
         self.evaluate_into(row, moment, &mut report)?;
@@ -271,15 +296,15 @@ impl RuleEngine {
     ) -> Result<(), RuleError> {
         report.clear();
         row.check(self.slots)?;
-        let lists = ListsAt(&self.lists, moment.at);
+        report.at = moment.at;
         report.fired.resize(self.running.len(), 0);
         let mut fired = 0;
         for (place, running) in self.running.iter().enumerate() {
-            let in_force = running.from <= moment.at && moment.at < running.until;
+            let in_force = running.from <= moment.at && moment.at <= running.last;
             let outcome = if in_force {
                 match self.ways.quick(place, row) {
                     Ok(holds) => running.outcomes[usize::from(holds)],
-                    Err(undecided) => match self.slow_outcome((place, undecided), row, &lists) {
+                    Err(undecided) => match self.slow_outcome((place, undecided), row, moment) {
                         Ok(outcome) => outcome,
                         Err(error) => {
                             report.clear();
@@ -296,8 +321,8 @@ impl RuleEngine {
             fired += usize::from(outcome == RuleOutcome::Fired);
         }
         report.fired.truncate(fired);
-        if let Some(suppressions) = moment.suppressions {
-            self.suppress(suppressions, moment, report);
+        if !moment.entities.is_empty() {
+            self.suppress(moment, report);
         }
         self.combine(report);
         Ok(())
@@ -309,29 +334,43 @@ impl RuleEngine {
         &self,
         (place, undecided): (usize, Undecided),
         row: Row<'_>,
-        lists: &ListsAt<'_>,
+        moment: &Moment<'_>,
     ) -> Result<RuleOutcome, RuleError> {
         let running = &self.running[place];
+        let lists = &ListsAt(&self.lists, moment.at);
         if let Some(holds) = self
             .ways
             .rest((place, undecided), row, self.predicates.all(), lists)
         {
             return Ok(running.outcomes[usize::from(holds)]);
         }
+        let compiled = &self.rules[place];
         match (
-            self.truth(&self.rules[place], row, lists),
+            self.logic_truth(&compiled.logic, row, lists),
             running.on_missing,
         ) {
             (Truth::Unknown, OnMissing::Skip) => Ok(RuleOutcome::NotEvaluated),
-            (Truth::Unknown, OnMissing::Error) => Err(self.missing_error(&self.rules[place], row)),
+            (Truth::Unknown, OnMissing::Error) if self.silences(compiled, moment) => {
+                Ok(RuleOutcome::NotEvaluated)
+            }
+            (Truth::Unknown, OnMissing::Error) => Err(self.missing_error(compiled, row, moment.at)),
             (truth, _) => Ok(running.outcomes[usize::from(truth != Truth::False)]),
         }
     }
 
-    fn suppress(&self, suppressions: &Suppressions, moment: &Moment<'_>, report: &mut RuleReport) {
+    /// Whether a rule is silenced for somebody who takes part.
+    fn silences(&self, compiled: &Compiled, moment: &Moment<'_>) -> bool {
+        let (entities, at) = (moment.entities, moment.at);
+        let all = [Some(&self.suppressions), moment.suppressions];
+        all.into_iter()
+            .flatten()
+            .any(|suppressions| suppressions.is_suppressed(&compiled.rule.id, entities, at))
+    }
+
+    fn suppress(&self, moment: &Moment<'_>, report: &mut RuleReport) {
         for (compiled, outcome) in self.rules.iter().zip(&mut report.outcomes) {
             let spoke = matches!(outcome, RuleOutcome::Fired | RuleOutcome::Shadow);
-            if spoke && suppressions.is_suppressed(&compiled.rule.id, moment.entities, moment.at) {
+            if spoke && self.silences(compiled, moment) {
                 *outcome = RuleOutcome::Suppressed;
             }
         }
@@ -346,8 +385,10 @@ impl RuleEngine {
         let fired = report.fired.iter().map(|place| &self.running[*place]);
         let weight = || {
             let all = self.running.iter().zip(&report.outcomes);
-            let voters = all
-                .filter(|(running, outcome)| !running.shadow && **outcome != RuleOutcome::Inactive);
+            let voters = all.filter(|(running, outcome)| {
+                let said = matches!(outcome, RuleOutcome::Fired | RuleOutcome::NotFired);
+                !running.shadow && said
+            });
             voters.map(|(running, _)| running.weight).sum()
         };
         let scores = fired.map(|running| (running.score, running.weight));
@@ -368,6 +409,24 @@ impl RuleEngine {
         report.rule_set_hash = self.hash;
     }
 
+    /// The decision that the rules that fired ask for; `None` where none did. Of several the strictest counts, unless the
+    /// set says otherwise ([`Conflict`]). Actions of other names are a review where nothing else was asked for, and
+    /// nothing beside others.
+    pub fn decision(&self, report: &RuleReport) -> Option<Decision> {
+        let action = |place: usize| &self.rules[place].rule.action;
+        let known = report
+            .fired()
+            .filter(|place| !matches!(action(*place), Action::Custom(_)));
+        let decides = match self.set.conflict {
+            Conflict::First => known.min_by_key(|place| self.running[*place].rank),
+            Conflict::ApproveOverrides if report.action == Action::Approve => report.decided_by,
+            _ => known.max_by_key(|place| action(*place).decision()),
+        };
+        let decision = decides.map(|place| action(place).decision());
+        let unknown = (report.fired().len() > 0).then_some(Decision::Review);
+        decision.or(unknown)
+    }
+
     /// Whether the action of a rule that fired counts more than that of another.
     pub(crate) fn wins(&self, place: usize, before: usize) -> bool {
         let (running, before) = (&self.running[place], &self.running[before]);
@@ -381,13 +440,13 @@ impl RuleEngine {
         }
     }
 
-    /// The whole condition, with missing values.
-    fn truth(&self, compiled: &Compiled, row: Row<'_>, lists: &ListsAt<'_>) -> Truth {
+    /// A whole condition, or a part of one, with missing values.
+    fn logic_truth(&self, logic: &Logic, row: Row<'_>, lists: &ListsAt<'_>) -> Truth {
         let mut test = |place: usize| {
             let predicate = self.predicates.all().get(place);
             predicate.map_or(Truth::Unknown, |predicate| predicate.truth(row, lists))
         };
-        compiled.logic.truth(&mut test)
+        logic.truth(&mut test)
     }
 
     /// Whether the condition of a rule holds, whatever its state, by walking its tree: what jumps and batches are checked
@@ -399,10 +458,10 @@ impl RuleEngine {
     pub fn truth_by_tree(&self, id: &str, row: Row<'_>, at: Timestamp) -> Result<Truth, RuleError> {
         row.check(self.slots)?;
         let compiled = &self.rules[self.place(id)?];
-        Ok(self.truth(compiled, row, &ListsAt(&self.lists, at)))
+        Ok(self.logic_truth(&compiled.logic, row, &ListsAt(&self.lists, at)))
     }
 
-    /// Variables that a rule reads.
+    /// Variables and windows that a rule reads.
     pub(crate) fn variables<'a>(&'a self, compiled: &Compiled) -> Vec<&'a Shown> {
         let mut read = BTreeSet::new();
         compiled.logic.for_tests(&mut |place, _| {
@@ -418,47 +477,6 @@ impl RuleEngine {
             .collect()
     }
 
-    pub(crate) fn missing_error(&self, compiled: &Compiled, row: Row<'_>) -> RuleError {
-        RuleError::Missing {
-            rule: compiled.rule.id.clone(),
-            variable: self
-                .missing_of(compiled, row)
-                .into_iter()
-                .next()
-                .unwrap_or_default(),
-        }
-    }
-
-    fn missing_of(&self, compiled: &Compiled, row: Row<'_>) -> Vec<String> {
-        let shown = self
-            .variables(compiled)
-            .into_iter()
-            .filter(|shown| shown.value(row).is_none());
-        let mut names: Vec<String> = shown.map(|shown| shown.name.to_string()).collect();
-        // Windows have no name but their call.
-        let (numbers, _) = self.slots;
-        let before = numbers - self.windows().len();
-        let mut windows = BTreeSet::new();
-        compiled.logic.for_tests(&mut |place, _| {
-            let Some(predicate) = self.predicates.all().get(place) else {
-                return;
-            };
-            predicate.for_slots(&mut |slot| {
-                if let Slot::Number(slot) = slot
-                    && slot >= before
-                    && row.numbers.get(slot).is_none_or(|number| number.is_nan())
-                {
-                    windows.insert(slot - before);
-                }
-            });
-        });
-        let windows = windows
-            .into_iter()
-            .filter_map(|window| self.windows().get(window));
-        names.extend(windows.map(crate::language::window_source));
-        names
-    }
-
     pub(crate) fn rules(&self) -> &[Compiled] {
         &self.rules
     }
@@ -472,76 +490,25 @@ impl RuleEngine {
     }
 }
 
-fn wrong(rule: &Rule, why: impl Into<String>) -> RuleError {
-    RuleError::Rule {
-        id: rule.id.clone(),
-        why: why.into(),
-    }
+/// Variables, then windows, as people see them.
+fn shown(schema: &RuleSchema, windows: &[WindowRequest]) -> Vec<Shown> {
+    let variables = schema.slots();
+    let variables = variables.map(|(variable, slot)| Shown::new(variable, slot));
+    let slots = schema.number_slots()..;
+    let windows = windows.iter().zip(slots);
+    let windows = windows.map(|(window, slot)| Shown::window(window, slot));
+    variables.chain(windows).collect()
 }
 
-/// The schema with the lists of the set.
-fn with_lists(set: &RuleSet, schema: &RuleSchema) -> Result<RuleSchema, RuleError> {
-    let mut names = BTreeSet::new();
-    let mut schema = schema.clone().without_lists();
-    for list in &set.lists {
-        let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let begins = list
-            .name
-            .bytes()
-            .next()
-            .is_some_and(|byte| !byte.is_ascii_digit());
-        let wrong = |why| {
-            Err(RuleError::List {
-                name: list.name.clone(),
-                why,
-            })
-        };
-        if !begins || !list.name.bytes().all(letters) {
-            return wrong("names are letters, digits and `_`, and do not begin with a digit");
-        }
-        if !names.insert(&list.name) {
-            return wrong("the name stands twice");
-        }
-        schema = schema.list(list.name.as_str());
-    }
-    Ok(schema)
-}
-
-/// The name of a rule and the code of its reason.
-fn check_fields(rule: &Rule) -> Result<(EntityId, EntityId), RuleError> {
-    let name = EntityId::new(&rule.id).map_err(|error| wrong(rule, error.to_string()))?;
-    let code = match &rule.reason_code {
-        Some(code) => code.clone(),
-        None => format!("rules.{}", rule.id),
-    };
-    let code = EntityId::new(code).map_err(|error| wrong(rule, error.to_string()))?;
-    if !(0.0..=1.0).contains(&rule.risk_score) {
-        let why = format!("`risk_score` must be from 0 to 1, got {}", rule.risk_score);
-        return Err(wrong(rule, why));
-    }
-    if !(rule.weight.is_finite() && rule.weight >= 0.0) {
-        return Err(wrong(
-            rule,
-            format!("`weight` must be a number from 0, got {}", rule.weight),
-        ));
-    }
-    if let (Some(from), Some(until)) = (rule.effective_from, rule.effective_until)
-        && from >= until
-    {
-        return Err(wrong(
-            rule,
-            "`effective_from` must be before `effective_until`",
-        ));
-    }
-    Ok((name, code))
-}
-
-fn template(rule: &Rule, schema: &RuleSchema) -> Result<Template, RuleError> {
+fn template(
+    rule: &Rule,
+    schema: &RuleSchema,
+    predicates: &Predicates,
+) -> Result<Template, RuleError> {
     match &rule.reason {
         None => Ok(Template::plain(&rule.condition)),
-        Some(text) => {
-            Template::parse(text, schema).map_err(|why| wrong(rule, format!("`reason`: {why}")))
-        }
+        Some(text) => Template::parse(text, schema, predicates.windows())
+            .map_err(|why| wrong(rule, format!("`reason`: {why}"))),
     }
 }
 

@@ -1,9 +1,12 @@
 //! What rules said about an event.
 
 use super::{Compiled, RuleEngine};
-use crate::program::Row;
-use crate::{Action, RuleError};
-use dafu_core::{EntityId, Reason, ReasonValue, RiskBand, RuleOutcome, Score};
+use crate::Action;
+use crate::program::{Predicate, Row};
+use crate::ruleset::ListsAt;
+use dafu_core::{
+    EntityId, Reason, ReasonValue, RiskBand, RuleOutcome, RuleRecord, Score, Timestamp,
+};
 
 /// What the rules of a set said about one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,8 @@ pub struct RuleReport {
     pub decided_by: Option<usize>,
     /// Identity of the rule set.
     pub rule_set_hash: u64,
+    /// When the event happens.
+    pub at: Timestamp,
 }
 
 impl Default for RuleReport {
@@ -34,6 +39,7 @@ impl Default for RuleReport {
             action: Action::Approve,
             decided_by: None,
             rule_set_hash: 0,
+            at: Timestamp::EPOCH,
         }
     }
 }
@@ -79,7 +85,8 @@ impl RuleEngine {
     }
 
     /// Why the score is what it is: one reason for each rule that fired, in the order of the set. The shares of the score
-    /// go by the scores of the rules, and by weights where these count.
+    /// go by the scores of the rules, and by weights where these count. Values are those of variables and windows of its
+    /// condition, and why somebody is in a list that it names, where the list says so.
     pub fn reasons(&self, row: Row<'_>, report: &RuleReport) -> Vec<Reason> {
         let fired: Vec<&Compiled> = report
             .fired()
@@ -95,10 +102,12 @@ impl RuleEngine {
             let values = self.variables(compiled).into_iter();
             let known =
                 values.filter_map(|shown| Some((shown.name.to_string(), shown.value(row)?)));
+            let mut values: Vec<(String, ReasonValue)> = known.collect();
+            values.extend(self.list_reasons(compiled, row, report.at));
             Reason {
                 code: compiled.code.clone(),
                 text: compiled.reason.text(row),
-                values: known.collect::<Vec<(String, ReasonValue)>>(),
+                values,
                 group: compiled.rule.group,
                 contribution: if whole > 0.0 {
                     risk * part(compiled) / whole
@@ -110,14 +119,37 @@ impl RuleEngine {
         fired.iter().map(reason).collect()
     }
 
-    /// Variables that a rule needs and that are missing.
-    ///
-    /// # Errors
-    ///
-    /// [`RuleError::UnknownRule`] where no rule has this id, [`RuleError::Row`] for a row of another size.
-    pub fn missing(&self, id: &str, row: Row<'_>) -> Result<Vec<String>, RuleError> {
-        row.check(self.slots)?;
-        let place = self.place(id)?;
-        Ok(self.missing_of(&self.rules[place], row))
+    /// Why somebody is in a list that a rule names.
+    fn list_reasons(
+        &self,
+        compiled: &Compiled,
+        row: Row<'_>,
+        at: Timestamp,
+    ) -> Vec<(String, ReasonValue)> {
+        let lists = ListsAt(&self.lists, at);
+        let mut reasons = Vec::new();
+        compiled.logic.for_tests(&mut |place, _| {
+            let (text, list, is_address) = match self.predicates.all().get(place) {
+                Some(Predicate::Listed { text, list }) => (text, *list, false),
+                Some(Predicate::AddressListed { address, list }) => (address, *list, true),
+                _ => return,
+            };
+            let value = text.value(row);
+            let reason = value.and_then(|text| lists.reason(list, &text, is_address));
+            if let (Some(reason), Some(list)) = (reason, self.set.lists.get(list)) {
+                let value = ReasonValue::Text(reason.into());
+                reasons.push((format!("@{}", list.name), value));
+            }
+        });
+        reasons
+    }
+
+    /// What the rules said, for the record of a decision: named outcomes, what was missing, and the hash of the set.
+    pub fn record(&self, row: Row<'_>, report: &RuleReport) -> RuleRecord {
+        RuleRecord {
+            outcomes: self.named_outcomes(report),
+            missing: self.named_missing(row, report),
+            rule_set_hash: Some(report.rule_set_hash),
+        }
     }
 }

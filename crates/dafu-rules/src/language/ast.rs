@@ -13,6 +13,8 @@ pub(crate) const DEEPEST: usize = 64;
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
     pub(crate) span: Span,
+    /// Where it stands with its parentheses.
+    pub(crate) outer: Span,
     /// Nodes on the longest way down, this one included.
     height: usize,
 }
@@ -32,7 +34,12 @@ impl Expr {
             return Err(too_deep(span));
         }
         let height = below + 1;
-        Ok(Self { kind, span, height })
+        Ok(Self {
+            kind,
+            span,
+            outer: span,
+            height,
+        })
     }
 
     /// Visits all nodes, from the first to the last in the source but for what stands between them.
@@ -197,6 +204,18 @@ impl Comparison {
             Self::Greater => Self::Less,
             Self::AtLeast => Self::AtMost,
             same => same,
+        }
+    }
+
+    /// What holds of known numbers where this does not.
+    pub(crate) const fn opposite(self) -> Self {
+        match self {
+            Self::Less => Self::AtLeast,
+            Self::AtMost => Self::Greater,
+            Self::Greater => Self::AtMost,
+            Self::AtLeast => Self::Less,
+            Self::Equal => Self::Unequal,
+            Self::Unequal => Self::Equal,
         }
     }
 

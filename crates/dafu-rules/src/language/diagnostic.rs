@@ -225,6 +225,27 @@ fn floor_boundary(text: &str, byte: usize) -> usize {
     byte
 }
 
+/// Mistakes that are drawn: more help nobody, and a set may have very many.
+const MOST_DRAWN: usize = 100;
+
+/// Drawings of the mistakes of all conditions, one after the other; of very many the first.
+pub(crate) fn drawings(errors: &[ConditionError]) -> String {
+    let all = errors.iter().flat_map(|error| {
+        let diagnostics = error.diagnostics.iter();
+        diagnostics.map(move |diagnostic| (error, diagnostic))
+    });
+    let drawn = all
+        .clone()
+        .take(MOST_DRAWN)
+        .map(|(error, diagnostic)| diagnostic.render(&error.title, &error.source));
+    let mut drawn: Vec<String> = drawn.collect();
+    let left = all.count().saturating_sub(drawn.len());
+    if left > 0 {
+        drawn.push(format!("and {left} more mistakes"));
+    }
+    drawn.join("\n\n")
+}
+
 /// A condition that cannot be used, with everything that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionError {
@@ -258,13 +279,7 @@ impl ConditionError {
 
 impl fmt::Display for ConditionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, diagnostic) in self.diagnostics.iter().enumerate() {
-            if at > 0 {
-                f.write_str("\n\n")?;
-            }
-            f.write_str(&diagnostic.render(&self.title, &self.source))?;
-        }
-        Ok(())
+        f.write_str(&drawings(std::slice::from_ref(self)))
     }
 }
 

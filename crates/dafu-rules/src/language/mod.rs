@@ -10,12 +10,12 @@ mod unit;
 mod window;
 
 pub(crate) use ast::{Comparison, Expr, ExprKind, Function, SetExpr, TextMatch};
-pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Code, ConditionError, Diagnostic, Severity, Span};
+pub(crate) use diagnostic::{drawings, nearest};
 pub(crate) use literal::{literals, with_literal};
 pub(crate) use parser::parse;
 pub(crate) use print::{named, quoted};
 pub(crate) use token::{NumberLiteral, Token, TokenKind, tokens};
 pub use unit::Dimension;
 pub(crate) use unit::{LiteralUnit, Measure};
-pub(crate) use window::source as window_source;
+pub(crate) use window::{alias, source as window_source};

@@ -3,7 +3,9 @@
 use super::ast::{Comparison, DEEPEST, Expr, ExprKind, Function, SetExpr, TextMatch, too_deep};
 use super::diagnostic::{Code, Diagnostic, Span};
 use super::token::{Token, TokenKind, tokens};
+use super::unit::Symbol;
 use super::window;
+use dafu_core::Currency;
 use std::sync::Arc;
 use winnow::combinator::{alt, opt, repeat, separated, terminated};
 use winnow::error::ParserError;
@@ -76,10 +78,56 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Diagnostic> {
     };
     let expr = either(&mut input);
     match expr {
-        Ok(expr) if input.input.is_empty() => Ok(expr),
-        Ok(_) => Err(unexpected(&input, "an operator, or the end")),
+        Ok(expr) if input.input.is_empty() => fits(expr, source),
+        Ok(_) => {
+            let mut diagnostic = unexpected(&input, "an operator, or the end");
+            let next = words.len() - input.input.len();
+            diagnostic.help = unit_apart(source, words.get(..=next).unwrap_or_default());
+            Err(diagnostic)
+        }
         Err(Failure(Some(diagnostic))) => Err(*diagnostic),
         Err(Failure(None)) => Err(unexpected(&input, "a value")),
+    }
+}
+
+/// The tree, if it can be read again where it is printed: that may be longer than what was written.
+fn fits(expr: Expr, source: &str) -> Result<Expr, Diagnostic> {
+    // No way of writing becomes this many times as long.
+    const MOST_GROWTH: usize = 8;
+    if source.len() <= LONGEST / MOST_GROWTH {
+        return Ok(expr);
+    }
+    let printed = expr.to_string().len();
+    if printed <= LONGEST {
+        return Ok(expr);
+    }
+    let message =
+        format!("written out, a condition has at most {LONGEST} bytes, this one {printed}");
+    let help = "put long sets of values into a list and write `in @name`";
+    Err(Diagnostic::new(Code::Limit, expr.span, message).help(help))
+}
+
+/// What to do about a unit that stands apart from its number, or a currency in small letters.
+fn unit_apart(source: &str, words: &[Token]) -> Option<String> {
+    let [.., before, word] = words else {
+        return None;
+    };
+    let (TokenKind::Number(number), TokenKind::Name(name)) = (&before.kind, &word.kind) else {
+        return None;
+    };
+    if number.unit.is_some() {
+        return None;
+    }
+    let number = source.get(before.span.start..before.span.end)?;
+    let capitals = name.to_ascii_uppercase();
+    if Symbol::from_name(name).is_some() {
+        Some(format!("write `{number}{name}` without a blank"))
+    } else if Currency::new(&capitals).is_ok() {
+        Some(format!(
+            "currencies are written in capitals: `{number} {capitals}`"
+        ))
+    } else {
+        None
     }
 }
 
@@ -159,7 +207,7 @@ fn joined(
     let mut parts: Vec<Expr> = separated(1.., part, kind(sign)).parse_next(input)?;
     match (parts.pop(), parts.first()) {
         (Some(last), Some(first)) => {
-            let span = first.span.to(last.span);
+            let span = first.outer.to(last.outer);
             parts.push(last);
             Ok(Expr::new(kind_of(parts), span)?)
         }
@@ -174,7 +222,7 @@ fn negation(input: &mut Tokens<'_>) -> Parsed<Expr> {
         return comparison(input);
     };
     let inner = deeper(input, not.span, negation)?;
-    let span = not.span.to(inner.span);
+    let span = not.span.to(inner.outer);
     Ok(Expr::new(ExprKind::Not(Box::new(inner)), span)?)
 }
 
@@ -196,7 +244,7 @@ fn comparison(input: &mut Tokens<'_>) -> Parsed<Expr> {
             Err(unexpected(input, wanted).into())
         }
         (Some(test), not) => {
-            let span = first.span.to(test.end);
+            let span = first.outer.to(test.end);
             let test = Expr::new((test.make)(Box::new(first)), span)?;
             if not.is_none() {
                 return Ok(test);
@@ -236,7 +284,7 @@ fn chain(first: Expr, signs: Vec<((Comparison, Span), Expr)>) -> Parsed<Expr> {
     }
     let span = signs
         .last()
-        .map_or(first.span, |(_, last)| first.span.to(last.span));
+        .map_or(first.outer, |(_, last)| first.outer.to(last.outer));
     let rest = signs
         .into_iter()
         .map(|((sign, _), part)| (sign, part))
@@ -251,7 +299,7 @@ fn missing(input: &mut Tokens<'_>, value: Expr) -> Parsed<Expr> {
     let Some(word) = opt(phrase("missing")).parse_next(input)? else {
         return Err(unexpected(input, "`missing`").into());
     };
-    let span = value.span.to(word.span);
+    let span = value.outer.to(word.span);
     let function = Function::IsMissing;
     let call = ExprKind::Call {
         function,
@@ -274,7 +322,7 @@ struct Test {
 fn range(input: &mut Tokens<'_>) -> Parsed<Test> {
     kind("between").parse_next(input)?;
     let (low, _, high) = (sum, expect("and"), sum).parse_next(input)?;
-    let end = high.span;
+    let end = high.outer;
     let (low, high) = (Box::new(low), Box::new(high));
     let make = Box::new(|value| ExprKind::Between { value, low, high });
     Ok(Test { make, end })
@@ -325,7 +373,7 @@ fn text_match(input: &mut Tokens<'_>) -> Parsed<Test> {
     ))
     .parse_next(input)?;
     let pattern = sum(input)?;
-    let end = pattern.span;
+    let end = pattern.outer;
     let pattern = Box::new(pattern);
     let make = Box::new(move |value| ExprKind::Match {
         how,
@@ -359,7 +407,7 @@ fn with_rest(
     let Some((_, last)) = rest.last() else {
         return Ok(first);
     };
-    let span = first.span.to(last.span);
+    let span = first.outer.to(last.outer);
     Ok(Expr::new(kind_of(Box::new(first), rest), span)?)
 }
 
@@ -369,7 +417,7 @@ fn unary(input: &mut Tokens<'_>) -> Parsed<Expr> {
         return primary(input);
     };
     let inner = deeper(input, sign.span, unary)?;
-    let span = sign.span.to(inner.span);
+    let span = sign.span.to(inner.outer);
     let inner = Box::new(inner);
     let kind = if sign.kind == TokenKind::Symbol("-") {
         ExprKind::Negate(inner)
@@ -392,8 +440,9 @@ fn primary(input: &mut Tokens<'_>) -> Parsed<Expr> {
         TokenKind::Symbol("true") => ExprKind::Flag(true),
         TokenKind::Symbol("false") => ExprKind::Flag(false),
         TokenKind::Symbol("(") => {
-            let inner = deeper(input, token.span, either)?;
-            expect(")").parse_next(input)?;
+            let mut inner = deeper(input, token.span, either)?;
+            let close = expect(")").parse_next(input)?;
+            inner.outer = token.span.to(close.span);
             return Ok(inner);
         }
         TokenKind::Name(name) if opt(kind("(")).parse_next(input)?.is_some() => {

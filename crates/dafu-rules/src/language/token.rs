@@ -153,6 +153,8 @@ fn unexpected(source: &str, at: usize) -> Diagnostic {
     let diagnostic = Diagnostic::new(Code::Token, span, message);
     match character {
         '&' | '|' => diagnostic.help(format!("write `{character}{character}`")),
+        '%' => diagnostic.help("write `10%` without a blank"),
+        '.' => diagnostic.help("write `0.5`, with a digit before the point"),
         '@' => diagnostic.help("a list is written `@name`"),
         _ => diagnostic.help("texts stand in quotes, odd names in backquotes"),
     }

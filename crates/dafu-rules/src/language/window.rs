@@ -36,6 +36,18 @@ pub(crate) const STATUSES: [TransactionStatus; 4] = [
 /// Microseconds of the longest window: ten years.
 const LONGEST: f64 = 10.0 * 366.0 * 86_400e6;
 
+/// The window that a name stands for where nothing else has it: what rules of the fraud platforms of Python projects call
+/// the transactions of a user in an hour.
+pub(crate) fn alias(name: &str) -> Option<WindowRequest> {
+    (name == "transactions_per_hour").then_some(WindowRequest {
+        aggregate: Aggregate::Count,
+        by: EntityKind::User,
+        within: Duration::from_secs(3600),
+        include_self: true,
+        status: None,
+    })
+}
+
 /// Names that call for a window even without named arguments; `max` of values does not.
 pub(crate) fn is_aggregate(name: &str) -> bool {
     name != "max" && AGGREGATES.contains(&name)

@@ -66,15 +66,15 @@ impl From<bool> for Truth {
     }
 }
 
-/// Tests, and how they are joined.
+/// Tests, how they are joined, and the parts of the source that they stand for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Logic {
     Constant(bool),
-    /// A test by its number, and the part of the source that it stands for.
+    /// A test by its number.
     Test(usize, Span),
-    Not(Box<Self>),
-    And(Vec<Self>),
-    Or(Vec<Self>),
+    Not(Box<Self>, Span),
+    And(Vec<Self>, Span),
+    Or(Vec<Self>, Span),
 }
 
 impl Logic {
@@ -83,8 +83,8 @@ impl Logic {
         match self {
             Self::Constant(holds) => (*holds).into(),
             Self::Test(number, _) => test(*number),
-            Self::Not(inner) => !inner.truth(test),
-            Self::And(parts) => {
+            Self::Not(inner, _) => !inner.truth(test),
+            Self::And(parts, _) => {
                 let mut truth = Truth::True;
                 for part in parts {
                     truth = truth.and(part.truth(test));
@@ -94,7 +94,7 @@ impl Logic {
                 }
                 truth
             }
-            Self::Or(parts) => {
+            Self::Or(parts, _) => {
                 let mut truth = Truth::False;
                 for part in parts {
                     truth = truth.or(part.truth(test));
@@ -107,13 +107,23 @@ impl Logic {
         }
     }
 
+    /// The part of the source that it stands for.
+    pub(crate) const fn span(&self) -> Option<Span> {
+        match self {
+            Self::Constant(_) => None,
+            Self::Test(_, span) | Self::Not(_, span) | Self::And(_, span) | Self::Or(_, span) => {
+                Some(*span)
+            }
+        }
+    }
+
     /// Tells of every test, and of the part of the source that it stands for.
     pub(crate) fn for_tests(&self, visit: &mut dyn FnMut(usize, Span)) {
         match self {
             Self::Constant(_) => {}
             Self::Test(number, span) => visit(*number, *span),
-            Self::Not(inner) => inner.for_tests(visit),
-            Self::And(parts) | Self::Or(parts) => {
+            Self::Not(inner, _) => inner.for_tests(visit),
+            Self::And(parts, _) | Self::Or(parts, _) => {
                 for part in parts {
                     part.for_tests(visit);
                 }

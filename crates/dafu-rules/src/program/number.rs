@@ -59,7 +59,7 @@ impl NumberExpr {
         }
     }
 
-    fn for_children<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
+    pub(crate) fn for_children<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
         match self {
             Self::Slot(_) | Self::Constant(_) | Self::Length(_) => {}
             Self::Negate(inner)

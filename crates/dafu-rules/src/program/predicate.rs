@@ -31,6 +31,28 @@ impl Network {
         (bits <= most).then_some(Self { first, bits })
     }
 
+    /// The block of so many bits of IPv6 in which an address is; none that holds both kinds of addresses.
+    pub(crate) fn around(address: IpAddr, bits: u32) -> Option<Self> {
+        let first = match address.to_canonical() {
+            IpAddr::V4(first) if bits >= 96 => first.to_ipv6_mapped(),
+            IpAddr::V4(_) => return None,
+            IpAddr::V6(first) => first,
+        };
+        let first = IpAddr::V6(first);
+        Some(Self { first, bits })
+    }
+
+    /// Bits of IPv6 and the first address: equal for blocks of the same addresses.
+    pub(crate) fn block(self) -> (u32, u128) {
+        let (bits, first) = match (self.first, self.first.to_canonical()) {
+            (IpAddr::V4(first), _) => (self.bits + 96, first.to_ipv6_mapped()),
+            (IpAddr::V6(first), IpAddr::V4(_)) => (self.bits.max(96), first),
+            (IpAddr::V6(first), _) => (self.bits, first),
+        };
+        let behind = u128::MAX.checked_shr(bits).unwrap_or(0);
+        (bits, first.to_bits() & !behind)
+    }
+
     /// The first and the last address as numbers of IPv6; blocks of IPv4 stand where IPv6 maps them.
     pub(crate) fn range(self) -> (u128, u128) {
         let (first, bits) = match self.first {
@@ -106,6 +128,11 @@ pub(crate) enum Predicate {
         text: TextExpr,
         list: usize,
     },
+    /// The same of an address, which may be in a block of the list.
+    AddressListed {
+        address: TextExpr,
+        list: usize,
+    },
     NumberMissing(NumberExpr),
     TextMissing(TextExpr),
     /// What is true of each level, and what of none.
@@ -119,6 +146,7 @@ pub(crate) enum Predicate {
 /// Who is in a list now, by the number of the list.
 pub(crate) trait Membership {
     fn contains(&self, list: usize, text: &str) -> bool;
+    fn contains_address(&self, list: usize, address: IpAddr) -> bool;
 }
 
 /// Nobody is in any list.
@@ -126,6 +154,10 @@ pub(crate) struct NoLists;
 
 impl Membership for NoLists {
     fn contains(&self, _: usize, _: &str) -> bool {
+        false
+    }
+
+    fn contains_address(&self, _: usize, _: IpAddr) -> bool {
         false
     }
 }
@@ -196,6 +228,10 @@ impl Predicate {
             Self::Listed { text, list } => {
                 known(text.value(row).map(|text| lists.contains(*list, &text)))
             }
+            Self::AddressListed { address, list } => {
+                let address = address.value(row).and_then(|text| text.parse().ok());
+                known(address.map(|address| lists.contains_address(*list, address)))
+            }
             Self::NumberMissing(number) => number.value(row).is_nan().into(),
             Self::TextMissing(text) => text.value(row).is_none().into(),
             Self::Levels {
@@ -231,6 +267,7 @@ impl Predicate {
             Self::TextIn { text, .. }
             | Self::InNetwork { address: text, .. }
             | Self::Listed { text, .. }
+            | Self::AddressListed { address: text, .. }
             | Self::TextMissing(text) => text.for_slots(visit),
         }
     }

@@ -52,11 +52,11 @@ impl Steps {
                     fails
                 }
             }
-            Logic::Not(inner) => self.before(inner, (fails, holds), predicates),
-            Logic::And(parts) => parts.iter().rev().fold(holds, |next, part| {
+            Logic::Not(inner, _) => self.before(inner, (fails, holds), predicates),
+            Logic::And(parts, _) => parts.iter().rev().fold(holds, |next, part| {
                 self.before(part, (next, fails), predicates)
             }),
-            Logic::Or(parts) => parts.iter().rev().fold(fails, |next, part| {
+            Logic::Or(parts, _) => parts.iter().rev().fold(fails, |next, part| {
                 self.before(part, (holds, next), predicates)
             }),
             Logic::Test(place, _) => {

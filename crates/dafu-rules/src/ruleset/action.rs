@@ -57,7 +57,8 @@ impl Action {
         }
     }
 
-    /// The decision that comes nearest: verifications are challenges, what nobody knows is a review.
+    /// The decision that comes nearest: verifications are challenges, what nobody knows is a review. Several actions are
+    /// not compared by theirs: [`RuleEngine::decision`](crate::RuleEngine::decision) is the strictest of all decisions.
     pub const fn decision(&self) -> Decision {
         match self {
             Self::Approve => Decision::Approve,

@@ -9,7 +9,7 @@ use dafu_core::Score;
 /// | [`Max`](Self::Max) | 0.6 |
 /// | [`CappedSum`](Self::CappedSum) | 1, the most there is |
 /// | [`NoisyOr`](Self::NoisyOr) | 1 - 0.4 x 0.5 = 0.8 |
-/// | [`WeightedSum`](Self::WeightedSum) | (w1 x 0.6 + w2 x 0.5) / sum of the weights of all rules |
+/// | [`WeightedSum`](Self::WeightedSum) | (w1 x 0.6 + w2 x 0.5) / sum of the weights of all rules that were asked |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -24,7 +24,8 @@ pub enum Combination {
     ///
     /// Source: Pearl, "Probabilistic Reasoning in Intelligent Systems" (1988), section 4.3.2, without a leak.
     NoisyOr,
-    /// Their sum by weights, as a share of the weights of all rules in force with a say.
+    /// Their sum by weights, as a share of the weights of all rules with a say that fired or did not: not of those that
+    /// could not be evaluated, are silenced or not in force.
     WeightedSum,
 }
 

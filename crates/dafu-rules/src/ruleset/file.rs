@@ -5,6 +5,7 @@ use crate::RuleError;
 use crate::file::{check_version, from_json, from_toml, to_json, to_toml};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -56,31 +57,54 @@ impl<'de> Deserialize<'de> for NamedRules {
     }
 }
 
-/// Only a set has a list of rules; in a file of names a rule may be called `rules`.
-#[derive(Deserialize)]
+/// What of a set no file of names has: there rules may have these names, but are objects.
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Kind {
-    #[serde(default)]
-    rules: Option<serde_json::Value>,
+    version: Option<Value>,
+    combination: Option<Value>,
+    conflict: Option<Value>,
+    currency: Option<Value>,
+    rules: Option<Value>,
+    lists: Option<Value>,
+    suppressions: Option<Value>,
+}
+
+impl Kind {
+    fn is_set(&self) -> bool {
+        let values = [
+            &self.version,
+            &self.combination,
+            &self.conflict,
+            &self.currency,
+            &self.rules,
+            &self.lists,
+            &self.suppressions,
+        ];
+        values.into_iter().flatten().any(|value| !value.is_object())
+    }
 }
 
 impl RuleSet {
-    /// Reads a set from JSON: an object with `version` and `rules`, or one of names, each with `condition`, `risk_score`
-    /// and `action`. Rules keep their order.
+    /// Reads a set from JSON: an object of its fields, such as `version` and `rules`, of which each may be left out; or one
+    /// of names, each with `condition`, `risk_score` and `action`. Rules keep their order.
     ///
     /// # Errors
     ///
     /// [`RuleError::File`] with line and column for anything else, unknown keys included, and for more than 4 MiB or a
-    /// newer version. Conditions are checked by [`compile`](Self::compile).
+    /// newer version; [`RuleError::Rule`] for a score outside 0 to 1, a weight that is no number from 0, an action called
+    /// nearly like another, or dates that end before they begin; [`RuleError::Rate`] for a rate that is not a positive
+    /// number. Conditions are checked by [`compile`](Self::compile).
     pub fn from_json(text: &str) -> Result<Self, RuleError> {
         let kind: Kind = from_json(text)?;
-        if kind.rules.is_some_and(|rules| rules.is_array()) {
+        if kind.is_set() {
             return from_json(text).and_then(checked);
         }
         let named: NamedRules = from_json(text)?;
-        Ok(Self::new(named.0))
+        checked(Self::new(named.0))
     }
 
-    /// Reads a set from TOML.
+    /// Reads a set from TOML. Dates stand with quotes or without.
     ///
     /// # Errors
     ///
@@ -93,8 +117,10 @@ impl RuleSet {
     ///
     /// # Errors
     ///
-    /// [`RuleError::File`] for numbers that JSON cannot write.
+    /// As [`from_json`](Self::from_json), for what could not be read back: a score of NaN, a custom action called like
+    /// another.
     pub fn to_json(&self) -> Result<String, RuleError> {
+        self.check()?;
         to_json(self)
     }
 
@@ -102,12 +128,14 @@ impl RuleSet {
     ///
     /// # Errors
     ///
-    /// [`RuleError::File`] where TOML cannot write it.
+    /// As [`to_json`](Self::to_json).
     pub fn to_toml(&self) -> Result<String, RuleError> {
+        self.check()?;
         to_toml(self)
     }
 }
 
 fn checked(set: RuleSet) -> Result<RuleSet, RuleError> {
-    check_version(set.version).map(|()| set)
+    check_version(set.version)?;
+    set.check().map(|()| set)
 }

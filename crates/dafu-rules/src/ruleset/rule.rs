@@ -1,7 +1,8 @@
 //! One rule.
 
 use super::Action;
-use dafu_core::{FeatureGroup, Timestamp};
+use crate::RuleError;
+use dafu_core::{EntityId, FeatureGroup, Timestamp};
 
 /// Where a rule is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,7 +31,7 @@ pub enum OnMissing {
     Skip,
     /// It fires.
     Fire,
-    /// The evaluation is an error.
+    /// The evaluation is an error, if the rule has a say: one in the shadow, or silenced, is not evaluated.
     Error,
 }
 
@@ -193,11 +194,70 @@ impl Rule {
         self
     }
 
+    /// What it does where a value is missing: one that only watches stops nothing.
+    pub(crate) const fn when_missing(&self) -> OnMissing {
+        match (self.state, self.on_missing) {
+            (RuleState::Shadow, OnMissing::Error) => OnMissing::Skip,
+            (_, on_missing) => on_missing,
+        }
+    }
+
+    /// Checks all but the condition, and gives the name of the rule and the code of its reason.
+    pub(crate) fn check(&self) -> Result<(EntityId, EntityId), RuleError> {
+        let wrong = |why: String| wrong(self, why);
+        let name = EntityId::new(&self.id).map_err(|error| wrong(error.to_string()))?;
+        let code = match &self.reason_code {
+            Some(code) => code.clone(),
+            None => format!("rules.{}", self.id),
+        };
+        let code = EntityId::new(code).map_err(|error| wrong(error.to_string()))?;
+        if !(0.0..=1.0).contains(&self.risk_score) {
+            let got = self.risk_score;
+            return Err(wrong(format!(
+                "`risk_score` must be from 0 to 1, got {got}"
+            )));
+        }
+        if !(self.weight.is_finite() && self.weight >= 0.0) {
+            let got = self.weight;
+            return Err(wrong(format!(
+                "`weight` must be a number from 0, got {got}"
+            )));
+        }
+        if let (Some(from), Some(until)) = (self.effective_from, self.effective_until)
+            && from >= until
+        {
+            return Err(wrong(
+                "`effective_from` must be before `effective_until`".into(),
+            ));
+        }
+        // A custom name that reads as something else would come back from a file as that.
+        let read: Action = self
+            .action
+            .name()
+            .parse()
+            .map_err(|error: RuleError| wrong(error.to_string()))?;
+        if read != self.action {
+            let name = self.action.name();
+            return Err(wrong(format!(
+                "the custom action {name:?} is called like another"
+            )));
+        }
+        Ok((name, code))
+    }
+
     /// Whether its dates and its state let it run; never for drafts and retired rules.
     pub fn in_force(&self, at: Timestamp) -> bool {
         let alive = matches!(self.state, RuleState::Active | RuleState::Shadow);
         alive
             && self.effective_from.is_none_or(|from| from <= at)
             && self.effective_until.is_none_or(|until| at < until)
+    }
+}
+
+/// A mistake in a rule.
+pub(crate) fn wrong(rule: &Rule, why: impl Into<String>) -> RuleError {
+    RuleError::Rule {
+        id: rule.id.clone(),
+        why: why.into(),
     }
 }

@@ -1,8 +1,9 @@
 //! A set of rules.
 
-use super::{Combination, Conflict, Rule, RuleList};
+use super::{Combination, Conflict, ListEntry, Rule, RuleList, Suppression};
 use crate::{RuleEngine, RuleError, RuleSchema};
-use dafu_core::{Bands, StableHasher, Timestamp};
+use dafu_core::{Bands, Currency, EntityKey, StableHasher, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 
 /// Rules in one set.
@@ -47,10 +48,16 @@ pub struct RuleSet {
     pub conflict: Conflict,
     /// Where the bands of risk begin.
     pub bands: Bands,
+    /// The currency in which amounts are compared, for schemas that say none; amounts without a unit are then in it.
+    pub currency: Option<Currency>,
+    /// What one unit of other currencies is worth in it.
+    pub rates: BTreeMap<Currency, f64>,
     /// The rules.
     pub rules: Vec<Rule>,
     /// The lists.
     pub lists: Vec<RuleList>,
+    /// Rules that are silenced for somebody, where a [`Moment`](crate::Moment) says who takes part.
+    pub suppressions: Vec<Suppression>,
 }
 
 impl Default for RuleSet {
@@ -60,8 +67,11 @@ impl Default for RuleSet {
             combination: Combination::default(),
             conflict: Conflict::default(),
             bands: Bands::default(),
+            currency: None,
+            rates: BTreeMap::new(),
             rules: Vec::new(),
             lists: Vec::new(),
+            suppressions: Vec::new(),
         }
     }
 }
@@ -110,55 +120,195 @@ impl RuleSet {
         self
     }
 
+    /// Sets the currency in which amounts are compared.
+    #[must_use]
+    pub const fn currency(mut self, currency: Currency) -> Self {
+        self.currency = Some(currency);
+        self
+    }
+
+    /// Sets what one unit of another currency is worth in that of the set.
+    #[must_use]
+    pub fn rate(mut self, currency: Currency, worth: f64) -> Self {
+        self.rates.insert(currency, worth);
+        self
+    }
+
+    /// Silences a rule for an entity until a moment.
+    #[must_use]
+    pub fn suppress(
+        mut self,
+        rule: impl Into<String>,
+        entity: EntityKey,
+        until: Timestamp,
+    ) -> Self {
+        self.suppressions.push(Suppression {
+            rule: rule.into(),
+            entity,
+            until,
+        });
+        self
+    }
+
     /// Checks everything against a schema. O(bytes of all conditions).
     ///
     /// # Errors
     ///
     /// [`RuleError::Conditions`] with all mistakes of all conditions; [`RuleError::Rule`] for a rule with an empty or
-    /// repeated id, a score outside 0 to 1, a weight that is no number from 0, dates that end before they begin, or a
-    /// reason that names an unknown variable; [`RuleError::List`] for a list with such a name;
-    /// [`RuleError::TooManyRules`] beyond 1,000.
+    /// repeated id, a score outside 0 to 1, a weight that is no number from 0, dates that end before they begin, a custom
+    /// action that is called nearly like another, or a reason that names an unknown variable; [`RuleError::List`] for a
+    /// list with such a name; [`RuleError::UnknownRule`] where another rule is silenced; [`RuleError::Rate`] for a rate that
+    /// is not a positive number; [`RuleError::TooManyRules`] beyond 1,000.
     pub fn compile(&self, schema: &RuleSchema) -> Result<RuleEngine, RuleError> {
         RuleEngine::new(self, schema)
     }
 
-    /// Identity of all that decides: equal for sets that say the same in the same words.
-    pub fn hash(&self) -> u64 {
-        let mut hasher = StableHasher::default();
-        let moment =
-            |at: Option<Timestamp>| at.map_or(u64::MAX, |at| at.as_micros().cast_unsigned());
-        hasher.text(&format!(
-            "{:?} {:?} {:?}",
-            self.combination, self.conflict, self.bands
-        ));
-        hasher.number(self.rules.len() as u64);
+    /// Everything but the conditions: what files are checked against when they are read and written.
+    pub(crate) fn check(&self) -> Result<(), RuleError> {
         for rule in &self.rules {
-            hasher
-                .text(&rule.id)
-                .text(&rule.condition)
-                .text(rule.action.name());
-            hasher
-                .number(rule.risk_score.to_bits())
-                .number(rule.weight.to_bits());
-            hasher
-                .number(u64::from(rule.version))
-                .number(i64::from(rule.priority).cast_unsigned());
-            hasher
-                .number(moment(rule.effective_from))
-                .number(moment(rule.effective_until));
-            hasher.text(&format!(
-                "{:?} {:?} {}",
-                rule.state, rule.on_missing, rule.group
-            ));
-            hasher.text(rule.reason_code.as_deref().unwrap_or_default());
-            hasher.text(rule.reason.as_deref().unwrap_or_default());
+            rule.check()?;
         }
+        for (currency, worth) in &self.rates {
+            RuleSchema::default().rate(*currency, *worth)?;
+        }
+        Ok(())
+    }
+
+    /// A schema with the lists of the set, and with its currency where it has none itself.
+    pub(crate) fn joined(&self, schema: &RuleSchema) -> Result<RuleSchema, RuleError> {
+        let mut schema = schema.clone().without_lists();
+        let mut names = BTreeSet::new();
         for list in &self.lists {
-            hasher.text(&list.name).number(u64::from(list.ignore_case));
-            for entry in &list.entries {
-                hasher.text(&entry.value).number(moment(entry.until));
+            list.check()?;
+            if !names.insert(&list.name) {
+                return Err(list.wrong("the name stands twice"));
+            }
+            schema = schema.list(list.name.as_str());
+        }
+        let rules: BTreeSet<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
+        for suppression in &self.suppressions {
+            if !rules.contains(suppression.rule.as_str()) {
+                return Err(RuleError::UnknownRule {
+                    id: suppression.rule.clone(),
+                });
             }
         }
+        if let (None, Some(currency)) = (schema.own_currency(), self.currency) {
+            schema = schema.currency(currency);
+            for (currency, worth) in &self.rates {
+                schema = schema.rate(*currency, *worth)?;
+            }
+        }
+        Ok(schema)
+    }
+
+    /// Identity of everything in the set: equal for sets that say the same in the same words.
+    pub fn hash(&self) -> u64 {
+        let mut hasher = StableHasher::default();
+        let Self {
+            version,
+            combination,
+            conflict,
+            bands,
+            currency,
+            rates,
+            rules,
+            lists,
+            suppressions,
+        } = self;
+        hasher.number(u64::from(*version));
+        hasher.text(&format!("{combination:?} {conflict:?} {bands:?}"));
+        optional(&mut hasher, currency.as_ref().map(Currency::code));
+        hasher.number(rates.len() as u64);
+        for (currency, worth) in rates {
+            hasher.text(currency.code()).number(worth.to_bits());
+        }
+        hasher.number(rules.len() as u64);
+        for rule in rules {
+            hash_rule(&mut hasher, rule);
+        }
+        hasher.number(lists.len() as u64);
+        for list in lists {
+            hash_list(&mut hasher, list);
+        }
+        hasher.number(suppressions.len() as u64);
+        for Suppression {
+            rule,
+            entity,
+            until,
+        } in suppressions
+        {
+            hasher.text(rule).text(&format!("{:?}", entity.kind));
+            hasher.text(entity.id.as_str());
+            moment(&mut hasher, Some(*until));
+        }
         hasher.finish()
+    }
+}
+
+/// Adds a text and whether it is there.
+fn optional(hasher: &mut StableHasher, text: Option<&str>) {
+    hasher.number(u64::from(text.is_some()));
+    hasher.text(text.unwrap_or_default());
+}
+
+/// Adds a moment and whether it is there.
+fn moment(hasher: &mut StableHasher, at: Option<Timestamp>) {
+    hasher.number(u64::from(at.is_some()));
+    hasher.number(at.map_or(0, |at| at.as_micros().cast_unsigned()));
+}
+
+fn hash_rule(hasher: &mut StableHasher, rule: &Rule) {
+    let Rule {
+        id,
+        condition,
+        risk_score,
+        action,
+        version,
+        priority,
+        weight,
+        tags,
+        reason_code,
+        reason,
+        group,
+        effective_from,
+        effective_until,
+        state,
+        on_missing,
+    } = rule;
+    hasher.text(id).text(condition).text(action.name());
+    hasher.number(risk_score.to_bits()).number(weight.to_bits());
+    hasher.number(u64::from(*version));
+    hasher.number(i64::from(*priority).cast_unsigned());
+    hasher.number(tags.len() as u64);
+    for tag in tags {
+        hasher.text(tag);
+    }
+    optional(hasher, reason_code.as_deref());
+    optional(hasher, reason.as_deref());
+    moment(hasher, *effective_from);
+    moment(hasher, *effective_until);
+    hasher.text(&format!("{state:?} {on_missing:?} {group}"));
+}
+
+fn hash_list(hasher: &mut StableHasher, list: &RuleList) {
+    let RuleList {
+        name,
+        kind,
+        ignore_case,
+        entries,
+    } = list;
+    hasher.text(name).text(&format!("{kind:?}"));
+    hasher.number(u64::from(*ignore_case));
+    hasher.number(entries.len() as u64);
+    for ListEntry {
+        value,
+        reason,
+        until,
+    } in entries
+    {
+        hasher.text(value);
+        optional(hasher, reason.as_deref());
+        moment(hasher, *until);
     }
 }

@@ -1,10 +1,11 @@
 //! Sentences with values in them: `paid {distance} from home`.
 
+use crate::language::{nearest, window_source};
 use crate::program::Row;
 use crate::program::level;
 use crate::schema::Slot;
-use crate::{RuleSchema, Variable, VariableType};
-use dafu_core::{ReasonValue, Timestamp, Unit};
+use crate::{Condition, RuleSchema, Variable, VariableType};
+use dafu_core::{ReasonValue, Timestamp, Unit, WindowRequest};
 use std::sync::Arc;
 
 /// A part of a sentence.
@@ -28,6 +29,15 @@ impl Shown {
             name: Arc::clone(&variable.name),
             slot,
             variable_type: variable.variable_type.clone(),
+        }
+    }
+
+    /// A window, under its call.
+    pub(crate) fn window(window: &WindowRequest, slot: usize) -> Self {
+        Self {
+            name: window_source(window).into(),
+            slot: Slot::Number(slot),
+            variable_type: VariableType::Number(window.unit()),
         }
     }
 
@@ -122,8 +132,12 @@ impl Template {
         }
     }
 
-    /// Reads a sentence; `{{` and `}}` stand for braces.
-    pub(crate) fn parse(text: &str, schema: &RuleSchema) -> Result<Self, String> {
+    /// Reads a sentence; `{{` and `}}` stand for braces. It may name variables, and windows that conditions ask for.
+    pub(crate) fn parse(
+        text: &str,
+        schema: &RuleSchema,
+        windows: &[WindowRequest],
+    ) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -144,15 +158,8 @@ impl Template {
             let Some((name, after)) = named else {
                 return Err("a brace stands alone; write {{ or }} for one".into());
             };
-            let Some((variable, slot)) = schema.find(name) else {
-                let near = crate::language::nearest(name, schema.names());
-                let help = near
-                    .map(|near| format!("; did you mean `{near}`?"))
-                    .unwrap_or_default();
-                return Err(format!("nothing is called `{name}`{help}"));
-            };
             parts.push(Part::Text(std::mem::take(&mut plain)));
-            parts.push(Part::Value(Shown::new(variable, slot)));
+            parts.push(Part::Value(found(name, schema, windows)?));
             rest = after;
         }
         plain.push_str(rest);
@@ -168,4 +175,23 @@ impl Template {
         });
         words.collect()
     }
+}
+
+/// What stands between braces.
+fn found(name: &str, schema: &RuleSchema, windows: &[WindowRequest]) -> Result<Shown, String> {
+    if let Some((variable, slot)) = schema.find(name) {
+        return Ok(Shown::new(variable, slot));
+    }
+    let call = Condition::parse(name).ok();
+    let request = call.and_then(|call| call.as_window(schema));
+    if let Some(request) = request {
+        let place = windows.iter().position(|window| *window == request);
+        let place = place.ok_or_else(|| format!("no condition asks for `{name}`"))?;
+        return Ok(Shown::window(&request, schema.number_slots() + place));
+    }
+    let near = nearest(name, schema.names());
+    let help = near
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default();
+    Err(format!("nothing is called `{name}`{help}"))
 }

@@ -1,5 +1,6 @@
 //! From a cell to the condition that it stands for.
 
+use crate::check::WEEKDAYS;
 use crate::language::{Code, ConditionError, Diagnostic, Span, Token, TokenKind, tokens};
 
 /// How a value that stands alone is asked for.
@@ -124,9 +125,10 @@ impl<'a> Writer<'a> {
         let from = if open { ">=" } else { ">" };
         let to = if close { "<=" } else { "<" };
         let join = match (low, high) {
-            // Times of day go past midnight.
+            // Times of day go past midnight, days past the end of the week.
             ([low], [high]) => match (&low.kind, &high.kind) {
                 (TokenKind::Clock(low), TokenKind::Clock(high)) if low > high => "or",
+                (TokenKind::Name(low), TokenKind::Name(high)) if past_sunday(low, high) => "or",
                 _ => "and",
             },
             _ => "and",
@@ -143,6 +145,14 @@ impl<'a> Writer<'a> {
         let text = span.and_then(|(first, last)| self.cell.get(first.span.start..last.span.end));
         text.unwrap_or_default()
     }
+}
+
+/// Whether both are days, of which the second comes before the first.
+fn past_sunday(low: &str, high: &str) -> bool {
+    let place = |name: &str| WEEKDAYS.iter().position(|weekday| *weekday == name);
+    place(low)
+        .zip(place(high))
+        .is_some_and(|(low, high)| low > high)
 }
 
 fn is(word: &Token, symbol: &'static str) -> bool {

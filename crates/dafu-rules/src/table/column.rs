@@ -378,7 +378,6 @@ impl Column {
                     }
                     Predicate::Numbers { left, right, .. } => match (left, right) {
                         (left, NumberExpr::Constant(number)) if left == subject => &[*number],
-                        (NumberExpr::Constant(number), right) if right == subject => &[*number],
                         _ => return None,
                     },
                     Predicate::NumberIn { number, members } if number == subject => members,
@@ -411,15 +410,6 @@ impl Column {
                         cuts.addresses.push(first);
                         cuts.addresses.extend(last.checked_add(1));
                     }
-                }
-                Predicate::Addresses {
-                    left: TextExpr::Slot(_),
-                    right: TextExpr::Constant(text),
-                } => {
-                    let number = text.parse().ok().map(of_address);
-                    cuts.addresses.extend(number);
-                    cuts.addresses
-                        .extend(number.and_then(|number| number.checked_add(1)));
                 }
                 Predicate::TextMissing(TextExpr::Slot(_)) => {}
                 _ => return None,
