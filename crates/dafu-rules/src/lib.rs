@@ -35,7 +35,7 @@
 //! | write a condition | the [reference](mod@reference) of the language, [`Condition`] |
 //! | read transactions | [`RuleSchema::transaction`], [`TransactionRow`] |
 //! | decide about an event | [`RuleSet`], [`RuleEngine::evaluate`], [`RuleReport`] |
-//! | see why | [`RuleEngine::reasons`], [`RuleEngine::explain`] |
+//! | see why | [`RuleEngine::reasons`], [`RuleEngine::explain`], [`RuleEngine::missing`] |
 //! | decide about many events | [`Columns`], [`RuleEngine::evaluate_columns`]: the same answers, tests shared by rules |
 //! | see which rules earn their place | [`optimize`]: backtests, overlaps, other numbers, other rules, choices, weights |
 //! | find rules | [`optimize::MineParams`]: from past events, confirmed on later ones |

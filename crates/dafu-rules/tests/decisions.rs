@@ -337,6 +337,45 @@ fn addresses_are_found_in_lists_however_they_are_written() {
 }
 
 #[test]
+fn lists_hold_the_addresses_that_sets_of_them_hold() {
+    let blocks = [
+        "10.0.0.0/8",
+        "0.0.0.0/0",
+        "255.255.255.255",
+        "::/0",
+        "::ffff:0:0/90",
+        "::ffff:10.0.0.0/104",
+        "2001:db8::/32",
+        "ffff::/16",
+    ];
+    let addresses = [
+        "10.1.2.3",
+        "11.0.0.0",
+        "255.255.255.255",
+        "::",
+        "::ffff:10.1.2.3",
+        "2001:db8:0::1",
+        "ffff::1",
+    ];
+    for block in blocks {
+        let list = RuleList::new("l", ListKind::Block).entry(block, None);
+        let set = RuleSet::new([
+            Rule::new("list", "ip in @l", 0.5),
+            Rule::new("set", format!("ip in ['{block}']"), 0.5),
+        ]);
+        let engine = engine(&set.list(list));
+        for address in addresses {
+            let row = Row {
+                numbers: &NUMBERS,
+                texts: &[None, Some("m"), Some(address)],
+            };
+            let outcomes = engine.evaluate(row, &now()).unwrap().outcomes;
+            assert_eq!(outcomes[0], outcomes[1], "{address} in {block}");
+        }
+    }
+}
+
+#[test]
 fn reasons_say_why_somebody_is_in_a_list() {
     let list = RuleList::new("watched", ListKind::Watch)
         .entry_because("Book-Shop 24", None, "many complaints")

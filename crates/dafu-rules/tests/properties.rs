@@ -14,8 +14,8 @@ mod support;
 
 use dafu_core::{RuleOutcome, Timestamp};
 use dafu_rules::{
-    Columns, Condition, ListKind, Moment, OnMissing, Row, Rule, RuleList, RuleSet, RuleState,
-    TextColumn, Truth,
+    Columns, Combination, Condition, ListKind, Moment, OnMissing, Row, Rule, RuleList, RuleSet,
+    RuleState, TextColumn, Truth,
 };
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -30,12 +30,14 @@ fn texts(event: &Event) -> Vec<Option<&str>> {
 /// The set with the rules that the schema understands.
 fn understood(sources: &[String]) -> RuleSet {
     let list = RuleList::new("blocked", ListKind::Block).entry("m-1", Some(moment(1)));
-    let mut set = RuleSet::new([]).list(list);
+    let mut set = RuleSet::new([])
+        .list(list)
+        .combination(Combination::WeightedSum);
     for (place, source) in sources.iter().enumerate() {
         let rule = Rule::new(place.to_string(), source, 0.5);
         let rule = match place % 5 {
             1 => rule.on_missing(OnMissing::Fire),
-            2 => rule.state(RuleState::Shadow),
+            2 => rule.state(RuleState::Shadow).on_missing(OnMissing::Error),
             3 => rule.effective(Some(moment(1)), None),
             _ => rule,
         };
@@ -89,10 +91,12 @@ proptest! {
             .text(TextColumn::Codes { codes: &codes, levels: &levels }).unwrap()
             .text(TextColumn::Texts(&addresses)).unwrap();
         let batch = engine.evaluate_columns(&columns).unwrap();
+        let scores = engine.decisions(&batch).risk_scores;
         for (row, texts) in by_row.iter().enumerate() {
             let values = matrix.row(row).to_vec();
             let values = Row { numbers: &values, texts };
             let report = engine.evaluate(values, &Moment::at(times[row])).unwrap();
+            prop_assert_eq!(scores[row], report.risk_score.get());
             let outcomes: Vec<RuleOutcome> = (0..batch.rules()).map(|rule| batch.outcome(rule, row)).collect();
             prop_assert_eq!(&outcomes, &report.outcomes, "{:?} {:?}", values, set.rules);
             // The jumps and the tree agree.
@@ -101,11 +105,14 @@ proptest! {
                 let expected = match truth {
                     _ if !rule.in_force(times[row]) => RuleOutcome::Inactive,
                     Truth::False => RuleOutcome::NotFired,
-                    Truth::Unknown if rule.on_missing == OnMissing::Skip => RuleOutcome::NotEvaluated,
+                    Truth::Unknown if rule.on_missing != OnMissing::Fire => RuleOutcome::NotEvaluated,
                     _ if rule.state == RuleState::Shadow => RuleOutcome::Shadow,
                     _ => RuleOutcome::Fired,
                 };
                 prop_assert_eq!(outcome, expected, "{}", rule.condition);
+                // What is not known says why, and nothing else does.
+                let missing = engine.missing(&rule.id, values, times[row]).unwrap();
+                prop_assert_eq!(missing.is_empty(), truth != Truth::Unknown, "{}", rule.condition);
             }
         }
     }

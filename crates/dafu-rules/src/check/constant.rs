@@ -140,9 +140,9 @@ impl Checker<'_> {
             Predicate::Texts { left, right } | Predicate::Addresses { left, right } => {
                 (left == right).then_some(true)
             }
-            // What no level meets was told where the text stands.
-            Predicate::Levels { .. } => return None,
-            _ => None,
+            Predicate::Slot { .. } | Predicate::NumberIn { .. } => None,
+            // There is any text, and what no level meets was told where the text stands.
+            _ => return None,
         };
         let found = |holds, why, help| {
             Some(Constancy {

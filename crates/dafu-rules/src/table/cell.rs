@@ -8,8 +8,6 @@ use crate::language::{Code, ConditionError, Diagnostic, Span, Token, TokenKind, 
 pub(super) enum Plain {
     /// `flag == true`: flags are not looked for in sets.
     Flag,
-    /// `address in ['10.0.0.0/8']`: a block is equal to no address.
-    Address,
     /// `value == 5`.
     Value,
 }

@@ -155,7 +155,6 @@ impl Column {
     pub(super) const fn plain(&self) -> Plain {
         match self.domain {
             Domain::Flag => Plain::Flag,
-            Domain::Address { .. } => Plain::Address,
             _ => Plain::Value,
         }
     }
