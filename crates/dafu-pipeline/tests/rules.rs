@@ -3,7 +3,9 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::model::Limits;
-use dafu_core::{Decision, RuleOutcome, Transaction};
+use dafu_core::{
+    Assessment, Currency, Decision, EntityKey, EntityKind, Money, RuleOutcome, Transaction,
+};
 use dafu_features::{FeatureSet, RecordKind};
 use dafu_pipeline::{Detector, DetectorBuilder, PipelineError, stage_registry};
 use dafu_rules::{Action, Combination, Conflict, Rule, RuleSet};
@@ -125,7 +127,6 @@ fn a_policy_reads_scores_and_decides() {
         } else if fired("look") {
             assert!(answer.decision >= Decision::Review);
         }
-        assert_eq!(answer.rule_set_hash, Some(policy_rules().hash()));
     }
     assert!(stopped > 3, "{stopped}");
 }
@@ -222,4 +223,170 @@ fn mistakes_in_rules_are_drawn() {
     );
     let detector = fit(builder().default_stages().features(set).rules(window)).unwrap();
     assert_eq!(detector.model().features().unwrap().features.len(), 1);
+}
+
+/// Answers to the last payments of a detector with these rules.
+fn answers(
+    with: impl FnOnce(DetectorBuilder) -> DetectorBuilder,
+    payments: &[Transaction],
+) -> Vec<Assessment> {
+    let (past, new) = payments.split_at(payments.len() - 60);
+    let trainer = with(builder().default_stages()).build().unwrap();
+    let mut detector = trainer.fit(past).unwrap();
+    let answers = new.iter().map(|payment| detector.score(payment).unwrap());
+    answers.collect()
+}
+
+fn outcome(answer: &Assessment, name: &str) -> Option<RuleOutcome> {
+    let mut rules = answer.rules.iter();
+    let found = rules.find(|(rule, _)| rule.as_str() == name);
+    found.map(|(_, outcome)| *outcome)
+}
+
+#[test]
+fn a_custom_action_does_not_make_a_decision_milder() {
+    let payments = payments();
+    let rule = |id: &str, action| Rule::new(id, "amount > 0", 0.5).action(action);
+    let notify = || rule("notify", Action::Custom("notify".into()));
+    let decline = || rule("stop", Action::Decline);
+    let decisions = |rules: Vec<Rule>| {
+        let answers = answers(
+            |builder| builder.policy_rules(RuleSet::new(rules)),
+            &payments,
+        );
+        let decisions = answers.iter().map(|answer| answer.decision);
+        decisions.collect::<Vec<_>>()
+    };
+    let all = decisions(vec![decline(), notify()]);
+    assert!(all.iter().all(|decision| *decision == Decision::Decline));
+    let alone = decisions(vec![notify()]);
+    assert!(alone.iter().all(|decision| *decision >= Decision::Review));
+    let challenge = decisions(vec![
+        rule("prove", Action::AdditionalVerification),
+        rule("look", Action::Review),
+    ]);
+    assert!(
+        challenge
+            .iter()
+            .all(|decision| *decision >= Decision::Challenge)
+    );
+}
+
+#[test]
+fn rules_compare_amounts_in_the_currency_of_their_set() {
+    let currencies = ["EUR", "JPY", "USD"].map(|code| Currency::new(code).unwrap());
+    let mut payments = payments();
+    for (place, payment) in payments.iter_mut().enumerate() {
+        let amount = payment.amount.major();
+        payment.amount = match place % 3 {
+            0 => Money::from_major(amount, currencies[0]).unwrap(),
+            // 100 yen are worth 0.5 euros.
+            1 => Money::from_major((amount * 200.0).round(), currencies[1]).unwrap(),
+            _ => Money::from_major(amount, currencies[2]).unwrap(),
+        };
+    }
+    let set = || {
+        RuleSet::new([Rule::new("large", "amount > 20 EUR", 0.5)])
+            .currency(currencies[0])
+            .rate(currencies[1], 0.005)
+    };
+    let stage = answers(|builder| builder.rules(set()), &payments);
+    let policy = answers(|builder| builder.policy_rules(set()), &payments);
+    let new = &payments[payments.len() - 60..];
+    let mut seen = std::collections::BTreeSet::new();
+    for (payment, answers) in new.iter().zip(stage.iter().zip(&policy)) {
+        let amount = payment.amount.major();
+        let euros = match payment.amount.currency().code() {
+            "EUR" => Some(amount),
+            "JPY" => Some(amount * 0.005),
+            _ => None,
+        };
+        let expected = match euros {
+            None => Some(RuleOutcome::NotEvaluated),
+            Some(euros) => (euros > 20.0).then_some(RuleOutcome::Fired),
+        };
+        for answer in [answers.0, answers.1] {
+            assert_eq!(outcome(answer, "large"), expected, "{}", payment.amount);
+            // The record says which value was missing.
+            let missing = euros.is_none().then(|| "amount is missing".to_owned());
+            let told = answer.missing.iter().map(|(_, why)| why.clone());
+            assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(missing));
+        }
+        seen.insert(format!("{expected:?}"));
+    }
+    assert_eq!(seen.len(), 3);
+}
+
+#[test]
+fn the_record_has_the_hash_of_all_rules() {
+    let payments = payments();
+    let hash = |with: fn(DetectorBuilder) -> DetectorBuilder| {
+        let answers = answers(with, &payments);
+        answers[0].rule_set_hash
+    };
+    let none = hash(|builder| builder);
+    let stage = hash(|builder| builder.rules(stage_rules()));
+    let policy = hash(|builder| builder.policy_rules(policy_without_stage()));
+    let both = hash(|builder| {
+        builder
+            .rules(stage_rules())
+            .policy_rules(policy_without_stage())
+    });
+    assert_eq!(none, None);
+    assert_eq!(stage, Some(stage_rules().hash()));
+    assert_eq!(policy, Some(policy_without_stage().hash()));
+    assert!(both.is_some() && both != stage && both != policy);
+}
+
+fn policy_without_stage() -> RuleSet {
+    RuleSet::new([Rule::new("look", "risk_score > 0.5", 0.1)])
+}
+
+#[test]
+fn sets_silence_rules_for_users_of_a_detector() {
+    let payments = payments();
+    let new = &payments[payments.len() - 60..];
+    let user = EntityKey {
+        kind: EntityKind::User,
+        id: new[0].user_id.clone(),
+    };
+    let until = new[40].timestamp;
+    let set = RuleSet::new([Rule::new("any", "amount > 0", 0.5)]).suppress("any", user, until);
+    for answers in [
+        answers(|builder| builder.rules(set.clone()), &payments),
+        answers(|builder| builder.policy_rules(set.clone()), &payments),
+    ] {
+        for (payment, answer) in new.iter().zip(&answers) {
+            let silent = payment.user_id == new[0].user_id && payment.timestamp < until;
+            let expected = if silent {
+                RuleOutcome::Suppressed
+            } else {
+                RuleOutcome::Fired
+            };
+            assert_eq!(outcome(answer, "any"), Some(expected));
+        }
+    }
+}
+
+#[test]
+fn rules_of_the_platform_work_in_a_detector() {
+    let payments = payments();
+    let file = include_str!("../../dafu-rules/tests/data/rules.json").replace("> 10\"", "> 1\"");
+    let set = RuleSet::from_json(&file).unwrap();
+    let answers = answers(|builder| builder.rules(set), &payments);
+    let new = &payments[payments.len() - 60..];
+    let mut fired = 0;
+    for (payment, answer) in new.iter().zip(&answers) {
+        let hour = payments.iter().filter(|other| {
+            let before = payment.timestamp.since(other.timestamp);
+            other.user_id == payment.user_id && (0..3_600_000_000).contains(&before)
+        });
+        let often = hour.count() > 1;
+        assert_eq!(
+            outcome(answer, "velocity_rule") == Some(RuleOutcome::Fired),
+            often
+        );
+        fired += usize::from(often);
+    }
+    assert!(fired > 0);
 }
