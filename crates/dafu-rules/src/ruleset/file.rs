@@ -1,8 +1,8 @@
 //! Rule sets as files.
 
 use super::{Action, MOST_RULES, Rule, RuleSet};
-use crate::RuleError;
 use crate::file::{check_version, from_json, from_toml, to_json, to_toml};
+use crate::{RuleError, RuleSchema};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -132,6 +132,17 @@ impl RuleSet {
     pub fn to_toml(&self) -> Result<String, RuleError> {
         self.check()?;
         to_toml(self)
+    }
+
+    /// Everything but the conditions: what files are checked against when they are read and written.
+    fn check(&self) -> Result<(), RuleError> {
+        for rule in &self.rules {
+            rule.check()?;
+        }
+        for (currency, worth) in &self.rates {
+            RuleSchema::default().rate(*currency, *worth)?;
+        }
+        Ok(())
     }
 }
 

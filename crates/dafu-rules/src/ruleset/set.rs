@@ -163,17 +163,6 @@ impl RuleSet {
         RuleEngine::new(self, schema)
     }
 
-    /// Everything but the conditions: what files are checked against when they are read and written.
-    pub(crate) fn check(&self) -> Result<(), RuleError> {
-        for rule in &self.rules {
-            rule.check()?;
-        }
-        for (currency, worth) in &self.rates {
-            RuleSchema::default().rate(*currency, *worth)?;
-        }
-        Ok(())
-    }
-
     /// A schema with the lists of the set, and with its currency where it has none itself.
     pub(crate) fn joined(&self, schema: &RuleSchema) -> Result<RuleSchema, RuleError> {
         let mut schema = schema.clone().without_lists();
