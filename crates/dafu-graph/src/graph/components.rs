@@ -1,7 +1,6 @@
 //! What hangs together.
 
 use super::EntityGraph;
-use petgraph::unionfind::UnionFind;
 
 /// The connected components of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,23 +37,53 @@ pub fn connected_components(
     nodes: usize,
     edges: impl IntoIterator<Item = (u32, u32)>,
 ) -> Components {
-    let mut sets: UnionFind<u32> = UnionFind::new(nodes);
+    let mut parents: Vec<u32> = (0..).take(nodes).collect();
     for (one, other) in edges {
         if (one.max(other) as usize) < nodes {
-            sets.union(one, other);
+            unite(&mut parents, one, other);
         }
     }
-    let mut of_node = sets.into_labeling();
-    let mut names = vec![u32::MAX; nodes];
+    // The parent of a node is before it, or itself for the first of a component.
     let mut sizes: Vec<u32> = Vec::new();
-    for label in &mut of_node {
-        let name = &mut names[*label as usize];
-        if *name == u32::MAX {
-            *name = u32::try_from(sizes.len()).unwrap_or(u32::MAX);
+    for node in 0..nodes {
+        let parent = parents[node] as usize;
+        let component = if parent == node {
             sizes.push(0);
-        }
-        *label = *name;
-        sizes[*name as usize] += 1;
+            u32::try_from(sizes.len() - 1).unwrap_or(u32::MAX)
+        } else {
+            parents[parent]
+        };
+        parents[node] = component;
+        sizes[component as usize] += 1;
     }
-    Components { of_node, sizes }
+    Components {
+        of_node: parents,
+        sizes,
+    }
+}
+
+/// Makes two trees one: the smaller root stays, so that no ranks are needed and numbers fall on the way up. Paths are halved.
+///
+/// Source: Patwary, Blair and Manne, "Experiments on Union-Find Algorithms for the Disjoint-Set Data Structure" (2010): Rem's
+/// algorithm with splicing, the fastest of those compared.
+fn unite(parents: &mut [u32], mut one: u32, mut other: u32) {
+    loop {
+        let (up_one, up_other) = (parents[one as usize], parents[other as usize]);
+        if up_one == up_other {
+            return;
+        }
+        if up_one > up_other {
+            parents[one as usize] = up_other;
+            if up_one == one {
+                return;
+            }
+            one = up_one;
+        } else {
+            parents[other as usize] = up_one;
+            if up_other == other {
+                return;
+            }
+            other = up_other;
+        }
+    }
 }

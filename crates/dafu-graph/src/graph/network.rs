@@ -17,6 +17,9 @@ pub(crate) trait Network {
     /// What a user uses, each once.
     fn things(&self, user: NodeId) -> impl Iterator<Item = NodeId>;
 
+    /// Users of a thing, and the moments of each, rising.
+    fn moments(&self, thing: NodeId) -> impl Iterator<Item = (NodeId, &[i64])>;
+
     /// The use of a thing by a user, and its moments, rising.
     fn usage(&self, thing: NodeId, user: NodeId) -> Option<(Edge, &[i64])>;
 }
@@ -32,6 +35,11 @@ impl Network for EntityGraph {
 
     fn things(&self, user: NodeId) -> impl Iterator<Item = NodeId> {
         self.adjacent(user).iter().map(|(thing, _)| *thing)
+    }
+
+    fn moments(&self, thing: NodeId) -> impl Iterator<Item = (NodeId, &[i64])> {
+        let users = self.adjacent(thing).iter();
+        users.map(|(user, edge)| (*user, self.events_of(*edge)))
     }
 
     fn usage(&self, thing: NodeId, user: NodeId) -> Option<(Edge, &[i64])> {

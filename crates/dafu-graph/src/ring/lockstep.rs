@@ -25,11 +25,14 @@ pub(super) fn together(
     }
     let mut of_kind: BTreeMap<EntityKind, (f64, f64)> = BTreeMap::new();
     let mut events: Vec<(i64, u32)> = Vec::new();
+    let mut counts: Vec<usize> = Vec::new();
     for (thing, _) in things {
         events.clear();
-        for user in members {
-            if let Some((_, moments)) = graph.usage(*thing, *user) {
+        counts.clear();
+        for (user, moments) in graph.moments(*thing) {
+            if members.binary_search(&user).is_ok() {
                 events.extend(moments.iter().map(|at| (*at, user.0)));
+                counts.push(moments.len());
             }
         }
         events.sort_unstable();
@@ -42,10 +45,10 @@ pub(super) fn together(
         }
         let sums = of_kind.entry(graph.kind(*thing)).or_default();
         sums.0 += followed(&events, window);
-        for own in own_events(&events) {
+        for own in &counts {
             let others = (events.len() - own) as f64;
             let rate = CROWDING * others * window as f64 / span;
-            sums.1 += own as f64 * (1.0 - (-rate).exp());
+            sums.1 += *own as f64 * (1.0 - (-rate).exp());
         }
     }
     let clearest = of_kind.values().map(|(found, expected)| {
@@ -85,16 +88,6 @@ fn followed(events: &[(i64, u32)], window: i64) -> f64 {
         }
     }
     count
-}
-
-/// Events of each user.
-fn own_events(events: &[(i64, u32)]) -> Vec<usize> {
-    let mut users: Vec<u32> = events.iter().map(|event| event.1).collect();
-    users.sort_unstable();
-    users
-        .chunk_by(|one, two| one == two)
-        .map(<[u32]>::len)
-        .collect()
 }
 
 #[cfg(test)]

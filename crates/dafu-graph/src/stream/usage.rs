@@ -243,6 +243,11 @@ impl Network for Usage {
             .map(|(thing, _)| *thing)
     }
 
+    fn moments(&self, thing: NodeId) -> impl Iterator<Item = (NodeId, &[i64])> {
+        let users = self.nodes[thing.index()].uses.iter();
+        users.map(|(user, number)| (*user, &self.uses[*number as usize].moments[..]))
+    }
+
     fn usage(&self, thing: NodeId, user: NodeId) -> Option<(Edge, &[i64])> {
         let things = &self.nodes[user.index()].uses;
         let at = things.binary_search_by_key(&thing, |found| found.0).ok()?;
