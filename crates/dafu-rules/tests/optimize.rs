@@ -493,3 +493,58 @@ fn shares_of_nothing_are_no_numbers() {
         "{table}"
     );
 }
+
+/// A rule with dates among events whose times are said in one place only.
+#[test]
+fn times_are_taken_from_where_they_are_said() {
+    use dafu_rules::optimize::{AlertBudget, SelectParams};
+    use dafu_rules::{ListKind, Rule, RuleList, RuleSet};
+
+    let schema = RuleSchema::new([Variable::number("amount", Unit::Money)]).unwrap();
+    let day = |day: i64| Timestamp::from_seconds(day * 86_400).unwrap();
+    let times: Vec<Timestamp> = (0..20).map(day).collect();
+    let amounts = Array1::from_elem(20, 50.0);
+    let labels: Vec<Label> = (0..20).map(|row| Label::from(row % 2 == 0)).collect();
+    let set = RuleSet::new([
+        Rule::new("dated", "amount > 10", 0.5).effective(Some(day(5)), None),
+        Rule::new("undated", "amount > 10", 0.5),
+    ]);
+    let engine = set.compile(&schema).unwrap();
+    let columns = || Columns::new(20).number(amounts.view()).unwrap();
+    let judged = || Judged::new(&labels);
+    let fired = |columns: &Columns<'_>, judged: &Judged<'_>| {
+        let backtest = engine.backtest(columns, judged).unwrap();
+        let rules = backtest.rules.iter();
+        rules
+            .map(|rule| (rule.hits.fired, rule.alerts_per_day.is_some()))
+            .collect::<Vec<_>>()
+    };
+    let expected = [(15, true), (20, true)];
+    let timed = columns().times(&times).unwrap();
+    assert_eq!(fired(&timed, &judged()), expected);
+    assert_eq!(
+        fired(&columns(), &judged().times(&times).unwrap()),
+        expected
+    );
+    let budget = SelectParams::default().budget(AlertBudget::PerDay(100.0));
+    assert!(engine.select(&timed, &judged(), &budget).is_ok());
+
+    let nowhere = engine
+        .backtest(&columns(), &judged())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        nowhere,
+        "events have no times, without which there is no rule with dates, nor a member of a list that leaves: give them, or \
+         choose something else"
+    );
+    let leaves = RuleSet::new([Rule::new("listed", "amount > 10", 0.5)])
+        .list(RuleList::new("names", ListKind::Watch).entry("x", Some(day(9))));
+    assert!(
+        leaves
+            .compile(&schema)
+            .unwrap()
+            .evaluate_columns(&columns())
+            .is_err()
+    );
+}

@@ -39,7 +39,7 @@ fn conditions(set: &RuleSet) -> impl Iterator<Item = Condition> {
 
 /// Whether the rules of a set, or the texts of their reasons, name something that only a record says. The amount is among
 /// the features of most detectors, so it alone asks for no records; but only they say its currency. For whom rules are
-/// silenced they say, too.
+/// silenced they say, too, and when an event happens.
 pub(crate) fn names_records(set: &RuleSet) -> bool {
     let record = RuleSchema::transaction();
     let is_feature = |name: &str| name == AMOUNT && set.currency.is_none();
@@ -51,6 +51,7 @@ pub(crate) fn names_records(set: &RuleSet) -> bool {
             .any(|(name, _)| only_there(name))
     };
     !set.suppressions.is_empty()
+        || set.is_dated()
         || conditions(set).any(|condition| condition.names().into_iter().any(only_there))
         || set.rules.iter().any(|rule| in_text(&rule.reason))
 }

@@ -4,6 +4,7 @@ use crate::RuleError;
 use crate::program::Row;
 use dafu_core::{Dataset, Timestamp};
 use ndarray::{ArrayView1, Axis};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A column of texts.
@@ -47,7 +48,7 @@ pub struct Columns<'a> {
     rows: usize,
     pub(super) numbers: Vec<ArrayView1<'a, f64>>,
     pub(super) texts: Vec<TextColumn<'a>>,
-    times: Option<&'a [Timestamp]>,
+    times: Option<Cow<'a, [Timestamp]>>,
 }
 
 impl<'a> Columns<'a> {
@@ -70,7 +71,7 @@ impl<'a> Columns<'a> {
             rows,
             numbers: numbers.collect(),
             texts: Vec::new(),
-            times: dataset.times(),
+            times: dataset.times().map(Cow::Borrowed),
         }
     }
 
@@ -103,7 +104,7 @@ impl<'a> Columns<'a> {
     /// [`RuleError::Row`] for another length.
     pub fn times(mut self, times: &'a [Timestamp]) -> Result<Self, RuleError> {
         self.check("times", times.len())?;
-        self.times = Some(times);
+        self.times = Some(Cow::Borrowed(times));
         Ok(self)
     }
 
@@ -125,13 +126,19 @@ impl<'a> Columns<'a> {
 
     /// When an event happens; the first moment of 1970 where nobody said.
     pub(crate) fn time(&self, row: usize) -> Timestamp {
-        let known = self.times.and_then(|times| times.get(row)).copied();
+        let known = self.known_times().and_then(|times| times.get(row)).copied();
         known.unwrap_or(Timestamp::EPOCH)
     }
 
     /// When the events happen, where that is known.
-    pub const fn known_times(&self) -> Option<&'a [Timestamp]> {
-        self.times
+    pub fn known_times(&self) -> Option<&[Timestamp]> {
+        self.times.as_deref()
+    }
+
+    /// The same with times of its own, one a row.
+    pub(crate) fn own_times(mut self, times: Vec<Timestamp>) -> Self {
+        self.times = Some(Cow::Owned(times));
+        self
     }
 
     /// The number of an event in a slot.

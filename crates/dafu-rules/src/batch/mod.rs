@@ -99,10 +99,14 @@ impl RuleEngine {
     /// # Errors
     ///
     /// [`RuleError::Row`] for other columns than the schema has, [`RuleError::Missing`] where a rule does not allow
-    /// missing values.
+    /// missing values, [`RuleError::NoTimes`] for columns without times where a rule has dates or a member of a list leaves.
     pub fn evaluate_columns(&self, columns: &Columns<'_>) -> Result<RuleMatrix, RuleError> {
         let (numbers, texts) = self.slots();
         columns.check_widths(numbers, texts)?;
+        if columns.known_times().is_none() && self.rule_set().is_dated() {
+            let what = "rule with dates, nor a member of a list that leaves";
+            return Err(RuleError::NoTimes { what });
+        }
         let rows = columns.rows();
         let rules = self.rules();
         let zeros = || {

@@ -104,7 +104,7 @@ impl RuleEngine {
         columns: &Columns<'_>,
         judged: &Judged<'_>,
     ) -> Result<Backtest, RuleError> {
-        judged.check("events", columns.rows())?;
+        let (columns, judged) = &judged.joined(columns)?;
         let matrix = self.evaluate_columns(columns)?;
         let ids = self.rule_set().rules.iter().map(|rule| rule.id.clone());
         Ok(backtest(&matrix, ids, judged))

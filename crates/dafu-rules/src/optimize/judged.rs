@@ -1,6 +1,6 @@
 //! What is known about past events.
 
-use crate::{RowBits, RuleError};
+use crate::{Columns, RowBits, RuleError};
 use dafu_core::{Label, Timestamp};
 
 /// Microseconds of a day.
@@ -47,7 +47,7 @@ impl<'a> Judged<'a> {
         Ok(self)
     }
 
-    /// Adds one time an event.
+    /// Adds one time an event. Without it the times of [`Columns`] are taken.
     ///
     /// # Errors
     ///
@@ -56,6 +56,21 @@ impl<'a> Judged<'a> {
         self.check("times", times.len())?;
         self.times = Some(times);
         Ok(self)
+    }
+
+    /// Events and what became of them, each with the times of the other where it has none.
+    pub(super) fn joined<'b, 'c>(
+        &'b self,
+        columns: &'b Columns<'c>,
+    ) -> Result<(Columns<'c>, Judged<'b>), RuleError> {
+        self.check("events", columns.rows())?;
+        let (mut timed, mut judged): (Columns<'c>, Judged<'b>) = (columns.clone(), self.clone());
+        match (columns.known_times(), judged.times) {
+            (None, Some(times)) => timed = timed.own_times(times.to_vec()),
+            (Some(times), None) => judged.times = Some(times),
+            _ => {}
+        }
+        Ok((timed, judged))
     }
 
     /// How many events there are.

@@ -229,7 +229,7 @@ impl RuleEngine {
         judged: &Judged<'_>,
         params: &SelectParams,
     ) -> Result<Selection, RuleError> {
-        judged.check("events", columns.rows())?;
+        let (columns, judged) = &judged.joined(columns)?;
         self.evaluate_columns(columns)?.select(judged, params)
     }
 }

@@ -101,7 +101,7 @@ impl RuleSet {
         columns: &Columns<'_>,
         (judged, values): (&Judged<'_>, Option<&[f64]>),
     ) -> Result<Sweep, RuleError> {
-        judged.check("events", columns.rows())?;
+        let (columns, judged) = &judged.joined(columns)?;
         let found = self.rules.iter().find(|other| other.id == rule);
         let found = found.ok_or_else(|| RuleError::UnknownRule { id: rule.into() })?;
         let condition = Condition::parse(&found.condition)?;

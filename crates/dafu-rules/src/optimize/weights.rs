@@ -195,7 +195,7 @@ impl RuleEngine {
         judged: &Judged<'_>,
         params: &WeightParams,
     ) -> Result<RuleWeights, RuleError> {
-        judged.check("events", columns.rows())?;
+        let (columns, judged) = &judged.joined(columns)?;
         self.evaluate_columns(columns)?.weights(judged, params)
     }
 }

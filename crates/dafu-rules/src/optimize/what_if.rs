@@ -72,8 +72,8 @@ impl RuleEngine {
         (other, other_columns): (&Self, &Columns<'_>),
         judged: &Judged<'_>,
     ) -> Result<WhatIf, RuleError> {
-        judged.check("events", columns.rows())?;
-        judged.check("events", other_columns.rows())?;
+        let (other_columns, _) = &judged.joined(other_columns)?;
+        let (columns, judged) = &judged.joined(columns)?;
         let old = self.decided_by(&self.evaluate_columns(columns)?);
         let new = other.decided_by(&other.evaluate_columns(other_columns)?);
         // Few rules decide many events: actions are compared once for each pair of rules.

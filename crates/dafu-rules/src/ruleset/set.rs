@@ -77,6 +77,14 @@ impl Default for RuleSet {
 }
 
 impl RuleSet {
+    /// Whether what it says depends on when an event happens, other than by its condition: rules with dates, members of lists
+    /// that leave.
+    pub fn is_dated(&self) -> bool {
+        let dated = |rule: &Rule| rule.effective_from.is_some() || rule.effective_until.is_some();
+        let leaves = |list: &RuleList| list.entries.iter().any(|entry| entry.until.is_some());
+        self.rules.iter().any(dated) || self.lists.iter().any(leaves)
+    }
+
     /// A set of these rules: the highest score and the strictest action count.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         Self {
