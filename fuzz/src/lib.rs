@@ -2,12 +2,14 @@
 
 mod bytes;
 mod events;
+mod graphs;
 mod networks;
 mod rules;
 mod streams;
 mod tables;
 
 pub use events::{engine_events, engine_restore, feature_set};
+pub use graphs::graph_stream;
 pub use networks::sequence_weights;
 pub use rules::{rules_condition, rules_file};
 pub use streams::sequence_stream;

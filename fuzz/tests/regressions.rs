@@ -29,6 +29,11 @@ fn ingest_csv_holds() {
 }
 
 #[test]
+fn graph_stream_holds() {
+    replay("graph_stream", dafu_fuzz::graph_stream);
+}
+
+#[test]
 fn model_decode_holds() {
     replay("model_decode", dafu_fuzz::model_decode);
 }
