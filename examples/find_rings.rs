@@ -15,7 +15,7 @@
 use dafu::graph::{FraudRing, GraphFormat, RingReport, detect_fraud_networks};
 use dafu::ingest::TransactionReader;
 use dafu::sim::{GroupKind, RingWorld, RingWorldParams};
-use dafu::{Label, TableSource, Transaction};
+use dafu::{Label, Transaction};
 use dafu_examples::args::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

@@ -265,6 +265,23 @@ fn wrong_parameters_are_named() {
         text(RingStreamParams::new(9).work(5)),
         "`work` must be at least 100, got 5"
     );
+    let mut params = RingStreamParams::new(9);
+    let cards = params
+        .rings
+        .links
+        .clone()
+        .kind(EntityKind::Card, 0.5, 20_000);
+    params.rings.links = cards;
+    assert_eq!(
+        text(params),
+        "`hub_cap` must be at most 10000 in a stream, got 20000 for Card"
+    );
+    let mut params = RingStreamParams::new(9);
+    params.rings.links.half_life = Some(Duration::from_secs(9));
+    assert_eq!(
+        text(params),
+        "`max_gap and half_life` must be none in a stream, got some"
+    );
     let params = RingStreamParams::new(9).rings(RingParams::default());
     assert_eq!(text(params), "`population` must be given, got none");
 }

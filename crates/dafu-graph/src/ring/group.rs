@@ -52,15 +52,18 @@ pub(super) fn groups(params: &RingParams, links: &[Link]) -> Vec<Vec<NodeId>> {
     groups
 }
 
+/// Whether a group of so many links may have parts: splitting a clique in two halves has a modularity below 0.
+pub(crate) const fn may_split(members: usize, links: usize) -> bool {
+    links * 4 < members * (members - 1)
+}
+
 /// The parts of a group, where it is one of parts that hang together loosely.
 pub(super) fn split(
     params: &RingParams,
     members: Vec<NodeId>,
     links: &[&Link],
 ) -> Vec<Vec<NodeId>> {
-    let all = members.len() * (members.len() - 1) / 2;
-    // What is that dense has no parts: splitting a clique in two halves has a modularity below 0.
-    if links.len() * 2 >= all {
+    if !may_split(members.len(), links.len()) {
         return vec![members];
     }
     let number = |node: NodeId| place(&members, node).and_then(|place| u32::try_from(place).ok());

@@ -10,6 +10,7 @@ use crate::graph::Network;
 use crate::{EntityGraph, GraphError, NodeId};
 use dafu_core::{EntityId, EntityKind, Label, Transaction};
 use group::Group;
+pub(crate) use group::may_split;
 pub use params::RingParams;
 pub use place::PlaceParams;
 pub(crate) use report::ring_id;

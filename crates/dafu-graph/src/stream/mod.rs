@@ -20,6 +20,9 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 use usage::Usage;
 
+/// Users of a thing that links, at most: each event looks at all of them.
+const MOST_USERS: u32 = 10_000;
+
 /// What happened to a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,14 +115,25 @@ impl RingStreamParams {
             "none in a stream",
             timeless,
         )?;
+        for (kind, params) in &links.kinds {
+            let got = format!("{} for {kind:?}", params.hub_cap);
+            let good = params.hub_cap <= MOST_USERS;
+            crate::error::parameter("hub_cap", got, "at most 10000 in a stream", good)?;
+        }
         crate::error::parameter("work", self.work, "at least 100", self.work >= 100)?;
         let strangers = self.rings.links.strangers(0);
         let (prior, wanted) = self
             .rings
             .links
             .wanted(self.rings.similarity_threshold, strangers);
+        let weights = self.rings.links.kinds.iter().map(|(kind, params)| {
+            let links = &self.rings.links;
+            let weights =
+                (0..=params.hub_cap as usize).map(|users| links.weight(*kind, users, strangers));
+            (*kind, weights.collect())
+        });
         Ok(RingStream {
-            strangers,
+            weights: weights.collect(),
             prior,
             wanted,
             params: self,
@@ -164,9 +178,10 @@ impl RingStreamParams {
 #[derive(Debug, Clone)]
 pub struct RingStream {
     params: RingStreamParams,
-    strangers: f64,
     prior: f64,
     wanted: f32,
+    /// What things of each kind add to the odds, by their users.
+    weights: Vec<(EntityKind, Vec<Option<f32>>)>,
     usage: Usage,
     groups: Groups,
     /// Moments, and the uses that they belong to: some may have gone.
@@ -386,8 +401,7 @@ impl RingStream {
                 std::cmp::Ordering::Equal => {
                     let users = self.usage.users(first.0);
                     let kind = self.usage.kind(first.0);
-                    let links = &self.params.rings.links;
-                    if let Some(weight) = links.weight(kind, users, self.strangers) {
+                    if let Some(weight) = self.weight(kind, users) {
                         // Who shares nothing is linked for no threshold.
                         sum = if sum.is_finite() {
                             sum + weight
@@ -400,6 +414,12 @@ impl RingStream {
             }
         }
         sum
+    }
+
+    /// [`LinkParams::weight`](crate::LinkParams), looked up.
+    fn weight(&self, kind: EntityKind, users: usize) -> Option<f32> {
+        let of_kind = self.weights.iter().find(|of_kind| of_kind.0 == kind)?;
+        of_kind.1.get(users).copied().flatten()
     }
 
     /// Forgets that a user used a thing.
@@ -527,9 +547,16 @@ impl RingStream {
                 links.push(Link {
                     one: *one,
                     other: *other,
-                    probability: probability(f64::from(self.odds(*one, *other)) + self.prior),
+                    probability: 1.0,
                     shared: 0,
                 });
+            }
+        }
+        // Only what may fall apart asks how strong links are.
+        if crate::ring::may_split(members.len(), links.len()) {
+            for link in &mut links {
+                let odds = f64::from(self.odds(link.one, link.other));
+                link.probability = probability(odds + self.prior);
             }
         }
         let rings = self
