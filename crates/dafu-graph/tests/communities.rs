@@ -137,3 +137,42 @@ fn wrong_input_is_named() {
     let wrong = LeidenParams::default().resolution(0.0).check().unwrap_err();
     assert_eq!(wrong.to_string(), "`resolution` must be above 0, got 0");
 }
+
+/// The best of a few seeds is not below the best of ten runs of networkx's Louvain (`fixtures/make_communities.py`).
+#[test]
+fn modularity_is_not_below_that_of_louvain() {
+    let text = include_str!("fixtures/communities.json");
+    let graphs: serde_json::Value = serde_json::from_str(text).unwrap();
+    let graphs = graphs.as_array().unwrap();
+    assert_eq!(graphs.len(), 20);
+    for graph in graphs {
+        let number = |value: &serde_json::Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+        let edge = |edge: &serde_json::Value| {
+            (
+                number(&edge[0]),
+                number(&edge[1]),
+                edge[2].as_f64().unwrap(),
+            )
+        };
+        let edges: Edges = graph["edges"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(edge)
+            .collect();
+        let nodes = number(&graph["nodes"]) as usize;
+        let runs = (0..10).map(|seed| {
+            LeidenParams::default()
+                .seed(seed)
+                .run(nodes, &edges)
+                .unwrap()
+        });
+        let best = runs.map(|found| found.modularity).fold(f64::MIN, f64::max);
+        let louvain = graph["louvain"].as_f64().unwrap();
+        assert!(
+            best >= louvain - 1e-9,
+            "{}: {best} {louvain}",
+            graph["name"]
+        );
+    }
+}
