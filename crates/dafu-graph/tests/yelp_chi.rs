@@ -7,8 +7,8 @@ use dafu_core::metrics::{average_precision, roc_auc};
 use dafu_core::random::Stream;
 use dafu_core::{EntityId, EntityKey, EntityKind, Label, Timestamp};
 use dafu_graph::{
-    AssociationParams, EntityGraph, EntityGraphBuilder, KnownFraud, NodeFeatureParams, NodeId,
-    PageRankParams, PropagationParams,
+    AssociationParams, DenseParams, EntityGraph, EntityGraphBuilder, KnownFraud, NodeFeatureParams,
+    NodeId, PageRankParams, PropagationParams,
 };
 use flate2::read::GzDecoder;
 use std::fs::File;
@@ -119,4 +119,40 @@ fn risk_of_reviewers_is_reported() {
         .collect();
     report("share of fakes among known neighbours", &shares);
     assert!(propagated > 0.5, "{propagated}");
+}
+
+/// No label is asked for a block; how many of its users are fake is told.
+#[test]
+fn dense_blocks_of_reviewers_are_reported() {
+    let Some(reviews) = reviews() else { return };
+    let graph = &reviews.graph;
+    let nodes = graph.node_count();
+    let number = |node: NodeId| u32::try_from(node.index()).unwrap();
+    let edges = graph
+        .edges()
+        .iter()
+        .map(|edge| (number(edge.from), number(edge.to)));
+    let edges: Vec<(u32, u32)> = edges.collect();
+    let blocks = DenseParams::default()
+        .blocks(3)
+        .run(nodes, nodes, &edges)
+        .unwrap();
+    let fake: std::collections::BTreeMap<u32, bool> = reviews
+        .users
+        .iter()
+        .map(|user| number(*user))
+        .zip(reviews.fakes.iter().copied())
+        .collect();
+    let all = fake.values().filter(|fake| **fake).count() as f64 / fake.len() as f64;
+    for block in &blocks {
+        let fakes = block.users.iter().filter(|user| fake[*user]).count();
+        println!(
+            "{} users and {} products, score {:.3}: share of fakes {:.4} (of all users {all:.4})",
+            block.users.len(),
+            block.objects.len(),
+            block.score,
+            fakes as f64 / block.users.len() as f64
+        );
+    }
+    assert!(!blocks.is_empty());
 }
