@@ -59,25 +59,10 @@ pub struct Communities {
 }
 
 impl LeidenParams {
-    /// Sets `resolution`.
-    #[must_use]
-    pub const fn resolution(mut self, resolution: f64) -> Self {
-        self.resolution = resolution;
-        self
-    }
-
-    /// Sets `randomness`.
-    #[must_use]
-    pub const fn randomness(mut self, randomness: f64) -> Self {
-        self.randomness = randomness;
-        self
-    }
-
-    /// Sets `seed`.
-    #[must_use]
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    dafu_core::setters! {
+        resolution: f64,
+        randomness: f64,
+        seed: u64,
     }
 
     /// Whether all parameters are within their intervals.

@@ -55,25 +55,10 @@ pub struct DenseBlock {
 }
 
 impl DenseParams {
-    /// Sets `column_constant`.
-    #[must_use]
-    pub const fn column_constant(mut self, column_constant: f64) -> Self {
-        self.column_constant = column_constant;
-        self
-    }
-
-    /// Sets `blocks`.
-    #[must_use]
-    pub const fn blocks(mut self, blocks: usize) -> Self {
-        self.blocks = blocks;
-        self
-    }
-
-    /// Sets `stop_share`.
-    #[must_use]
-    pub const fn stop_share(mut self, stop_share: f64) -> Self {
-        self.stop_share = stop_share;
-        self
+    dafu_core::setters! {
+        column_constant: f64,
+        blocks: usize,
+        stop_share: f64,
     }
 
     /// Whether all parameters are within their intervals.

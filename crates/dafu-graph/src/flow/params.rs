@@ -68,60 +68,15 @@ impl FlowParams {
         self
     }
 
-    /// Sets `amount_tolerance`.
-    #[must_use]
-    pub const fn amount_tolerance(mut self, amount_tolerance: f64) -> Self {
-        self.amount_tolerance = amount_tolerance;
-        self
-    }
-
-    /// Sets `sum_tolerance`.
-    #[must_use]
-    pub const fn sum_tolerance(mut self, sum_tolerance: f64) -> Self {
-        self.sum_tolerance = sum_tolerance;
-        self
-    }
-
-    /// Sets `min_fan`.
-    #[must_use]
-    pub const fn min_fan(mut self, min_fan: usize) -> Self {
-        self.min_fan = min_fan;
-        self
-    }
-
-    /// Sets `min_length`.
-    #[must_use]
-    pub const fn min_length(mut self, min_length: usize) -> Self {
-        self.min_length = min_length;
-        self
-    }
-
-    /// Sets `max_length`.
-    #[must_use]
-    pub const fn max_length(mut self, max_length: usize) -> Self {
-        self.max_length = max_length;
-        self
-    }
-
-    /// Sets `min_amount`.
-    #[must_use]
-    pub const fn min_amount(mut self, min_amount: f64) -> Self {
-        self.min_amount = min_amount;
-        self
-    }
-
-    /// Sets `work_limit`.
-    #[must_use]
-    pub const fn work_limit(mut self, work_limit: u64) -> Self {
-        self.work_limit = work_limit;
-        self
-    }
-
-    /// Sets `max_flows`.
-    #[must_use]
-    pub const fn max_flows(mut self, max_flows: usize) -> Self {
-        self.max_flows = max_flows;
-        self
+    dafu_core::setters! {
+        amount_tolerance: f64,
+        sum_tolerance: f64,
+        min_fan: usize,
+        min_length: usize,
+        max_length: usize,
+        min_amount: f64,
+        work_limit: u64,
+        max_flows: usize,
     }
 
     /// Whether all parameters are within their intervals.

@@ -173,46 +173,13 @@ impl Rev2Params {
         self
     }
 
-    /// Sets `behavior_weight`.
-    #[must_use]
-    pub const fn behavior_weight(mut self, behavior_weight: f64) -> Self {
-        self.behavior_weight = behavior_weight;
-        self
-    }
-
-    /// Sets `user_share`.
-    #[must_use]
-    pub const fn user_share(mut self, user_share: f64) -> Self {
-        self.user_share = user_share;
-        self
-    }
-
-    /// Sets `evidence`.
-    #[must_use]
-    pub const fn evidence(mut self, evidence: RatingEvidence) -> Self {
-        self.evidence = evidence;
-        self
-    }
-
-    /// Sets `own`.
-    #[must_use]
-    pub const fn own(mut self, own: OwnRating) -> Self {
-        self.own = own;
-        self
-    }
-
-    /// Sets `tolerance`.
-    #[must_use]
-    pub const fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
-    /// Sets `max_iterations`.
-    #[must_use]
-    pub const fn max_iterations(mut self, max_iterations: u32) -> Self {
-        self.max_iterations = max_iterations;
-        self
+    dafu_core::setters! {
+        behavior_weight: f64,
+        user_share: f64,
+        evidence: RatingEvidence,
+        own: OwnRating,
+        tolerance: f64,
+        max_iterations: u32,
     }
 
     /// Whether all parameters are within their intervals.

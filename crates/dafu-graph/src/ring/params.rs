@@ -46,25 +46,10 @@ impl Default for RingParams {
 }
 
 impl RingParams {
-    /// Sets `similarity_threshold`.
-    #[must_use]
-    pub const fn similarity_threshold(mut self, similarity_threshold: f64) -> Self {
-        self.similarity_threshold = similarity_threshold;
-        self
-    }
-
-    /// Sets `min_ring_size`.
-    #[must_use]
-    pub const fn min_ring_size(mut self, min_ring_size: usize) -> Self {
-        self.min_ring_size = min_ring_size;
-        self
-    }
-
-    /// Sets `max_p_value`.
-    #[must_use]
-    pub const fn max_p_value(mut self, max_p_value: f64) -> Self {
-        self.max_p_value = max_p_value;
-        self
+    dafu_core::setters! {
+        similarity_threshold: f64,
+        min_ring_size: usize,
+        max_p_value: f64,
     }
 
     /// Sets `links`.
@@ -81,25 +66,10 @@ impl RingParams {
         self
     }
 
-    /// Sets `lockstep_window`.
-    #[must_use]
-    pub const fn lockstep_window(mut self, lockstep_window: Duration) -> Self {
-        self.lockstep_window = lockstep_window;
-        self
-    }
-
-    /// Sets `split_modularity`.
-    #[must_use]
-    pub const fn split_modularity(mut self, split_modularity: f64) -> Self {
-        self.split_modularity = split_modularity;
-        self
-    }
-
-    /// Sets `seed`.
-    #[must_use]
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    dafu_core::setters! {
+        lockstep_window: Duration,
+        split_modularity: f64,
+        seed: u64,
     }
 
     /// Whether all parameters are within their intervals.

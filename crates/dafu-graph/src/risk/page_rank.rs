@@ -69,25 +69,10 @@ impl PageRank {
 }
 
 impl PageRankParams {
-    /// Sets `damping`.
-    #[must_use]
-    pub const fn damping(mut self, damping: f64) -> Self {
-        self.damping = damping;
-        self
-    }
-
-    /// Sets `tolerance`.
-    #[must_use]
-    pub const fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
-    /// Sets `max_iterations`.
-    #[must_use]
-    pub const fn max_iterations(mut self, max_iterations: u32) -> Self {
-        self.max_iterations = max_iterations;
-        self
+    dafu_core::setters! {
+        damping: f64,
+        tolerance: f64,
+        max_iterations: u32,
     }
 
     /// Whether all parameters are within their intervals.

@@ -60,18 +60,9 @@ impl PropagationParams {
         self
     }
 
-    /// Sets `tolerance`.
-    #[must_use]
-    pub const fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
-    /// Sets `max_iterations`.
-    #[must_use]
-    pub const fn max_iterations(mut self, max_iterations: u32) -> Self {
-        self.max_iterations = max_iterations;
-        self
+    dafu_core::setters! {
+        tolerance: f64,
+        max_iterations: u32,
     }
 
     /// Whether all parameters are within their intervals.

@@ -84,18 +84,9 @@ impl RingStreamParams {
         self
     }
 
-    /// Sets `keep`.
-    #[must_use]
-    pub const fn keep(mut self, keep: Duration) -> Self {
-        self.keep = keep;
-        self
-    }
-
-    /// Sets `work`.
-    #[must_use]
-    pub const fn work(mut self, work: u64) -> Self {
-        self.work = work;
-        self
+    dafu_core::setters! {
+        keep: Duration,
+        work: u64,
     }
 
     /// A stream without events.
