@@ -25,7 +25,10 @@ pub fn share_interval(share: f64, rows: f64) -> (f64, f64) {
             .max(0.0)
             .sqrt();
     let at = |value: f64| (value / (1.0 + square)).clamp(0.0, 1.0);
-    (at(middle - half), at(middle + half))
+    // Rounding would leave a trace where the ends are whole.
+    let low = if share <= 0.0 { 0.0 } else { at(middle - half) };
+    let high = if share >= 1.0 { 1.0 } else { at(middle + half) };
+    (low, high)
 }
 
 #[cfg(test)]
@@ -47,5 +50,15 @@ mod tests {
             );
         }
         assert_eq!(share_interval(0.5, 0.0), (0.0, 1.0));
+    }
+
+    #[test]
+    fn intervals_of_none_and_of_all_end_at_zero_and_one() {
+        for rows in 1..1000 {
+            let rows = f64::from(rows);
+            assert_eq!(share_interval(0.0, rows).0.to_bits(), 0, "{rows}");
+            let high = share_interval(1.0, rows).1;
+            assert_eq!(high.to_bits(), 1_f64.to_bits(), "{rows}");
+        }
     }
 }
