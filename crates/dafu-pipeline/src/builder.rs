@@ -309,7 +309,9 @@ impl DetectorBuilder {
         self
     }
 
-    /// Adds rules as a stage: their score joins those of the other stages. Like other stages that are added, they take the
+    /// Adds rules as a stage: their score joins those of the other stages. Their actions do not decide: what is to be
+    /// declined whatever the other stages say belongs into [`policy_rules`](Self::policy_rules), and what is a sign of fraud
+    /// among others belongs here. Like other stages that are added, they take the
     /// place of those that a detector has by default, but for [`default_stages`](Self::default_stages).
     ///
     /// Conditions name features of the detector, and what a transaction says of itself
@@ -323,7 +325,8 @@ impl DetectorBuilder {
         self
     }
 
-    /// Sets rules that decide about what the stages found out. They may name `risk_score`, the score of each stage
+    /// Sets rules that decide about what the stages found out; those that only add to the risk are
+    /// [`rules`](Self::rules). They may name `risk_score`, the score of each stage
     /// (`isolation_forest_score`), and whatever [`rules`](Self::rules) may. The strictest of the threshold's decision and
     /// those of the rules that fire counts; a set with [`Conflict::First`](dafu_rules::Conflict::First) or
     /// [`Conflict::ApproveOverrides`](dafu_rules::Conflict::ApproveOverrides) may also be milder.
