@@ -8,6 +8,24 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// What to do with an event, from mild to strict: the order of the variants, and of names among custom ones.
+///
+/// Where it is read from text, also in files, other usual names mean the same; it is always written by its own name:
+///
+/// | read | means |
+/// |---|---|
+/// | `allow`, `accept` | `approve` |
+/// | `flag` | `flag_for_review` |
+/// | `step_up` | `additional_verification` |
+/// | `manual_review` | `review` |
+/// | `block`, `deny`, `reject` | `decline` |
+///
+/// ```
+/// use dafu_rules::Action;
+///
+/// assert_eq!("block".parse::<Action>()?, Action::Decline);
+/// assert_eq!(Action::Decline.to_string(), "decline");
+/// # Ok::<(), dafu_rules::RuleError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
@@ -30,6 +48,18 @@ pub enum Action {
     /// Anything else, by its name.
     Custom(Arc<str>),
 }
+
+/// Other names that are read.
+const ALIASES: [(&str, Action); 8] = [
+    ("allow", Action::Approve),
+    ("accept", Action::Approve),
+    ("flag", Action::FlagForReview),
+    ("step_up", Action::AdditionalVerification),
+    ("manual_review", Action::Review),
+    ("block", Action::Decline),
+    ("deny", Action::Decline),
+    ("reject", Action::Decline),
+];
 
 impl Action {
     /// Those that have a name of their own, from mild to strict.
@@ -86,6 +116,9 @@ impl FromStr for Action {
     /// their own.
     fn from_str(name: &str) -> Result<Self, RuleError> {
         if let Some(action) = Self::ALL.into_iter().find(|action| action.name() == name) {
+            return Ok(action);
+        }
+        if let Some((_, action)) = ALIASES.into_iter().find(|(alias, _)| *alias == name) {
             return Ok(action);
         }
         let known = Self::ALL;
