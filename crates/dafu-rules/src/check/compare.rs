@@ -246,16 +246,23 @@ impl Checker<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// `value between low and high`. Times of day may go past midnight, days past the end of the week.
+    /// `value between low and high`. Times of day and hours may go past midnight, days past the end of the week.
     pub(super) fn between(&mut self, parts: [&Expr; 3], span: Span) -> Option<Logic> {
         let [value, low, high] = parts.map(|part| (self.typed(part), part.span));
         let (value, low, high) = ((value.0?, value.1), (low.0?, low.1), (high.0?, high.1));
-        let past_the_end = match (&low.0, &high.0) {
-            (Typed::Clock(low), Typed::Clock(high))
-            | (Typed::Weekday(low), Typed::Weekday(high)) => low
-                .constant()
-                .zip(high.constant())
-                .is_some_and(|(low, high)| low > high),
+        let falling = |low: &NumberExpr, high: &NumberExpr| {
+            let ends = low.constant().zip(high.constant());
+            ends.is_some_and(|(low, high)| low > high)
+        };
+        let past_the_end = match (&value.0, &low.0, &high.0) {
+            (_, Typed::Clock(low), Typed::Clock(high))
+            | (_, Typed::Weekday(low), Typed::Weekday(high)) => falling(low, high),
+            // Of hours that no clock has, nothing is meant.
+            (Typed::Number(value), Typed::Number(low), Typed::Number(high)) => {
+                let hour = |end: &NumberExpr| end.constant().is_some_and(|end| end < 24.0);
+                let hours = value.expr.is_hour() && hour(&low.expr) && hour(&high.expr);
+                hours && falling(&low.expr, &high.expr)
+            }
             _ => false,
         };
         let from = self.comparison([value.clone(), low], Comparison::AtLeast, span);

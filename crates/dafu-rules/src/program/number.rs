@@ -39,6 +39,11 @@ impl NumberExpr {
         }
     }
 
+    /// Whether it is the hour of a time of day.
+    pub(crate) fn is_hour(&self) -> bool {
+        matches!(self, Self::WholeHours(inner) if matches!(**inner, Self::Clock(..)))
+    }
+
     /// The same number in another unit: times `over`, by `under`.
     pub(crate) fn scaled(self, (over, under): (f64, f64)) -> Self {
         if (over / under).to_bits() == 1_f64.to_bits() {
