@@ -457,3 +457,80 @@ fn the_deepest_and_longest_conditions_work() {
         }
     });
 }
+
+#[test]
+fn habits_of_other_languages_are_told_what_to_write() {
+    for (source, marked, message, help) in [
+        ("amount \u{2265} 5", "\u{2265}", "U+2265", "write `>=`"),
+        (
+            "country == \u{2018}DE\u{2019}",
+            "\u{2018}",
+            "U+2018",
+            "straight quotes",
+        ),
+        ("amount\u{a0}> 5", "\u{a0}", "U+00A0", "a plain blank"),
+        ("amount > $500", "$", "'$'", "`500 USD`"),
+        (
+            "distance > 1000 km",
+            "km",
+            "found `km`",
+            "write `1000km` without",
+        ),
+        (
+            "distance > 5 miles",
+            "miles",
+            "found `miles`",
+            "write `5mi` without",
+        ),
+        (
+            "distance between 1 km and 5",
+            "km",
+            "expected `and`",
+            "write `1km` without",
+        ),
+        ("distance > 5miles", "miles", "no unit", "did you mean `mi`"),
+        ("amount > 1,000", ",", "found `,`", "`1_000`"),
+        (
+            "country is null",
+            "null",
+            "expected `missing`",
+            "write `is missing`",
+        ),
+        (
+            "country is not NULL",
+            "NULL",
+            "expected `missing`",
+            "is not missing",
+        ),
+        (
+            "country = null",
+            "null",
+            "nothing is called",
+            "write `x is missing`",
+        ),
+        ("country in blocked", "blocked", "`@list`", "`@blocked`"),
+        ("amount => 5", ">", "found `>`", "write `>=`"),
+        ("amount =< 5", "<", "found `<`", "write `<=`"),
+        ("amount > = 5", "=", "found `==`", "write `>=` without"),
+        (
+            "count(tx, by=card, within=60) > 5",
+            "60",
+            "needs a unit",
+            "write 60s",
+        ),
+    ] {
+        let error = mistakes(source);
+        let diagnostic = &error.diagnostics[0];
+        let span = diagnostic.span;
+        assert_eq!(&source[span.start..span.end], marked, "{error}");
+        assert!(diagnostic.message.contains(message), "{error}");
+        assert!(
+            diagnostic
+                .help
+                .as_ref()
+                .is_some_and(|got| got.contains(help)),
+            "{error}"
+        );
+        assert!(error.to_string().is_ascii());
+    }
+}

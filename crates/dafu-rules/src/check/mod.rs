@@ -9,7 +9,8 @@ mod number;
 use crate::RuleSchema;
 use crate::VariableType;
 use crate::language::{
-    Code, Comparison, Diagnostic, Expr, ExprKind, Measure, SetExpr, Severity, Span, nearest,
+    Code, Comparison, Diagnostic, Expr, ExprKind, Measure, SetExpr, Severity, Span, is_null,
+    nearest,
 };
 use crate::program::{Logic, NumberExpr, Predicate, Predicates, TextExpr};
 use crate::schema::Slot;
@@ -259,9 +260,7 @@ impl Checker<'_> {
         let other = name.to_ascii_lowercase();
         let help = match nearest(name, self.schema.names()) {
             _ if WEEKDAYS.contains(&&*other) => format!("days of the week are small: `{other}`"),
-            _ if ["null", "none", "nil", "nan"].contains(&&*other) => {
-                "write `x is missing`, or `x is not missing`".into()
-            }
+            _ if is_null(name) => "write `x is missing`, or `x is not missing`".into(),
             Some(near) => format!("did you mean `{near}`?"),
             None => "name a variable of the schema, or put a text into quotes".into(),
         };

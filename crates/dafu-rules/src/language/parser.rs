@@ -3,9 +3,7 @@
 use super::ast::{Comparison, DEEPEST, Expr, ExprKind, Function, SetExpr, TextMatch, too_deep};
 use super::diagnostic::{Code, Diagnostic, Span};
 use super::token::{Token, TokenKind, tokens};
-use super::unit::Symbol;
-use super::window;
-use dafu_core::Currency;
+use super::{hint, window};
 use std::sync::Arc;
 use winnow::combinator::{alt, opt, repeat, separated, terminated};
 use winnow::error::ParserError;
@@ -77,17 +75,18 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Diagnostic> {
         },
     };
     let expr = either(&mut input);
-    match expr {
-        Ok(expr) if input.input.is_empty() => fits(expr, source),
-        Ok(_) => {
-            let mut diagnostic = unexpected(&input, "an operator, or the end");
-            let next = words.len() - input.input.len();
-            diagnostic.help = unit_apart(source, words.get(..=next).unwrap_or_default());
-            Err(diagnostic)
-        }
-        Err(Failure(Some(diagnostic))) => Err(*diagnostic),
-        Err(Failure(None)) => Err(unexpected(&input, "a value")),
+    let mut diagnostic = match expr {
+        Ok(expr) if input.input.is_empty() => return fits(expr, source),
+        Ok(_) => unexpected(&input, "an operator, or the end"),
+        Err(Failure(Some(diagnostic))) => *diagnostic,
+        Err(Failure(None)) => unexpected(&input, "a value"),
+    };
+    if diagnostic.code == Code::Syntax && diagnostic.help.is_none() {
+        let at = words.iter().position(|word| word.span == diagnostic.span);
+        let read = at.and_then(|at| words.get(..=at));
+        diagnostic.help = read.and_then(|read| hint::unexpected(source, read));
     }
+    Err(diagnostic)
 }
 
 /// The tree, if it can be read again where it is printed: that may be longer than what was written.
@@ -105,30 +104,6 @@ fn fits(expr: Expr, source: &str) -> Result<Expr, Diagnostic> {
         format!("written out, a condition has at most {LONGEST} bytes, this one {printed}");
     let help = "put long sets of values into a list and write `in @name`";
     Err(Diagnostic::new(Code::Limit, expr.span, message).help(help))
-}
-
-/// What to do about a unit that stands apart from its number, or a currency in small letters.
-fn unit_apart(source: &str, words: &[Token]) -> Option<String> {
-    let [.., before, word] = words else {
-        return None;
-    };
-    let (TokenKind::Number(number), TokenKind::Name(name)) = (&before.kind, &word.kind) else {
-        return None;
-    };
-    if number.unit.is_some() {
-        return None;
-    }
-    let number = source.get(before.span.start..before.span.end)?;
-    let capitals = name.to_ascii_uppercase();
-    if Symbol::from_name(name).is_some() {
-        Some(format!("write `{number}{name}` without a blank"))
-    } else if Currency::new(&capitals).is_ok() {
-        Some(format!(
-            "currencies are written in capitals: `{number} {capitals}`"
-        ))
-    } else {
-        None
-    }
 }
 
 /// Where the next word stands, or the end.

@@ -1,6 +1,7 @@
 //! From a source to words.
 
 use super::diagnostic::{Code, Diagnostic, Span, nearest};
+use super::hint;
 use super::unit::{LiteralUnit, Symbol};
 use dafu_core::Currency;
 use std::fmt;
@@ -149,15 +150,9 @@ fn unexpected(source: &str, at: usize) -> Diagnostic {
         start: at,
         end: at + character.len_utf8(),
     };
-    let message = format!("the character {character:?} means nothing here");
-    let diagnostic = Diagnostic::new(Code::Token, span, message);
-    match character {
-        '&' | '|' => diagnostic.help(format!("write `{character}{character}`")),
-        '%' => diagnostic.help("write `10%` without a blank"),
-        '.' => diagnostic.help("write `0.5`, with a digit before the point"),
-        '@' => diagnostic.help("a list is written `@name`"),
-        _ => diagnostic.help("texts stand in quotes, odd names in backquotes"),
-    }
+    let shown = hint::shown(character);
+    let message = format!("the character {shown} means nothing here");
+    Diagnostic::new(Code::Token, span, message).help(hint::character(character))
 }
 
 fn token(input: &mut Input<'_>) -> Lexed<Token> {
@@ -345,7 +340,8 @@ fn unit(input: &mut Input<'_>) -> Lexed<Option<LiteralUnit>> {
             let end = start + unknown.len();
             let message = format!("there is no unit `{unknown}`");
             let known = Symbol::ALL.map(Symbol::name);
-            let help = match nearest(unknown, known) {
+            let word = hint::unit_word(unknown).map(Symbol::name);
+            let help = match word.or_else(|| nearest(unknown, known)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
                     "units are {}, %, and codes of currencies such as USD",

@@ -191,6 +191,13 @@ fn length(value: &Expr) -> Result<Duration, Diagnostic> {
     if (1.0..=LONGEST).contains(&micros) {
         return Ok(Duration::from_micros(micros.round() as u64));
     }
+    if let ExprKind::Number(number) = &value.kind
+        && number.unit.is_none()
+    {
+        let message = "the length of a window needs a unit";
+        let diagnostic = Diagnostic::new(Code::Arguments, value.span, message);
+        return Err(diagnostic.help("write 60s, 30min, 24h or 7d"));
+    }
     let message = "a window is from a microsecond to ten years long";
     let diagnostic = Diagnostic::new(Code::Arguments, value.span, message);
     Err(diagnostic.help("write 30min, 24h or 7d"))
