@@ -194,17 +194,22 @@ impl RuleSchema {
     ///
     /// [`RuleError::Rate`] for a rate that is not a positive number.
     pub fn rate(mut self, currency: Currency, worth: f64) -> Result<Self, RuleError> {
-        if !(worth.is_finite() && worth > 0.0) {
-            return Err(RuleError::Rate {
-                currency,
-                got: worth,
-            });
-        }
-        self.rates.insert(currency, worth);
-        Ok(self)
+        self.set_rate(currency, worth).map(|()| self)
     }
 
-    /// A list that conditions may name: `merchant in @name`.
+    /// As [`rate`](Self::rate). A rate that is wrong is known, too, so that amounts of the currency are not told of as well.
+    pub(crate) fn set_rate(&mut self, currency: Currency, worth: f64) -> Result<(), RuleError> {
+        self.rates.insert(currency, worth);
+        if worth.is_finite() && worth > 0.0 {
+            return Ok(());
+        }
+        Err(RuleError::Rate {
+            currency,
+            got: worth,
+        })
+    }
+
+    /// A list that conditions may name: `merchant_id in @name`.
     #[must_use]
     pub fn list(mut self, name: impl Into<Arc<str>>) -> Self {
         let name = name.into();
@@ -268,6 +273,15 @@ impl RuleSchema {
         let flag = |variable: &Variable| variable.variable_type == VariableType::Flag;
         self.slots()
             .any(|(variable, at)| at == Slot::Number(slot) && flag(variable))
+    }
+
+    /// The unit of a slot of numbers; `None` for what is no number. O(variables).
+    pub(crate) fn unit(&self, slot: usize) -> Option<Unit> {
+        let (variable, _) = self.slots().find(|(_, at)| *at == Slot::Number(slot))?;
+        match variable.variable_type {
+            VariableType::Number(unit) => Some(unit),
+            _ => None,
+        }
     }
 
     /// The window that a name stands for, where no variable has it.

@@ -1,7 +1,8 @@
 //! Transactions as rows.
 
+use crate::language::STATUSES;
 use crate::program::Row;
-use crate::{RuleSchema, Variable};
+use crate::{RuleSchema, Variable, VariableType};
 use dafu_core::{EntityId, EntityKey, EntityKind, Transaction, Unit};
 use std::fmt::Write;
 
@@ -14,7 +15,8 @@ impl RuleSchema {
     /// | `timestamp` | time |
     /// | `distance_from_home` | km between the user and the merchant; missing where one place is |
     /// | `user_id`, `merchant_id`, `currency` | text |
-    /// | `category`, `card`, `device`, `user_agent`, `country`, `email`, `status`, `tenant` | text, may be missing |
+    /// | `category`, `card`, `device`, `user_agent`, `country`, `email`, `tenant` | text, may be missing |
+    /// | `status` | `approved`, `declined`, `reversed` or `charged_back`, may be missing; comparing with another text is a warning |
     /// | `ip` | internet address, may be missing |
     ///
     /// ```
@@ -38,6 +40,7 @@ impl RuleSchema {
     /// ```
     pub fn transaction() -> Self {
         let text = |name| Variable::text(name);
+        let levels = STATUSES.map(|status| status.name().into()).into();
         let variables = [
             Variable::number("amount", Unit::Money).nullable(),
             Variable::time("timestamp"),
@@ -51,7 +54,7 @@ impl RuleSchema {
             text("user_agent").nullable(),
             text("country").nullable(),
             text("email").nullable(),
-            text("status").nullable(),
+            Variable::new("status", VariableType::Category { levels }).nullable(),
             text("tenant").nullable(),
             Variable::ip("ip").nullable(),
         ];
@@ -65,9 +68,9 @@ impl RuleSchema {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransactionRow<'a> {
     /// The numbers.
-    pub numbers: [f64; 3],
+    pub numbers: [f64; 4],
     /// The texts.
-    pub texts: [Option<&'a str>; 12],
+    pub texts: [Option<&'a str>; 11],
 }
 
 impl<'a> TransactionRow<'a> {
@@ -84,12 +87,15 @@ impl<'a> TransactionRow<'a> {
         }
         let (currency, ip) = buffer.split_at(end);
         let places = transaction.user_location.zip(transaction.merchant_location);
+        let is_its = |status| Some(status) == transaction.status;
+        let status = STATUSES.into_iter().position(is_its);
         let text = |id: &'a Option<EntityId>| id.as_ref().map(EntityId::as_str);
         Self {
             numbers: [
                 schema.amount(transaction.amount),
                 transaction.timestamp.as_micros() as f64,
                 places.map_or(f64::NAN, |(user, merchant)| user.distance_km(merchant)),
+                status.map_or(f64::NAN, |place| place as f64),
             ],
             texts: [
                 Some(transaction.user_id.as_str()),
@@ -101,7 +107,6 @@ impl<'a> TransactionRow<'a> {
                 transaction.user_agent.as_deref(),
                 text(&transaction.country),
                 text(&transaction.email),
-                transaction.status.map(dafu_core::TransactionStatus::name),
                 text(&transaction.tenant),
                 transaction.ip.map(|_| ip),
             ],

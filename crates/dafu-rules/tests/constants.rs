@@ -222,3 +222,79 @@ fn very_many_mistakes_are_not_all_drawn() {
     assert!(error.len() < 100_000, "{}", error.len());
     assert!(error.ends_with("and 17920 more mistakes"), "{error}");
 }
+
+#[test]
+fn hours_between_go_past_midnight_as_times_of_day_do() {
+    // It is half past eleven.
+    let row = Row {
+        numbers: &NUMBERS,
+        texts: &TEXTS,
+    };
+    for (source, expected) in [
+        ("hour(timestamp) between 22 and 6", Truth::True),
+        ("hour(timestamp, '+02:00') between 22 and 6", Truth::True),
+        ("hour(timestamp) not between 22 and 6", Truth::False),
+        ("hour(timestamp, '+09:00') between 22 and 6", Truth::False),
+        ("hour(timestamp) between 6 and 22", Truth::False),
+    ] {
+        let compiled = Condition::parse(source).unwrap().compile(&schema());
+        let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(compiled.warnings(), [], "{source}");
+        assert_eq!(compiled.truth(row).unwrap(), expected, "{source}");
+    }
+    // Two comparisons say what they say.
+    let help = mistakes("22 <= hour(timestamp) <= 6").to_string();
+    assert!(help.contains("goes past midnight"), "{help}");
+    mistakes("hour(timestamp) between 30 and 6");
+}
+
+#[test]
+fn shares_are_from_0_to_1() {
+    for source in ["share > 70", "share < 0", "share in [2, 3]", "share == 80"] {
+        let error = mistakes(source);
+        assert_eq!(error.diagnostics[0].code, Code::Constant, "{error}");
+        assert!(error.to_string().contains("from 0 to 1"), "{error}");
+    }
+    // What holds for every share says whether one is known.
+    for source in ["share >= 0", "share <= 1"] {
+        assert_eq!(warnings(source), [(Code::ConstantPart, source)]);
+    }
+    for source in ["share > 70%", "share >= 1", "share > 0", "share * 100 > 70"] {
+        assert_eq!(warnings(source), [], "{source}");
+    }
+}
+
+#[test]
+fn the_status_of_a_payment_is_one_of_four() {
+    use dafu_core::TransactionStatus::{Approved, ChargedBack, Declined};
+
+    let schema = dafu_rules::RuleSchema::transaction();
+    let compile = |source: &str| Condition::parse(source).unwrap().compile(&schema).unwrap();
+    let wrong = compile("status == 'decline'");
+    let [warning] = wrong.warnings() else {
+        panic!("one warning: {:?}", wrong.warnings());
+    };
+    assert_eq!(warning.code, Code::Level);
+    assert_eq!(warning.help.as_deref(), Some("did you mean \"declined\"?"));
+    let mut payment = dafu_core::Transaction::new(
+        "t-1".parse().unwrap(),
+        "u-1".parse().unwrap(),
+        dafu_core::Money::from_minor(100, "EUR".parse().unwrap()),
+        "m-1".parse().unwrap(),
+        "2026-03-01T02:00:00Z".parse().unwrap(),
+    );
+    let right = compile("status in ['declined', 'charged_back']");
+    let missing = compile("status is missing");
+    let mut buffer = String::new();
+    for (status, expected) in [
+        (None, [Truth::Unknown, Truth::True]),
+        (Some(Approved), [Truth::False, Truth::False]),
+        (Some(Declined), [Truth::True, Truth::False]),
+        (Some(ChargedBack), [Truth::True, Truth::False]),
+    ] {
+        payment.status = status;
+        let row = dafu_rules::TransactionRow::new(&payment, &schema, &mut buffer);
+        let truths = [&right, &missing].map(|condition| condition.truth(row.row()).unwrap());
+        assert_eq!(truths, expected, "{status:?}");
+    }
+}

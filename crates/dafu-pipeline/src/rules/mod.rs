@@ -73,7 +73,7 @@ pub(crate) struct RuleRows {
 }
 
 impl RuleRows {
-    /// Compiles a set over the features of a schema, behind which `further` numbers stand.
+    /// Compiles a set over the features of a schema, behind which `further` scores stand.
     pub(crate) fn new(
         set: &RuleSet,
         features: &Schema,
@@ -83,7 +83,7 @@ impl RuleRows {
         let records = names_records(set);
         let mut schema = RuleSchema::from_features(features)?;
         for name in further {
-            schema = schema.variable(Variable::number(name.as_str(), Unit::One))?;
+            schema = schema.variable(Variable::number(name.as_str(), Unit::Share))?;
         }
         let (mut numbers, mut texts) = (Vec::new(), Vec::new());
         if records {

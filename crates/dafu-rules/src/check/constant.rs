@@ -4,6 +4,7 @@ use super::Checker;
 use super::domain::{Left, Subject};
 use crate::language::{Code, Diagnostic, Span};
 use crate::program::{Logic, Predicate};
+use dafu_core::Unit;
 use std::collections::BTreeMap;
 
 /// Something that is the same for all events in which it is known.
@@ -14,7 +15,7 @@ struct Constancy {
     why: &'static str,
     at: Option<Span>,
     help: Option<&'static str>,
-    /// Whether it names each of a few values: that asks whether one is known, and is no mistake.
+    /// Whether it names each of a few values, or any share: that asks whether one is known, and is no mistake.
     of_few: bool,
 }
 
@@ -144,13 +145,15 @@ impl Checker<'_> {
             // There is any text, and what no level meets was told where the text stands.
             _ => return None,
         };
+        let share = |slot: &usize| self.schema.unit(*slot) == Some(Unit::Share);
+        let of_few = matches!(predicate, Predicate::Slot { slot, .. } if share(slot));
         let found = |holds, why, help| {
             Some(Constancy {
                 holds,
                 why,
                 at: Some(span),
                 help,
-                of_few: false,
+                of_few,
             })
         };
         if let Some(holds) = same {
@@ -171,7 +174,7 @@ impl Checker<'_> {
             let Some(predicate) = self.predicates.all().get(*place) else {
                 continue;
             };
-            let windows = (self.schema.number_slots(), self.predicates.windows());
+            let windows = (self.schema, self.predicates.windows());
             if let Some(subject) = Subject::of(predicate) {
                 left.entry(subject)
                     .or_insert_with(|| Left::all(predicate, windows))

@@ -1,9 +1,9 @@
 //! What values are left where tests have to hold together.
 
-use crate::Truth;
 use crate::language::Comparison;
 use crate::program::{NumberExpr, Predicate, TextExpr};
-use dafu_core::{Aggregate, WindowRequest};
+use crate::{RuleSchema, Truth};
+use dafu_core::{Aggregate, Unit, WindowRequest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -116,9 +116,10 @@ fn known(number: &NumberExpr) -> Option<(Range, &'static str)> {
             Range::new(0.0, 86_399.0),
             "times of day are from 00:00 to 23:59:59; `between 22:00 and 06:00` goes past midnight",
         ),
-        NumberExpr::WholeHours(inner) if matches!(**inner, NumberExpr::Clock(..)) => {
-            (Range::new(0.0, 23.0), "hours are from 0 to 23")
-        }
+        hour if hour.is_hour() => (
+            Range::new(0.0, 23.0),
+            "hours are from 0 to 23; `between 22 and 5` goes past midnight",
+        ),
         NumberExpr::Weekday(..) => (
             Range::new(0.0, 6.0),
             "days are in order from mon to sun; `between fri and mon` goes past the end of the week",
@@ -133,9 +134,17 @@ fn known(number: &NumberExpr) -> Option<(Range, &'static str)> {
 }
 
 impl Left {
-    /// All values of the subject of a test; windows stand behind so many numbers.
-    pub(super) fn all(predicate: &Predicate, (before, windows): (usize, &[WindowRequest])) -> Self {
+    /// All values of the subject of a test; windows stand behind the numbers of the schema.
+    pub(super) fn all(
+        predicate: &Predicate,
+        (schema, windows): (&RuleSchema, &[WindowRequest]),
+    ) -> Self {
         let slot = |slot: usize| {
+            if schema.unit(slot) == Some(Unit::Share) {
+                let help = "shares and scores are from 0 to 1: write 0.7, or 70%";
+                return Some((Range::new(0.0, 1.0), help));
+            }
+            let before = schema.number_slots();
             let window = slot.checked_sub(before).and_then(|at| windows.get(at))?;
             let counts = matches!(window.aggregate, Aggregate::Count | Aggregate::Distinct(_));
             counts.then_some((Range::new(0.0, f64::INFINITY), "counts are never below 0"))
