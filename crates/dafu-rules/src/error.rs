@@ -41,6 +41,9 @@ pub enum RuleError {
     /// Conditions of a set cannot be used; the text draws where and why, of the first 100 mistakes.
     #[error("{}", drawings(.0))]
     Conditions(Vec<ConditionError>),
+    /// More than one thing is wrong; the text tells the first 100.
+    #[error("{}", several(.0))]
+    Several(Vec<Self>),
     /// A rule of a set cannot be used.
     #[error("rule {id:?}: {why}")]
     Rule {
@@ -212,6 +215,27 @@ pub enum RuleError {
         /// Why.
         why: String,
     },
+}
+
+impl RuleError {
+    /// Nothing for no error, the error itself for one, [`RuleError::Several`] for more.
+    pub(crate) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.swap_remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+}
+
+fn several(errors: &[RuleError]) -> String {
+    /// More help nobody.
+    const MOST: usize = 100;
+    let mut told: Vec<String> = errors.iter().take(MOST).map(ToString::to_string).collect();
+    if let Some(left @ 1..) = errors.len().checked_sub(MOST) {
+        told.push(format!("and {left} more"));
+    }
+    told.join("\n\n")
 }
 
 fn sentences(values: &[MissingValue]) -> String {

@@ -438,3 +438,54 @@ fn the_hash_keeps_neighbours_apart() {
     let two = RuleSet::new([]).list(list("a")).list(list("x"));
     assert_ne!(one.hash(), two.hash());
 }
+
+#[test]
+fn usual_names_of_actions_are_read_and_written_by_their_own() {
+    for (names, action) in [
+        (&["allow", "accept"][..], Action::Approve),
+        (&["flag"], Action::FlagForReview),
+        (&["step_up"], Action::AdditionalVerification),
+        (&["manual_review"], Action::Review),
+        (&["block", "deny", "reject"], Action::Decline),
+    ] {
+        for name in names {
+            let read: Action = name.parse().unwrap();
+            assert_eq!(read, action, "{name}");
+            assert_eq!(read.to_string(), action.name());
+            // As a custom one it would come back from a file as another.
+            let custom = Rule::new("a", "amount > 3", 0.5).action(Action::Custom((*name).into()));
+            assert!(RuleSet::new([custom]).compile(&schema()).is_err(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let rules = RuleSet::new([
+        Rule::new("a", "amout > 3", 0.5),
+        Rule::new("b", "amount > 3", 7.0),
+        Rule::new("c", "cuntry == 'DE'", 0.5),
+        Rule::new("c", "country in @twice", 0.5).reason("{nothing}"),
+    ])
+    .list(RuleList::new("twice", ListKind::Block))
+    .list(RuleList::new("twice", ListKind::Allow));
+    let error = rules.compile(&schema()).map(|_| ()).unwrap_err();
+    let RuleError::Several(errors) = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(errors.len(), 5, "{error}");
+    let text = error.to_string();
+    for part in [
+        "`risk_score` must be from 0 to 1, got 7",
+        "did you mean `amount`?",
+        "did you mean `country`?",
+        "the id stands twice",
+        "the name stands twice",
+        "`reason`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // One thing alone is told as what it is.
+    let one = RuleSet::new([Rule::new("b", "amount > 3", 7.0)]).compile(&schema());
+    assert!(matches!(one, Err(RuleError::Rule { .. })));
+}

@@ -165,33 +165,39 @@ impl RuleEngine {
                 got: set.rules.len(),
             });
         }
-        let schema = set.joined(schema)?;
+        let mut errors = Vec::new();
+        let schema = set.joined(schema, &mut errors);
         let mut ids = BTreeSet::new();
         let mut predicates = Predicates::default();
         let mut checked = Vec::with_capacity(set.rules.len());
-        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        let (mut conditions, mut warnings) = (Vec::new(), Vec::new());
         for rule in &set.rules {
             if !ids.insert(rule.id.as_str()) {
-                return Err(wrong(
-                    rule,
-                    "the id stands twice; give each rule one of its own",
-                ));
+                let why = "the id stands twice; give each rule one of its own";
+                errors.push(wrong(rule, why));
             }
-            let names = rule.check()?;
-            match compile(rule, &schema, &mut predicates) {
-                Ok((condition, logic, found)) => {
+            let names = rule.check();
+            let found = compile(rule, &schema, &mut predicates);
+            let reason = template(rule, &schema, &predicates);
+            match (names, found, reason) {
+                (Ok(names), Ok((condition, logic, found)), Ok(reason)) => {
                     if !found.is_empty() {
                         warnings.push(ConditionError::new(&rule.condition, found).titled(&rule.id));
                     }
-                    let reason = template(rule, &schema, &predicates)?;
                     checked.push((rule, names, condition, logic, reason));
                 }
-                Err(error) => errors.push(error.titled(&rule.id)),
+                (names, Ok(_), reason) => errors.extend(names.err().or(reason.err())),
+                // A reason may name windows of the condition.
+                (names, Err(error), _) => {
+                    errors.extend(names.err());
+                    conditions.push(error.titled(&rule.id));
+                }
             }
         }
-        if !errors.is_empty() {
-            return Err(RuleError::Conditions(errors));
+        if !conditions.is_empty() {
+            errors.push(RuleError::Conditions(conditions));
         }
+        RuleError::all(errors)?;
         let mut ways = Ways::default();
         let rules: Vec<Compiled> = checked
             .into_iter()

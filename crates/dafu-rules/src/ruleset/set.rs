@@ -158,11 +158,13 @@ impl RuleSet {
         self
     }
 
-    /// Checks everything against a schema. O(bytes of all conditions).
+    /// Checks everything against a schema, and tells all that is wrong: of each rule all mistakes of its condition, and the
+    /// first beside it. O(bytes of all conditions).
     ///
     /// # Errors
     ///
-    /// [`RuleError::Conditions`] with all mistakes of all conditions; [`RuleError::Rule`] for a rule with an empty or
+    /// [`RuleError::Several`] for more than one of these: [`RuleError::Conditions`] with all mistakes of all conditions;
+    /// [`RuleError::Rule`] for a rule with an empty or
     /// repeated id, a score outside 0 to 1, a weight that is no number from 0, dates that end before they begin, a custom
     /// action that is called nearly like another, or a reason that names an unknown variable; [`RuleError::List`] for a
     /// list with such a name; [`RuleError::UnknownRule`] where another rule is silenced; [`RuleError::Rate`] for a rate that
@@ -171,21 +173,22 @@ impl RuleSet {
         RuleEngine::new(self, schema)
     }
 
-    /// A schema with the lists of the set, and with its currency where it has none itself.
-    pub(crate) fn joined(&self, schema: &RuleSchema) -> Result<RuleSchema, RuleError> {
+    /// A schema with the lists of the set, and with its currency where it has none itself. What is wrong joins the errors,
+    /// and the schema as if it were right: conditions that name it are not wrong, too.
+    pub(crate) fn joined(&self, schema: &RuleSchema, errors: &mut Vec<RuleError>) -> RuleSchema {
         let mut schema = schema.clone().without_lists();
         let mut names = BTreeSet::new();
         for list in &self.lists {
-            list.check()?;
+            errors.extend(list.check().err());
             if !names.insert(&list.name) {
-                return Err(list.wrong("the name stands twice"));
+                errors.push(list.wrong("the name stands twice"));
             }
             schema = schema.list(list.name.as_str());
         }
         let rules: BTreeSet<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
         for suppression in &self.suppressions {
             if !rules.contains(suppression.rule.as_str()) {
-                return Err(RuleError::UnknownRule {
+                errors.push(RuleError::UnknownRule {
                     id: suppression.rule.clone(),
                 });
             }
@@ -193,10 +196,10 @@ impl RuleSet {
         if let (None, Some(currency)) = (schema.own_currency(), self.currency) {
             schema = schema.currency(currency);
             for (currency, worth) in &self.rates {
-                schema = schema.rate(*currency, *worth)?;
+                errors.extend(schema.set_rate(*currency, *worth).err());
             }
         }
-        Ok(schema)
+        schema
     }
 
     /// Identity of everything in the set: equal for sets that say the same in the same words.
