@@ -425,3 +425,48 @@ proptest! {
         prop_assert!(backtest.all.fired >= mined.learned.fired + mined.held_out.fired);
     }
 }
+
+#[test]
+fn rules_name_identifiers_only_where_that_is_wanted() {
+    // All frauds were on one device, and in one country.
+    let rows = 4000;
+    let fraud = |row: usize| row % 10 == 3;
+    let text = |row: usize, of_fraud, other| Some(if fraud(row) { of_fraud } else { other });
+    let devices: Vec<Option<&str>> = (0..rows).map(|row| text(row, "d-1", "d-2")).collect();
+    let countries: Vec<Option<&str>> = (0..rows).map(|row| text(row, "XX", "DE")).collect();
+    let labels: Vec<Label> = (0..rows).map(|row| fraud(row).into()).collect();
+    let times: Vec<_> = (0..rows as i64)
+        .map(|row| dafu_core::Timestamp::from_seconds(row * 864).unwrap())
+        .collect();
+    let judged = Judged::new(&labels).times(&times).unwrap();
+    let columns = |texts| Columns::new(rows).text(TextColumn::Texts(texts)).unwrap();
+    for (name, texts) in [("device", &devices), ("country", &countries)] {
+        let schema = RuleSchema::new([Variable::text(name)]).unwrap();
+        for identifiers in [false, true] {
+            let params = MineParams::default().identifiers(identifiers);
+            let mined = params.mine(&schema, &columns(texts), &judged).unwrap();
+            let asked = identifiers || name == "country";
+            assert_eq!(mined.rules.len(), usize::from(asked), "{name}: {mined}");
+        }
+    }
+}
+
+#[test]
+fn the_table_has_ids_and_columns_that_stand_below_each_other() {
+    let past = Past::new(20_000, 7).labelled("amount > 1500 and distance > 4000km");
+    let mut mined = past.mine(&exact()).unwrap();
+    let mut long = mined.rules[0].clone();
+    long.rule.id = "mined_1000".into();
+    long.rule.condition = format!("country in ['{}']", "x".repeat(200));
+    mined.rules.push(long);
+    let table = mined.to_string();
+    let lines: Vec<&str> = table.lines().collect();
+    let [head, first, second, together] = &lines[..] else {
+        panic!("{table}");
+    };
+    let place = head.find("condition").unwrap();
+    assert!(first.starts_with("mined_1 ") && second.starts_with("mined_1000 "));
+    assert_eq!(first.find("amount > 1500"), Some(place), "{table}");
+    assert_eq!(second.find("country in"), Some(place), "{table}");
+    assert_eq!(together.len() + 2, place, "{table}");
+}

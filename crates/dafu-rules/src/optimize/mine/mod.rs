@@ -96,25 +96,26 @@ impl Mined {
 }
 
 impl fmt::Display for Mined {
-    /// One line a rule, and one for all together.
+    /// One line a rule, and one for all together; conditions, which may be long, stand last.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let conditions = self.rules.iter().map(|mined| mined.rule.condition.len());
-        let width = conditions.max().unwrap_or(0).clamp(8, 90);
+        let ids = self.rules.iter().map(|mined| mined.rule.id.len());
+        let width = ids.max().unwrap_or(0).max("held out".len());
         write!(
             f,
-            "{:width$}  {:>7}  {:>9}  {:>15}  {:>6}",
+            "{:width$}  {:>7}  {:>9}  {:>15}  {:>6}  condition",
             "held out", "alerts", "precision", "95 % interval", "recall"
         )?;
         for mined in &self.rules {
             let (low, high) = mined.precision_interval;
             write!(
                 f,
-                "\n{:width$}  {:>7}  {:>9.3}  {:>15}  {:>6.3}",
-                mined.rule.condition,
+                "\n{:width$}  {:>7}  {:>9.3}  {:>15}  {:>6.3}  {}",
+                mined.rule.id,
                 mined.held_out.fired,
                 mined.held_out.precision().unwrap_or(0.0),
                 format!("{low:.3} to {high:.3}"),
-                mined.recall
+                mined.recall,
+                mined.rule.condition
             )?;
         }
         let precision = self.held_out.precision();
@@ -136,7 +137,8 @@ impl MineParams {
     ///
     /// Rules are found one after the other, each among the events that those before it leave, and then confirmed on later
     /// events that no choice has seen. Events without a label count as alerts, but neither as frauds nor as honest. Missing
-    /// values meet no comparison. Points in time and internet addresses are never asked about; of texts those that most
+    /// values meet no comparison. Points in time and internet addresses are never asked about, nor texts that tell one user,
+    /// merchant or thing from another, unless [`identifiers`](Self::identifiers) says so; of other texts those that most
     /// frauds have, unless they take more than 1 KiB in a condition.
     ///
     /// The times are those of `judged`, or else of the columns. The same events give the same rules.

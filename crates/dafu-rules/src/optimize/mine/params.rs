@@ -122,6 +122,10 @@ pub struct MineParams {
     pub directions: BTreeMap<String, Direction>,
     /// Variables that no rule may name.
     pub left_out: BTreeSet<String>,
+    /// Whether rules may name texts that tell one from another, as in `device == 'd-1'`: such a rule learns who was caught,
+    /// not how. They are the texts called `user_id`, `merchant_id`, `card`, `device`, `email` or `transaction_id`, as in
+    /// [`RuleSchema::transaction`](crate::RuleSchema::transaction); others are left out by [`leave_out`](Self::leave_out).
+    pub identifiers: bool,
 }
 
 impl Default for MineParams {
@@ -142,6 +146,7 @@ impl Default for MineParams {
             source: MineSource::Beam,
             directions: BTreeMap::new(),
             left_out: BTreeSet::new(),
+            identifiers: false,
         }
     }
 }
@@ -160,6 +165,7 @@ impl MineParams {
         max_overlap: f64,
         rounding: f64,
         source: MineSource,
+        identifiers: bool,
     }
 
     /// Sets `holdout`.

@@ -16,6 +16,16 @@ pub(super) const MISSING: u16 = u16::MAX;
 /// Bytes that a text takes in a condition at most: the whole condition has 16 KiB, for up to eight terms with their names.
 const LONGEST_TEXT: usize = 1024;
 
+/// Texts that tell one user, merchant or thing from another.
+const IDENTIFIERS: [&str; 6] = [
+    "user_id",
+    "merchant_id",
+    "card",
+    "device",
+    "email",
+    "transaction_id",
+];
+
 /// What a term asks of a variable.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Test {
@@ -174,7 +184,9 @@ impl Sample {
         let fraud: Vec<bool> = rows.iter().map(|row| judged.fraud.contains(*row)).collect();
         let mut features = Vec::new();
         for (variable, slot) in schema.slots() {
-            if params.left_out.contains(&*variable.name) {
+            let is_text = variable.variable_type == VariableType::Text;
+            let tells_apart = is_text && IDENTIFIERS.contains(&&*variable.name);
+            if params.left_out.contains(&*variable.name) || tells_apart && !params.identifiers {
                 continue;
             }
             let numbers = |slot| rows.iter().map(move |row| columns.number_at(slot, *row));
