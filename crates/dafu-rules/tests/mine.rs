@@ -470,3 +470,24 @@ fn the_table_has_ids_and_columns_that_stand_below_each_other() {
     assert_eq!(second.find("country in"), Some(place), "{table}");
     assert_eq!(together.len() + 2, place, "{table}");
 }
+
+#[test]
+fn shares_that_are_none_are_no_rules_and_no_errors() {
+    let rows = 4000;
+    let fraud = |row: usize| row % 10 == 3;
+    let labels: Vec<Label> = (0..rows).map(|row| fraud(row).into()).collect();
+    let times: Vec<_> = (0..rows as i64)
+        .map(|row| dafu_core::Timestamp::from_seconds(row * 864).unwrap())
+        .collect();
+    let judged = Judged::new(&labels).times(&times).unwrap();
+    for (of_fraud, other, found) in [(3.0, 2.0, 0), (-3.0, -2.0, 0), (1.0, 0.5, 1)] {
+        let share = |(row, _)| if fraud(row) { of_fraud } else { other };
+        let numbers = Array2::from_shape_fn((rows, 1), share);
+        let schema = RuleSchema::new([Variable::number("share", Unit::Share)]).unwrap();
+        let columns = Columns::new(rows).number(numbers.column(0)).unwrap();
+        let mined = MineParams::default()
+            .mine(&schema, &columns, &judged)
+            .unwrap();
+        assert_eq!(mined.rules.len(), found, "{mined}");
+    }
+}

@@ -324,7 +324,8 @@ impl Miner<'_> {
                 && good(whole)
                 && good(found.counts)
                 && found.counts.gain(floor) > 0.0
-                && self.covered.iter().all(apart);
+                && self.covered.iter().all(apart)
+                && found.terms.iter().all(|term| self.sample.may_hold(*term));
             chosen.then_some((found.terms, rows))
         })
     }

@@ -226,6 +226,22 @@ impl Sample {
         Self { features, fraud }
     }
 
+    /// Whether a term may hold as its variable was declared: of one that was declared as a share and is none, the language
+    /// takes no other numbers.
+    pub(super) fn may_hold(&self, term: Term) -> bool {
+        let feature = &self.features[term.feature];
+        match (&feature.kind, term.test) {
+            _ if feature.over.is_some() => true,
+            (Kind::Number { unit, .. }, Test::Above(number)) => {
+                *unit != Unit::Share || number < 1.0
+            }
+            (Kind::Number { unit, .. }, Test::AtMost(number)) => {
+                *unit != Unit::Share || number >= 0.0
+            }
+            _ => true,
+        }
+    }
+
     /// The events for which all terms hold.
     pub(super) fn filter(&self, rows: &[u32], terms: &[Term]) -> Vec<u32> {
         let holds = |row: &u32| {
