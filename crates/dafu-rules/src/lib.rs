@@ -49,7 +49,7 @@
 //! | feature | |
 //! |---|---|
 //! | `linfa` | mining from the paths of decision trees, too |
-//! | `serde` | rule sets and decision tables as JSON and TOML, results as serde types |
+//! | `serde` | rule sets and decision tables as JSON and TOML; what [`optimize`] found and [`MerchantAssessment`] as serde types, but not [`RuleReport`] and explanations |
 //!
 //! MSRV 1.89.
 

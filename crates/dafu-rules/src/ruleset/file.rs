@@ -94,7 +94,7 @@ impl RuleSet {
     /// [`RuleError::File`] with line and column for anything else, unknown keys included, and for more than 4 MiB or a
     /// newer version; [`RuleError::Rule`] for a score outside 0 to 1, a weight that is no number from 0, an action called
     /// nearly like another, or dates that end before they begin; [`RuleError::Rate`] for a rate that is not a positive
-    /// number. Conditions are checked by [`compile`](Self::compile).
+    /// number; [`RuleError::Several`] for more than one of these. Conditions are checked by [`compile`](Self::compile).
     pub fn from_json(text: &str) -> Result<Self, RuleError> {
         let kind: Kind = from_json(text)?;
         if kind.is_set() {
@@ -105,6 +105,60 @@ impl RuleSet {
     }
 
     /// Reads a set from TOML. Dates stand with quotes or without.
+    ///
+    /// ```
+    /// use dafu_rules::{Action, RuleSchema, RuleSet};
+    ///
+    /// let rules = RuleSet::from_toml(r#"
+    /// version = 1                    # of the form of the file
+    /// combination = "noisy_or"       # how scores become one: max (as long as nothing is said), capped_sum, weighted_sum
+    /// conflict = "strictest"         # which action counts: or first, by priority, or approve_overrides
+    /// bands = [0.3, 0.6, 0.8]        # where medium, high and critical risk begin
+    /// currency = "EUR"               # of amounts without a unit
+    /// rates = { USD = 0.9 }          # what one unit of others is worth in it
+    ///
+    /// [[rules]]
+    /// id = "far_and_large"           # unique, and the same for ever
+    /// condition = "amount > 500 USD and distance_from_home > 1000km"
+    /// risk_score = 0.7               # 0 to 1; the rest may be left out
+    /// action = "decline"             # or block, review, challenge, approve, ...: see Action
+    /// version = 2                    # counts the changes of the rule
+    /// priority = 10                  # higher ones come first
+    /// weight = 1.0                   # for weighted_sum
+    /// tags = ["distance"]
+    /// reason_code = "rules.far"      # rules. and the id, as long as nothing is said
+    /// reason = "paid {amount} {distance_from_home} from home"
+    /// group = "location"             # the part of the story: amount, user_behavior, merchant, device, ...
+    /// effective_from = 2026-03-01    # from the first moment of this day in UTC
+    /// effective_until = 2027-03-01T12:00:00Z
+    /// state = "active"               # or draft, shadow (watches only), retired
+    /// on_missing = "skip"            # where a value is missing: or fire, error
+    ///
+    /// [[rules]]
+    /// id = "blocked_merchant"
+    /// condition = "merchant_id in @blocked"
+    /// risk_score = 1.0
+    /// action = "decline"
+    ///
+    /// [[lists]]
+    /// name = "blocked"
+    /// kind = "block"                 # or allow, watch
+    /// ignore_case = true
+    /// entries = [
+    ///     { value = "m-17", reason = "chargebacks", until = 2026-12-01 },
+    ///     { value = "m-18" },
+    /// ]
+    ///
+    /// [[suppressions]]               # a rule says nothing about somebody until a moment
+    /// rule = "far_and_large"
+    /// entity = { kind = "user", id = "u-1" }
+    /// until = 2026-04-01
+    /// "#)?;
+    /// let engine = rules.compile(&RuleSchema::transaction())?;
+    /// assert_eq!(engine.warnings(), []);
+    /// assert_eq!(rules.rules[0].action, Action::Decline);
+    /// # Ok::<(), dafu_rules::RuleError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -136,13 +190,11 @@ impl RuleSet {
 
     /// Everything but the conditions: what files are checked against when they are read and written.
     fn check(&self) -> Result<(), RuleError> {
-        for rule in &self.rules {
-            rule.check()?;
-        }
-        for (currency, worth) in &self.rates {
-            RuleSchema::default().rate(*currency, *worth)?;
-        }
-        Ok(())
+        let rules = self.rules.iter().map(|rule| rule.check().err());
+        let rates = self.rates.iter();
+        let rates = rates.map(|(currency, worth)| RuleSchema::default().rate(*currency, *worth));
+        let wrong = rules.chain(rates.map(Result::err));
+        RuleError::all(wrong.flatten().collect())
     }
 }
 

@@ -39,7 +39,7 @@ pub struct ListEntry {
     pub until: Option<Timestamp>,
 }
 
-/// Texts under a name; conditions ask `merchant in @name`.
+/// Texts under a name; conditions ask `merchant_id in @name`.
 ///
 /// Values are compared without blanks around them, and without case where [`ignore_case`](Self::ignore_case) says so. A
 /// variable that is an internet address is compared with the addresses of a list, however they are written, and with its
