@@ -21,6 +21,8 @@ use std::path::Path;
 use std::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
+/// Users and things.
+type Edges = Vec<(u32, u32)>;
 
 const USERS: u32 = 150_000;
 const RINGS: u32 = 175;
@@ -104,7 +106,7 @@ fn write(world: &RingWorld, folder: &Path) -> Outcome<()> {
 }
 
 /// Numbers of users and things, and edges.
-fn read(folder: &Path) -> Outcome<(usize, usize, Vec<(u32, u32)>)> {
+fn read(folder: &Path) -> Outcome<(usize, usize, Edges)> {
     let bytes = std::fs::read(folder.join("edges.u32"))?;
     let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes);
     let values: Vec<u32> = bytes
