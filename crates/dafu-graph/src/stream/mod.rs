@@ -2,146 +2,26 @@
 
 mod association;
 mod groups;
+mod params;
 #[cfg(feature = "serde")]
 mod snapshot;
 mod usage;
 
 use crate::graph::Network;
 use crate::link::probability;
-use crate::ring::{FraudRing, RingParams};
+use crate::ring::FraudRing;
 use crate::{GraphError, Link, NodeId};
 pub use association::{Association, RingTie};
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
 use groups::{Groups, StandingRing};
+pub use params::{RingChange, RingStreamParams};
 #[cfg(feature = "serde")]
 pub use snapshot::RingStreamSnapshot;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
-use std::time::Duration;
 use usage::Usage;
 
-/// Users of a thing that links, at most: each event looks at all of them.
-const MOST_USERS: u32 = 10_000;
-
-/// What happened to a ring.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RingChange {
-    /// There is a new one.
-    Formed {
-        /// Its id.
-        ring: String,
-    },
-    /// Members came or went, or its p-value is another.
-    Changed {
-        /// Its id.
-        ring: String,
-    },
-    /// It went into another.
-    Merged {
-        /// Its id.
-        ring: String,
-        /// The other's.
-        into: String,
-    },
-    /// It is none any more.
-    Dissolved {
-        /// Its id.
-        ring: String,
-    },
-}
-
-/// Parameters of a stream of rings: [`RingStreamParams::start`].
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct RingStreamParams {
-    /// What a ring is. `links.population` has to be given: a link must not depend on how many users came so far. `max_gap` and
-    /// `half_life` cannot: links would fade without an event.
-    pub rings: RingParams,
-    /// How long an event is kept, in event time. Default 90 days.
-    pub keep: Duration,
-    /// Steps of work for each event: a step looks at one use of a thing by a user. What costs more waits for the next events.
-    /// At least 100, default 2,000.
-    pub work: u64,
-}
-
-impl RingStreamParams {
-    /// Rings among that many users.
-    pub fn new(population: u64) -> Self {
-        let mut rings = RingParams::default();
-        rings.links.population = Some(population);
-        Self {
-            rings,
-            keep: Duration::from_secs(90 * 86_400),
-            work: 2_000,
-        }
-    }
-
-    /// Sets `rings`.
-    #[must_use]
-    pub fn rings(mut self, rings: RingParams) -> Self {
-        self.rings = rings;
-        self
-    }
-
-    dafu_core::setters! {
-        keep: Duration,
-        work: u64,
-    }
-
-    /// A stream without events.
-    ///
-    /// # Errors
-    ///
-    /// [`GraphError::Parameter`].
-    pub fn start(self) -> Result<RingStream, GraphError> {
-        self.rings.check()?;
-        let population = self.rings.links.population;
-        crate::error::parameter("population", "none", "given", population.is_some())?;
-        let links = &self.rings.links;
-        let timeless = links.max_gap.is_none() && links.half_life.is_none();
-        crate::error::parameter(
-            "max_gap and half_life",
-            "some",
-            "none in a stream",
-            timeless,
-        )?;
-        for (kind, params) in &links.kinds {
-            let got = format!("{} for {kind:?}", params.hub_cap);
-            let good = params.hub_cap <= MOST_USERS;
-            crate::error::parameter("hub_cap", got, "at most 10000 in a stream", good)?;
-        }
-        crate::error::parameter("work", self.work, "at least 100", self.work >= 100)?;
-        let strangers = self.rings.links.strangers(0);
-        let (prior, wanted) = self
-            .rings
-            .links
-            .wanted(self.rings.similarity_threshold, strangers);
-        let weights = self.rings.links.kinds.iter().map(|(kind, params)| {
-            let links = &self.rings.links;
-            let weights =
-                (0..=params.hub_cap as usize).map(|users| links.weight(*kind, users, strangers));
-            (*kind, weights.collect())
-        });
-        Ok(RingStream {
-            weights: weights.collect(),
-            prior,
-            wanted,
-            params: self,
-            usage: Usage::default(),
-            groups: Groups::default(),
-            expiries: BinaryHeap::new(),
-            thinned: VecDeque::new(),
-            now: i64::MIN,
-            credit: 0,
-            changes: Vec::new(),
-            ids: BTreeSet::new(),
-            known: HashMap::new(),
-        })
-    }
-}
-
-/// Rings as events arrive: the same that [`RingParams::detect`] finds among the events that are kept.
+/// Rings as events arrive: the same that [`RingParams::detect`](crate::RingParams::detect) finds among the events that are kept.
 ///
 /// Every event updates users, things, links and groups at once where that is little work; what is more waits for the next
 /// events, and [`pending`](Self::pending) says how much waits. [`settle`](Self::settle) does it all.
