@@ -5,7 +5,7 @@
 //! chosen among the users without a label (last test here), not by what is printed for the 316. Company alone, best on the 316,
 //! was not best there, and is not the default.
 //!
-//! `DAFU_DATA=../shared/data cargo test --release -p dafu-graph --test bitcoin_otc -- --nocapture`
+//! `DAFU_DATA=DATA cargo test --release -p dafu-graph --test bitcoin_otc -- --nocapture`
 #![allow(
     clippy::float_cmp,
     clippy::print_stdout,

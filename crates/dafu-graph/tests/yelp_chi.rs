@@ -1,6 +1,6 @@
 //! Reviewers of Chicago, where `DAFU_DATA` names the folder of all data: what risk by association says of them, as it is.
 //!
-//! `DAFU_DATA=../shared/data cargo test --release -p dafu-graph --test yelp_chi -- --nocapture`
+//! `DAFU_DATA=DATA cargo test --release -p dafu-graph --test yelp_chi -- --nocapture`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::metrics::{average_precision, roc_auc};
