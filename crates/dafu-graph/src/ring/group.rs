@@ -1,8 +1,8 @@
 //! Users who are linked, directly or through others.
 
 use super::params::RingParams;
+use super::place;
 use super::place::KindLinks;
-use super::{lockstep, place};
 use crate::community::{Communities, LeidenParams};
 use crate::graph::Network;
 use crate::{Link, NodeId};
@@ -10,11 +10,11 @@ use petgraph::unionfind::UnionFind;
 use std::collections::BTreeMap;
 
 /// Users who may be a ring, and what they share.
-#[derive(Debug)]
-pub(super) struct Group {
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
     /// Rising.
-    pub(super) members: Vec<NodeId>,
-    /// Things that at least two members use, and how many do.
+    pub(crate) members: Vec<NodeId>,
+    /// Things that at least two members use, rising, and how many do.
     pub(super) things: Vec<(NodeId, usize)>,
 }
 
@@ -99,10 +99,8 @@ impl Group {
     pub(super) fn new(params: &RingParams, graph: &impl Network, members: Vec<NodeId>) -> Self {
         let mut used: Vec<NodeId> = Vec::new();
         for member in &members {
-            used.extend(graph.things(*member).filter(|thing| {
-                let kind = params.links.kinds.get(&graph.kind(*thing));
-                kind.is_some_and(|kind| graph.users(*thing) <= kind.hub_cap as usize)
-            }));
+            let things = graph.things(*member);
+            used.extend(things.filter(|thing| params.counts(graph, *thing)));
         }
         used.sort_unstable();
         let things = used
@@ -113,14 +111,20 @@ impl Group {
         Self { members, things }
     }
 
-    /// The group without members who only know one of the others: who is in its densest block stays, and who uses two things or
-    /// more that two of those use.
-    pub(super) fn trimmed(self, params: &RingParams, graph: &impl Network) -> Self {
+    /// Where a thing is among those that are shared.
+    pub(super) fn place(&self, thing: NodeId) -> Option<usize> {
+        let things = &self.things;
+        things.binary_search_by_key(&thing, |thing| thing.0).ok()
+    }
+
+    /// The group without members who only know one of the others, where there are such: who is in its densest block stays, and
+    /// who uses two things or more that two of those use.
+    pub(super) fn trimmed(&self, params: &RingParams, graph: &impl Network) -> Option<Self> {
         let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
         let mut edges = Vec::new();
         for (user, member) in self.members.iter().enumerate() {
             for thing in graph.things(*member) {
-                let place = self.things.binary_search_by_key(&thing, |thing| thing.0);
+                let place = self.place(thing);
                 edges.extend(place.map(|place| (number(user), number(place))));
             }
         }
@@ -134,15 +138,25 @@ impl Group {
         for (user, thing) in &edges {
             common[*user as usize] += u32::from(users_inside[*thing as usize] > 1);
         }
-        let stays = |place: usize| inside(number(place)) || common[place] > 1;
-        let stay: Vec<NodeId> = (0..self.members.len())
-            .filter(|place| stays(*place))
-            .map(|place| self.members[place])
+        let stays = |user: u32| inside(user) || common[user as usize] > 1;
+        let stay: Vec<NodeId> = (0..)
+            .zip(&self.members)
+            .filter(|(user, _)| stays(*user))
+            .map(|(_, member)| *member)
             .collect();
         if stay.len() == self.members.len() || stay.len() < params.min_ring_size {
-            return self;
+            return None;
         }
-        Self::new(params, graph, stay)
+        let mut counts = vec![0_usize; self.things.len()];
+        for (user, thing) in &edges {
+            counts[*thing as usize] += usize::from(stays(*user));
+        }
+        let things = self.things.iter().zip(counts);
+        let things = things.filter(|(_, count)| *count > 1);
+        Some(Self {
+            members: stay,
+            things: things.map(|((thing, _), count)| (*thing, count)).collect(),
+        })
     }
 
     /// Links by kind: a thing of d members has d - 1.
@@ -153,13 +167,12 @@ impl Group {
         }
         links
     }
+}
 
-    /// How likely that is where everybody lives or works in one place.
-    pub(super) fn p_value(&self, params: &RingParams, graph: &impl Network) -> f64 {
-        let window = i64::try_from(params.lockstep_window.as_micros()).unwrap_or(i64::MAX);
-        let together = lockstep::together(graph, &self.members, &self.things, window);
-        params
-            .places
-            .p_value(self.members.len(), &self.links(graph), together)
+impl RingParams {
+    /// Whether sharing a thing counts.
+    pub(super) fn counts(&self, graph: &impl Network, thing: NodeId) -> bool {
+        let kind = self.links.kinds.get(&graph.kind(thing));
+        kind.is_some_and(|kind| graph.users(thing) <= kind.hub_cap as usize)
     }
 }

@@ -9,57 +9,73 @@ use std::collections::BTreeMap;
 /// Payments by day are not spread evenly: chance brings so many times as many of them together.
 const CROWDING: f64 = 2.0;
 
-/// What acting together says against chance: logarithm of a probability, turned. An event at a thing counts where another member
-/// used it at most `window` before; by chance it would where the others' events fell anywhere between the first and the last.
-/// Things of one kind are added up; of the kinds, which see the same events, the clearest counts.
+/// What members do together at a thing: events that count, and how many would by chance.
 ///
-/// O(e log e) for the e events at the things.
-pub(super) fn together(
-    graph: &impl Network,
-    members: &[NodeId],
-    things: &[(NodeId, usize)],
-    window: i64,
-) -> f64 {
-    if window <= 0 {
-        return 0.0;
+/// An event counts where another member used the thing at most a window before; by chance it would where the others' events fell
+/// anywhere between the first and the last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Together {
+    found: f64,
+    by_chance: f64,
+}
+
+/// What that says against chance: logarithm of a probability, turned. Things of one kind are added up; of the kinds, which see
+/// the same events, the clearest counts.
+pub(super) fn excess_of(things: impl Iterator<Item = (EntityKind, Together)>) -> f64 {
+    let mut of_kind: BTreeMap<EntityKind, Together> = BTreeMap::new();
+    for (kind, together) in things {
+        let sums = of_kind.entry(kind).or_default();
+        sums.found += together.found;
+        sums.by_chance += together.by_chance;
     }
-    let mut of_kind: BTreeMap<EntityKind, (f64, f64)> = BTreeMap::new();
-    let mut events: Vec<(i64, u32)> = Vec::new();
-    let mut counts: Vec<usize> = Vec::new();
-    for (thing, _) in things {
-        events.clear();
-        counts.clear();
-        for (user, moments) in graph.moments(*thing) {
-            if members.binary_search(&user).is_ok() {
-                events.extend(moments.iter().map(|at| (*at, user.0)));
-                counts.push(moments.len());
-            }
-        }
-        events.sort_unstable();
-        let (Some(first), Some(last)) = (events.first(), events.last()) else {
-            continue;
-        };
-        let span = (last.0 - first.0) as f64;
-        if span <= 0.0 {
-            continue;
-        }
-        let sums = of_kind.entry(graph.kind(*thing)).or_default();
-        sums.0 += followed(&events, window);
-        for own in &counts {
-            let others = (events.len() - own) as f64;
-            let rate = CROWDING * others * window as f64 / span;
-            sums.1 += *own as f64 * (1.0 - (-rate).exp());
-        }
-    }
-    let clearest = of_kind.values().map(|(found, expected)| {
+    let clearest = of_kind.values().map(|sums| {
         // One is no pattern.
-        if *found < 2.0 {
+        if sums.found < 2.0 {
             0.0
         } else {
-            excess(*found, expected.max(0.05))
+            excess(sums.found, sums.by_chance.max(0.05))
         }
     });
     clearest.fold(0.0, f64::max)
+}
+
+/// What members do together at a thing. O(e log e) for its e events.
+pub(super) fn together(
+    graph: &impl Network,
+    members: &[NodeId],
+    thing: NodeId,
+    window: i64,
+) -> Together {
+    if window <= 0 {
+        return Together::default();
+    }
+    let mut events: Vec<(i64, u32)> = Vec::new();
+    let mut counts: Vec<usize> = Vec::new();
+    for (user, moments) in graph.moments(thing) {
+        if members.binary_search(&user).is_ok() {
+            events.extend(moments.iter().map(|at| (*at, user.0)));
+            counts.push(moments.len());
+        }
+    }
+    events.sort_unstable();
+    let (Some(first), Some(last)) = (events.first(), events.last()) else {
+        return Together::default();
+    };
+    let span = (last.0 - first.0) as f64;
+    if span <= 0.0 {
+        return Together::default();
+    }
+    // The same sum in whatever order users come.
+    counts.sort_unstable();
+    let by_chance = counts.iter().map(|own| {
+        let others = (events.len() - own) as f64;
+        let rate = CROWDING * others * window as f64 / span;
+        *own as f64 * (1.0 - (-rate).exp())
+    });
+    Together {
+        found: followed(&events, window),
+        by_chance: by_chance.sum(),
+    }
 }
 
 /// Events that follow one of somebody else within a time, or come at the same moment.

@@ -1,5 +1,6 @@
 //! Rings: accounts in one hand.
 
+mod candidate;
 mod group;
 mod lockstep;
 mod params;
@@ -8,6 +9,7 @@ mod report;
 
 use crate::graph::Network;
 use crate::{EntityGraph, GraphError, NodeId};
+pub(crate) use candidate::Candidate;
 use dafu_core::{EntityId, EntityKind, Label, Transaction};
 use group::Group;
 pub(crate) use group::may_split;
@@ -81,7 +83,9 @@ impl RingParams {
         let candidates = groups.len();
         let mut rings: Vec<(f64, Group)> = Vec::new();
         for members in groups {
-            rings.extend(self.judged(graph, members));
+            let mut candidate = Candidate::new(self, graph, members);
+            let ring = candidate.ring(self, graph);
+            rings.extend(ring.map(|(p_value, group)| (p_value, group.clone())));
         }
         rings.sort_by(|one, two| {
             one.0
@@ -112,21 +116,22 @@ fn place(members: &[NodeId], user: NodeId) -> Option<usize> {
 }
 
 impl RingParams {
-    /// The rings among linked users, and their links: p-value, members, links between them.
-    pub(crate) fn rings_of(
+    /// Linked users, or parts of them where they hang together loosely. What is known of those before is used, but for what it says
+    /// of things that were touched.
+    pub(crate) fn candidates(
         &self,
         graph: &impl Network,
-        members: Vec<NodeId>,
-        links: &[crate::Link],
-    ) -> Vec<(f64, Vec<NodeId>, usize)> {
+        (members, links): (Vec<NodeId>, &[crate::Link]),
+        (before, touched): (&[Candidate], &[NodeId]),
+    ) -> Vec<Candidate> {
         let all: Vec<&crate::Link> = links.iter().collect();
         let parts = group::split(self, members, &all).into_iter();
-        let rings = parts.filter_map(|part| self.judged(graph, part));
-        let counted = rings.map(|(p_value, group)| {
-            let links = inside(links, &group.members);
-            (p_value, group.members, links)
+        let candidates = parts.map(|part| {
+            let grown = |known: &Candidate| known.grown(self, graph, &part, touched);
+            let known = before.iter().find_map(grown);
+            known.unwrap_or_else(|| Candidate::new(self, graph, part))
         });
-        counted.collect()
+        candidates.collect()
     }
 
     /// 0.5 for the largest p-value of a ring, 1 for none.
@@ -143,24 +148,6 @@ impl RingParams {
     ) -> FraudRing {
         let group = Group::new(self, graph, members);
         report::ring(self, (graph, 0), links, (p_value, &group))
-    }
-
-    /// A group, where it is a ring, and its p-value.
-    fn judged(&self, graph: &impl Network, members: Vec<NodeId>) -> Option<(f64, Group)> {
-        let group = Group::new(self, graph, members);
-        let is_ring = |p_value: f64| p_value <= self.max_p_value;
-        let p_value = group.p_value(self, graph);
-        if !is_ring(p_value) {
-            return None;
-        }
-        let count = group.members.len();
-        let group = group.trimmed(self, graph);
-        let p_value = if group.members.len() == count {
-            p_value
-        } else {
-            group.p_value(self, graph)
-        };
-        is_ring(p_value).then_some((p_value, group))
     }
 }
 

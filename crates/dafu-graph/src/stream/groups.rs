@@ -1,9 +1,12 @@
 //! Groups of linked users, as links come and go.
 
 use crate::NodeId;
+use crate::ring::Candidate;
 
 /// No group.
 const NONE: u32 = u32::MAX;
+/// Things that are looked at one by one.
+const MOST_TOUCHED: usize = 64;
 
 /// A ring that stands.
 #[derive(Debug, Clone)]
@@ -19,9 +22,15 @@ pub(super) struct StandingRing {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Group {
     pub(super) members: Vec<NodeId>,
+    /// What may be a ring, as it was looked at last.
+    pub(super) candidates: Vec<Candidate>,
     pub(super) rings: Vec<StandingRing>,
     /// It waits to be looked at again.
-    pub(super) waits: bool,
+    waits: bool,
+    /// Members, links or what is shared are others.
+    pub(super) changed: bool,
+    /// Things of which several members are users where something happened since.
+    pub(super) touched: Vec<NodeId>,
     /// A link is gone: it may have fallen apart.
     pub(super) loosened: bool,
 }
@@ -29,8 +38,8 @@ pub(super) struct Group {
 /// All links, and the groups that they make.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Groups {
-    /// By user: those who are linked, rising.
-    links: Vec<Vec<NodeId>>,
+    /// By user: those who are linked, rising, and the logarithm of the odds that what they share adds.
+    links: Vec<Vec<(NodeId, f32)>>,
     of_user: Vec<u32>,
     slots: Vec<Group>,
     free: Vec<u32>,
@@ -40,7 +49,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn links(&self, user: NodeId) -> &[NodeId] {
+    pub(super) fn links(&self, user: NodeId) -> &[(NodeId, f32)] {
         self.links.get(user.index()).map_or(&[], |links| links)
     }
 
@@ -76,8 +85,40 @@ impl Groups {
         }
     }
 
-    /// Lets a group be looked at again.
-    pub(super) fn wait(&mut self, group: u32) {
+    /// Members of a group, or its links, are others: it is looked at again.
+    fn change(&mut self, group: u32) {
+        self.slots[group as usize].changed = true;
+        self.wait(group);
+    }
+
+    /// A thing of which several members are users has other users: the group is looked at again.
+    pub(super) fn share(&mut self, group: u32, thing: NodeId) {
+        self.touch(group, thing);
+        self.change(group);
+    }
+
+    /// A member of a group acted at a thing: where that is shared, the group is looked at again.
+    pub(super) fn act(&mut self, group: u32, thing: NodeId) {
+        let shared = |candidate: &Candidate| candidate.shares(thing);
+        if self.slots[group as usize].candidates.iter().any(shared) {
+            self.touch(group, thing);
+            self.wait(group);
+        }
+    }
+
+    fn touch(&mut self, group: u32, thing: NodeId) {
+        let found = &mut self.slots[group as usize];
+        if found.touched.len() >= MOST_TOUCHED {
+            // Beginning anew is less work by now.
+            found.candidates.clear();
+            found.touched.clear();
+            self.change(group);
+        } else if !found.touched.contains(&thing) {
+            found.touched.push(thing);
+        }
+    }
+
+    fn wait(&mut self, group: u32) {
         let found = &mut self.slots[group as usize];
         if !found.waits {
             found.waits = true;
@@ -85,12 +126,43 @@ impl Groups {
         }
     }
 
-    pub(super) fn link(&mut self, one: NodeId, other: NodeId) {
+    /// The group that waits longest does not any more.
+    pub(super) fn next(&mut self) {
+        if let Some(group) = self.waiting.pop_front() {
+            self.slots[group as usize].waits = false;
+        }
+    }
+
+    /// Links between members. O(links of members x log members).
+    pub(super) fn inside(&self, members: &[NodeId]) -> usize {
+        let of = |member: &NodeId| {
+            let own = self.links(*member).iter();
+            own.filter(|(other, _)| other > member && members.binary_search(other).is_ok())
+                .count()
+        };
+        members.iter().map(of).sum()
+    }
+
+    pub(super) fn are_linked(&self, one: NodeId, other: NodeId) -> bool {
+        let links = self.links(one);
+        links.binary_search_by_key(&other, |link| link.0).is_ok()
+    }
+
+    /// Links two users, or changes what their link weighs.
+    pub(super) fn link(&mut self, one: NodeId, other: NodeId, odds: f32) {
+        let mut known = false;
         for (user, other) in [(one, other), (other, one)] {
             let links = &mut self.links[user.index()];
-            if let Err(at) = links.binary_search(&other) {
-                links.insert(at, other);
+            match links.binary_search_by_key(&other, |link| link.0) {
+                Ok(at) => {
+                    links[at].1 = odds;
+                    known = true;
+                }
+                Err(at) => links.insert(at, (other, odds)),
             }
+        }
+        if known {
+            return;
         }
         self.count += 1;
         let (one, other) = (self.own(one), self.own(other));
@@ -99,7 +171,7 @@ impl Groups {
         } else {
             self.merge(one, other)
         };
-        self.wait(group);
+        self.change(group);
     }
 
     /// The group of a user, alone where there was none.
@@ -159,7 +231,7 @@ impl Groups {
         let mut known = false;
         for (user, other) in [(one, other), (other, one)] {
             let links = &mut self.links[user.index()];
-            if let Ok(at) = links.binary_search(&other) {
+            if let Ok(at) = links.binary_search_by_key(&other, |link| link.0) {
                 links.remove(at);
                 known = true;
             }
@@ -170,7 +242,7 @@ impl Groups {
         self.count -= 1;
         if let Some(group) = self.of_user(one) {
             self.slots[group as usize].loosened = true;
-            self.wait(group);
+            self.change(group);
         }
     }
 
@@ -185,8 +257,10 @@ impl Groups {
         for ring in &mut found.rings {
             ring.members.retain(|member| *member != user);
         }
+        // Its place may be another's soon.
+        found.candidates.clear();
         found.loosened = true;
-        self.wait(group);
+        self.change(group);
     }
 
     /// The parts that members of a group are in by now, those of one user left out. O(links).
@@ -204,7 +278,7 @@ impl Groups {
             let mut at = 0;
             while let Some(user) = part.get(at).copied() {
                 at += 1;
-                for other in self.links(user) {
+                for (other, _) in self.links(user) {
                     if let Some(place) = place(other)
                         && !std::mem::replace(&mut seen[place], true)
                     {

@@ -1,6 +1,7 @@
 //! Rings as events arrive.
 
 mod association;
+mod events;
 mod groups;
 mod params;
 #[cfg(feature = "serde")]
@@ -9,7 +10,7 @@ mod usage;
 
 use crate::graph::Network;
 use crate::link::probability;
-use crate::ring::FraudRing;
+use crate::ring::{Candidate, FraudRing};
 use crate::{GraphError, Link, NodeId};
 pub use association::{Association, RingTie};
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
@@ -199,10 +200,9 @@ impl RingStream {
             self.expiries.push(Reverse((moment, number)));
             if new {
                 self.joined(user, thing);
+            } else {
+                self.acted(user, thing);
             }
-        }
-        if let Some(group) = self.groups.of_user(user) {
-            self.groups.wait(group);
         }
         Ok(())
     }
@@ -214,45 +214,78 @@ impl RingStream {
         if users > cap + 1 {
             return;
         }
-        let others: Vec<NodeId> = self
-            .usage
-            .uses(thing)
-            .iter()
-            .map(|(other, _)| *other)
-            .collect();
+        let users_of = self.usage.uses(thing).iter();
+        let mut others: Vec<NodeId> = users_of.map(|(other, _)| *other).collect();
+        others.sort_unstable();
         for one in &others {
-            let gone: Vec<NodeId> = self
-                .groups
-                .links(*one)
-                .iter()
-                .filter(|other| **other > *one && others.contains(other))
-                .filter(|other| self.odds(*one, **other) < self.wanted)
-                .copied()
-                .collect();
-            for other in gone {
-                self.groups.unlink(*one, other);
+            let linked = self.groups.links(*one).iter();
+            let linked =
+                linked.filter(|(other, _)| other > one && others.binary_search(other).is_ok());
+            let linked: Vec<NodeId> = linked.map(|(other, _)| *other).collect();
+            for other in linked {
+                self.weigh(*one, other);
             }
-            self.touch(*one);
         }
         if users <= cap {
             self.link_to(user, &others);
         }
+        self.changed(thing);
     }
 
-    /// Lets the group of a user be looked at: what it shares has changed.
-    fn touch(&mut self, user: NodeId) {
-        if let Some(group) = self.groups.of_user(user) {
-            self.groups.wait(group);
-        }
-    }
-
-    fn link_to(&mut self, user: NodeId, others: &[NodeId]) {
-        for other in others {
-            let linked = self.groups.links(user).binary_search(other).is_ok();
-            if *other != user && !linked && self.odds(user, *other) >= self.wanted {
-                self.groups.link(user, *other);
+    /// A thing has other users than before: that has a say in groups of which several use it.
+    fn changed(&mut self, thing: NodeId) {
+        let users = self.usage.uses(thing).iter();
+        let of_users = users.filter_map(|(user, _)| self.groups.of_user(*user));
+        let mut groups: Vec<u32> = of_users.collect();
+        groups.sort_unstable();
+        for of_group in groups.chunk_by(|one, other| one == other) {
+            if of_group.len() > 1 {
+                self.groups.share(of_group[0], thing);
             }
         }
+    }
+
+    /// A user acted at a thing, or what was done there is forgotten.
+    fn acted(&mut self, user: NodeId, thing: NodeId) {
+        if let Some(group) = self.groups.of_user(user) {
+            self.groups.act(group, thing);
+        }
+    }
+
+    /// Links, changes or ends the link of two users, as what they share says.
+    fn weigh(&mut self, one: NodeId, other: NodeId) {
+        let odds = self.odds(one, other);
+        if odds >= self.wanted {
+            self.groups.link(one, other, odds);
+        } else {
+            self.groups.unlink(one, other);
+        }
+    }
+
+    /// Links a user to those of others with whom enough is shared.
+    fn link_to(&mut self, user: NodeId, others: &[NodeId]) {
+        if self.most_odds(user) < self.wanted {
+            return;
+        }
+        for other in others {
+            if *other != user && !self.groups.are_linked(user, *other) {
+                let odds = self.odds(user, *other);
+                if odds >= self.wanted {
+                    self.groups.link(user, *other, odds);
+                }
+            }
+        }
+    }
+
+    /// What [`odds`](Self::odds) is at most with anybody: the same sum over all things that somebody else uses, too.
+    fn most_odds(&self, user: NodeId) -> f32 {
+        let things = self.usage.uses(user).iter().map(|(thing, _)| *thing);
+        let shared = things.filter(|thing| self.usage.users(*thing) > 1);
+        let weights =
+            shared.filter_map(|thing| self.weight(self.usage.kind(thing), self.usage.users(thing)));
+        weights.fold(f32::NEG_INFINITY, |sum, weight| {
+            sum.max(0.0) + weight.max(0.0)
+        })
     }
 
     fn hub_cap(&self, thing: NodeId) -> usize {
@@ -296,13 +329,18 @@ impl RingStream {
     /// Forgets that a user used a thing.
     fn remove(&mut self, (user, thing): (NodeId, NodeId)) {
         self.usage.remove((user, thing));
-        let linked: Vec<NodeId> = self.groups.links(user).to_vec();
+        let linked = self.groups.links(user).iter();
+        let linked: Vec<NodeId> = linked.map(|(other, _)| *other).collect();
         for other in linked {
-            if self.odds(user, other) < self.wanted {
-                self.groups.unlink(user, other);
-            }
+            self.weigh(user, other);
         }
-        self.touch(user);
+        let of_user = self.groups.of_user(user);
+        let mut left = self.usage.uses(thing).iter();
+        if let Some(group) = of_user
+            && left.any(|(other, _)| self.groups.of_user(*other) == of_user)
+        {
+            self.groups.share(group, thing);
+        }
         let users = self.usage.users(thing);
         if users > 1 && users <= self.hub_cap(thing) {
             self.thinned.push_back(thing);
@@ -328,8 +366,8 @@ impl RingStream {
                 if let Some(ends) = self.usage.expire(number, oldest) {
                     self.credit = self.credit.saturating_sub(self.usage.users(ends.1) as u64);
                     self.remove(ends);
-                } else if let Some(user) = self.usage.user_of(number) {
-                    self.touch(user);
+                } else if let Some((user, thing)) = self.usage.ends(number) {
+                    self.acted(user, thing);
                 }
                 continue;
             }
@@ -341,19 +379,28 @@ impl RingStream {
                 break;
             };
             let found = self.groups.group(group);
-            let cost: usize = found
-                .members
+            let nodes = if found.changed {
+                &found.members
+            } else {
+                &found.touched
+            };
+            let cost: usize = nodes
                 .iter()
-                .map(|user| self.usage.uses(*user).len() + 1)
+                .map(|node| self.usage.uses(*node).len() + 1)
                 .sum();
             if cost as u64 > self.credit {
                 // Saved for it, as long as it waits.
                 return;
             }
             self.credit -= cost as u64;
-            self.groups.waiting.pop_front();
-            self.groups.group_mut(group).waits = false;
-            self.look_at(group);
+            self.groups.next();
+            let found = self.groups.group_mut(group);
+            let touched = std::mem::take(&mut found.touched);
+            if std::mem::take(&mut found.changed) {
+                self.look_at(group, &touched);
+            } else {
+                self.look_again(group, &touched);
+            }
         }
         // Nothing waits: credit is not saved.
         self.credit = 0;
@@ -373,13 +420,19 @@ impl RingStream {
         let pairs = users.len() * users.len() / 2;
         self.credit = self.credit.saturating_sub(pairs as u64);
         for (place, user) in users.iter().enumerate() {
-            self.link_to(*user, &users[place + 1..]);
-            self.touch(*user);
+            let others = &users[place + 1..];
+            for other in others {
+                if self.groups.are_linked(*user, *other) {
+                    self.weigh(*user, *other);
+                }
+            }
+            self.link_to(*user, others);
         }
+        self.changed(thing);
     }
 
     /// Finds the rings of a group again.
-    fn look_at(&mut self, group: u32) {
+    fn look_at(&mut self, group: u32, touched: &[NodeId]) {
         let found = self.groups.group(group);
         let parts = if found.loosened {
             self.groups.parts(&found.members)
@@ -387,62 +440,89 @@ impl RingStream {
             vec![found.members.clone()]
         };
         let whole = parts.len() == 1 && parts[0].len() == found.members.len();
-        let before = if whole {
-            self.groups.group_mut(group).loosened = false;
-            std::mem::take(&mut self.groups.group_mut(group).rings)
+        let (before, known) = if whole {
+            let found = self.groups.group_mut(group);
+            found.loosened = false;
+            (
+                std::mem::take(&mut found.rings),
+                std::mem::take(&mut found.candidates),
+            )
         } else {
-            self.groups.dissolve(group).rings
+            let found = self.groups.dissolve(group);
+            (found.rings, found.candidates)
         };
         let mut now: Vec<(u32, StandingRing)> = Vec::new();
         for mut part in parts {
             part.sort_unstable();
-            let rings = self.rings_of(&part);
+            let mut candidates = self.candidates(&part, (&known, touched));
+            let rings = self.rings_among(&mut candidates);
             let group = if whole {
                 group
             } else {
                 self.groups.found(part)
             };
+            self.groups.group_mut(group).candidates = candidates;
             now.extend(rings.into_iter().map(|ring| (group, ring)));
         }
         self.follow(before, now);
     }
 
-    /// The rings among users who are linked.
-    fn rings_of(&self, members: &[NodeId]) -> Vec<StandingRing> {
+    /// Finds the rings of a group again of which members acted at things.
+    fn look_again(&mut self, group: u32, touched: &[NodeId]) {
+        let found = self.groups.group_mut(group);
+        let before = std::mem::take(&mut found.rings);
+        let mut candidates = std::mem::take(&mut found.candidates);
+        for thing in touched {
+            for candidate in &mut candidates {
+                candidate.acted(&self.params.rings, &self.usage, *thing);
+            }
+        }
+        let now = self.rings_among(&mut candidates);
+        self.groups.group_mut(group).candidates = candidates;
+        self.follow(before, now.into_iter().map(|ring| (group, ring)).collect());
+    }
+
+    /// What may be rings among users who are linked.
+    fn candidates(&self, members: &[NodeId], known: (&[Candidate], &[NodeId])) -> Vec<Candidate> {
         if members.len() < self.params.rings.min_ring_size {
             return Vec::new();
         }
         let mut links: Vec<Link> = Vec::new();
         for one in members {
-            for other in self.groups.links(*one).iter().filter(|other| *other > one) {
-                links.push(Link {
-                    one: *one,
-                    other: *other,
-                    probability: 1.0,
-                    shared: 0,
-                });
-            }
+            let own = self.groups.links(*one).iter();
+            links.extend(
+                own.filter(|(other, _)| other > one)
+                    .map(|(other, odds)| Link {
+                        one: *one,
+                        other: *other,
+                        probability: f64::from(*odds),
+                        shared: 0,
+                    }),
+            );
         }
         // Only what may fall apart asks how strong links are.
         if crate::ring::may_split(members.len(), links.len()) {
             for link in &mut links {
-                let odds = f64::from(self.odds(link.one, link.other));
-                link.probability = probability(odds + self.prior);
+                link.probability = probability(link.probability + self.prior);
             }
         }
-        let rings = self
-            .params
-            .rings
-            .rings_of(&self.usage, members.to_vec(), &links);
-        let standing = rings
-            .into_iter()
-            .map(|(p_value, members, links)| StandingRing {
+        let linked = (members.to_vec(), &links[..]);
+        self.params.rings.candidates(&self.usage, linked, known)
+    }
+
+    /// Those candidates that are rings.
+    fn rings_among(&self, candidates: &mut [Candidate]) -> Vec<StandingRing> {
+        let params = &self.params.rings;
+        let rings = candidates.iter_mut().filter_map(|candidate| {
+            let (p_value, group) = candidate.ring(params, &self.usage)?;
+            Some(StandingRing {
                 id: String::new(),
-                members,
+                links: self.groups.inside(&group.members),
+                members: group.members.clone(),
                 p_value,
-                links,
-            });
-        standing.collect()
+            })
+        });
+        rings.collect()
     }
 
     /// Gives rings the ids of those that they were: the one with most members in common.

@@ -1,5 +1,6 @@
 //! Who uses what, as it changes.
 
+use super::events::Events;
 use crate::graph::Network;
 use crate::{Edge, GraphError, NodeId};
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
@@ -20,15 +21,16 @@ struct Use {
     thing: NodeId,
     /// Where it stands among those of the thing.
     place: u32,
-    /// Rising; the amounts beside them.
-    moments: Vec<i64>,
-    amounts: Vec<f64>,
+    events: Events,
 }
 
 /// Users and things, of which places are used again when they go.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Usage {
     nodes: Vec<Node>,
+    /// Kinds and numbers of uses of nodes: what is asked of all things of all members of a group lies close together.
+    kinds: Vec<EntityKind>,
+    degrees: Vec<u32>,
     free_nodes: Vec<NodeId>,
     uses: Vec<Use>,
     free_uses: Vec<u32>,
@@ -50,9 +52,8 @@ impl Usage {
         kind: EntityKind,
         id: &EntityId,
     ) -> Result<NodeId, GraphError> {
-        let places = self.places.entry(kind).or_default();
-        if let Some(place) = places.get(id) {
-            return Ok(*place);
+        if let Some(place) = self.node(kind, id) {
+            return Ok(place);
         }
         let node = Node {
             key: EntityKey {
@@ -63,14 +64,22 @@ impl Usage {
         };
         let place = if let Some(place) = self.free_nodes.pop() {
             self.nodes[place.index()] = node;
+            self.kinds[place.index()] = kind;
             place
         } else {
             let place = NodeId(crate::graph::counted("nodes", self.nodes.len())?);
-            self.nodes.push(node);
+            self.push(node);
             place
         };
+        let places = self.places.entry(kind).or_default();
         places.insert(id.clone(), place);
         Ok(place)
+    }
+
+    fn push(&mut self, node: Node) {
+        self.kinds.push(node.key.kind);
+        self.degrees.push(0);
+        self.nodes.push(node);
     }
 
     /// Forgets a node without uses.
@@ -97,10 +106,7 @@ impl Usage {
         let at = match things.binary_search_by_key(&thing, |found| found.0) {
             Ok(at) => {
                 let number = things[at].1;
-                let found = &mut self.uses[number as usize];
-                let at = found.moments.partition_point(|other| *other <= moment);
-                found.moments.insert(at, moment);
-                found.amounts.insert(at, amount);
+                self.uses[number as usize].events.insert(moment, amount);
                 return Ok((number, false));
             }
             Err(at) => at,
@@ -110,8 +116,7 @@ impl Usage {
             user,
             thing,
             place: crate::graph::counted("edges", users.len())?,
-            moments: vec![moment],
-            amounts: vec![amount],
+            events: Events::One(moment, amount),
         };
         let number = if let Some(number) = self.free_uses.pop() {
             self.uses[number as usize] = new;
@@ -123,22 +128,22 @@ impl Usage {
         };
         self.nodes[user.index()].uses.insert(at, (thing, number));
         self.nodes[thing.index()].uses.push((user, number));
+        self.degrees[user.index()] += 1;
+        self.degrees[thing.index()] += 1;
         Ok((number, true))
     }
 
     /// Drops the moments of a use before `from`; who used what where none is left.
     pub(super) fn expire(&mut self, number: u32, from: i64) -> Option<(NodeId, NodeId)> {
         let found = &mut self.uses[number as usize];
-        let gone = found.moments.partition_point(|moment| *moment < from);
-        found.moments.drain(..gone);
-        found.amounts.drain(..gone);
-        (found.moments.is_empty() && gone > 0).then_some((found.user, found.thing))
+        let gone = found.events.forget(from);
+        (found.events.moments().is_empty() && gone).then_some((found.user, found.thing))
     }
 
-    /// Whose use it is, if it still is one.
-    pub(super) fn user_of(&self, number: u32) -> Option<NodeId> {
+    /// Whose use of what it is, if it still is one.
+    pub(super) fn ends(&self, number: u32) -> Option<(NodeId, NodeId)> {
         let found = self.uses.get(number as usize)?;
-        (!found.moments.is_empty()).then_some(found.user)
+        (!found.events.moments().is_empty()).then_some((found.user, found.thing))
     }
 
     /// Drops a use.
@@ -154,9 +159,9 @@ impl Usage {
         if let Some((_, moved)) = users.get(place as usize) {
             self.uses[*moved as usize].place = place;
         }
-        let gone = &mut self.uses[number as usize];
-        gone.moments = Vec::new();
-        gone.amounts = Vec::new();
+        self.uses[number as usize].events = Events::None;
+        self.degrees[user.index()] -= 1;
+        self.degrees[thing.index()] -= 1;
         self.free_uses.push(number);
     }
 }
@@ -201,7 +206,7 @@ impl Usage {
                     return Err(wrong());
                 }
             }
-            self.nodes.push(Node {
+            self.push(Node {
                 key: node.clone().unwrap_or_else(|| EntityKey {
                     kind: EntityKind::Tenant,
                     id: blank.clone(),
@@ -215,15 +220,12 @@ impl Usage {
 
     /// All uses: user, thing, moments, amounts.
     pub(super) fn all_uses(&self) -> impl Iterator<Item = (NodeId, NodeId, &[i64], &[f64])> {
-        let uses = self.uses.iter().filter(|found| !found.moments.is_empty());
-        uses.map(|found| {
-            (
-                found.user,
-                found.thing,
-                &found.moments[..],
-                &found.amounts[..],
-            )
-        })
+        let uses = self
+            .uses
+            .iter()
+            .map(|found| (found, found.events.moments()));
+        let kept = uses.filter(|(_, moments)| !moments.is_empty());
+        kept.map(|(found, moments)| (found.user, found.thing, moments, found.events.amounts()))
     }
 }
 
@@ -232,8 +234,12 @@ impl Network for Usage {
         &self.nodes[node.index()].key
     }
 
+    fn kind(&self, node: NodeId) -> EntityKind {
+        self.kinds[node.index()]
+    }
+
     fn users(&self, thing: NodeId) -> usize {
-        self.nodes[thing.index()].uses.len()
+        self.degrees[thing.index()] as usize
     }
 
     fn things(&self, user: NodeId) -> impl Iterator<Item = NodeId> {
@@ -245,22 +251,23 @@ impl Network for Usage {
 
     fn moments(&self, thing: NodeId) -> impl Iterator<Item = (NodeId, &[i64])> {
         let users = self.nodes[thing.index()].uses.iter();
-        users.map(|(user, number)| (*user, &self.uses[*number as usize].moments[..]))
+        users.map(|(user, number)| (*user, self.uses[*number as usize].events.moments()))
     }
 
     fn usage(&self, thing: NodeId, user: NodeId) -> Option<(Edge, &[i64])> {
         let things = &self.nodes[user.index()].uses;
         let at = things.binary_search_by_key(&thing, |found| found.0).ok()?;
         let found = &self.uses[things[at].1 as usize];
-        let (first, last) = (found.moments.first()?, found.moments.last()?);
+        let moments = found.events.moments();
+        let (first, last) = (moments.first()?, moments.last()?);
         let edge = Edge {
             from: user,
             to: thing,
             first_seen: Timestamp::from_micros(*first).ok()?,
             last_seen: Timestamp::from_micros(*last).ok()?,
-            count: u32::try_from(found.moments.len()).unwrap_or(u32::MAX),
-            amount: found.amounts.iter().sum(),
+            count: u32::try_from(moments.len()).unwrap_or(u32::MAX),
+            amount: found.events.amounts().iter().sum(),
         };
-        Some((edge, &found.moments))
+        Some((edge, moments))
     }
 }
