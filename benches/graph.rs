@@ -1,11 +1,12 @@
-//! Graphs: built from payments, links, rings, communities, dense blocks, events as they arrive.
+//! Graphs: built from payments, links, rings, communities, dense blocks, events as they arrive; flows of money.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use dafu_core::Transaction;
+use dafu_core::{Transaction, Transfer};
 use dafu_graph::{
-    DenseParams, EntityGraph, LeidenParams, LinkParams, RingParams, RingStreamParams,
+    DenseParams, EntityGraph, FlowParams, LeidenParams, LinkParams, RingParams, RingStreamParams,
+    TransferGraph,
 };
-use dafu_sim::RingWorldParams;
+use dafu_sim::{FlowWorldParams, RingWorldParams};
 use std::hint::black_box;
 
 const USERS: u32 = 20_000;
@@ -79,5 +80,28 @@ fn graph(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, graph);
+fn flows(criterion: &mut Criterion) {
+    let world = FlowWorldParams::default().seed(1).simulate().unwrap();
+    let transfers: Vec<Transfer> = world.transfers().collect();
+    let graph = TransferGraph::from_transfers(&transfers).unwrap();
+    let mut group = criterion.benchmark_group("flows");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(transfers.len() as u64));
+    group.bench_function(format!("build/transfers={}", transfers.len()), |bencher| {
+        bencher.iter(|| TransferGraph::from_transfers(black_box(&transfers)).unwrap());
+    });
+    group.bench_function(
+        format!("all_patterns/transfers={}", transfers.len()),
+        |bencher| {
+            bencher.iter(|| FlowParams::default().detect(black_box(&graph)).unwrap());
+        },
+    );
+    group.bench_function(format!("cycles/transfers={}", transfers.len()), |bencher| {
+        bencher.iter(|| FlowParams::default().cycles(black_box(&graph)).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, graph, flows);
 criterion_main!(benches);
