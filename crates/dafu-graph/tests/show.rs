@@ -81,6 +81,25 @@ fn json_is_read_back() {
 }
 
 #[test]
+fn sums_without_end_are_json_too() {
+    let key = |kind, id: &str| EntityKey {
+        kind,
+        id: EntityId::new(id).unwrap(),
+    };
+    let (user, card) = (key(EntityKind::User, "u"), key(EntityKind::Card, "c"));
+    let mut builder = EntityGraphBuilder::new();
+    for _ in 0..2 {
+        builder
+            .pair(&user, &card, Timestamp::EPOCH, f64::MAX)
+            .unwrap();
+    }
+    let graph = builder.build();
+    let text = written(|out| graph.write(GraphFormat::Json, out));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(json["links"][0]["amount"].is_null());
+}
+
+#[test]
 fn graph_ml_is_read_back() {
     let text = written(|out| graph().write(GraphFormat::GraphMl, out));
     let xml = roxmltree::Document::parse(&text).unwrap();

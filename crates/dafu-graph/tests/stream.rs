@@ -255,6 +255,52 @@ fn what_is_too_much_for_one_event_waits_for_the_next() {
 }
 
 #[test]
+fn who_is_known_to_be_fraud_stays_so() {
+    let day = |day: i64| Timestamp::from_seconds(day * 86_400).unwrap();
+    let user = EntityId::new("u1").unwrap();
+    let mut stream = RingStreamParams::new(100)
+        .keep(Duration::from_secs(5 * 86_400))
+        .start()
+        .unwrap();
+    // Known before anything is seen, and then nothing is kept of both for a while.
+    assert!(!stream.mark_fraud(&user, day(2)));
+    let company = |stream: &RingStream, at| {
+        let found = stream.associate(&payment(9, (2, 1, 2), 3, at));
+        found.known_fraud
+    };
+    for (start, known) in [(0, 0), (20, 1)] {
+        stream
+            .observe(&payment(1, (1, 1, 1), 1, day(start)))
+            .unwrap();
+        assert_eq!(company(&stream, day(start + 1)), known);
+        assert_eq!(company(&stream, day(start + 2)), 1);
+        stream
+            .observe(&payment(2, (3, 9, 9), 9, day(start + 10)))
+            .unwrap();
+        stream.settle();
+        assert_eq!(company(&stream, day(start + 10)), 0);
+    }
+    assert!(stream.forget(EntityKind::User, &user));
+    stream.observe(&payment(3, (1, 1, 1), 1, day(40))).unwrap();
+    assert_eq!(company(&stream, day(41)), 0);
+}
+
+#[test]
+fn who_shares_nothing_any_more_is_not_linked_whatever_the_threshold() {
+    let mut params = RingStreamParams::new(100).work(u64::MAX);
+    params.rings.similarity_threshold = 0.0;
+    let mut stream = params.start().unwrap();
+    for user in 0..2 {
+        stream
+            .observe(&payment(1, (user, 1, user), user, Timestamp::EPOCH))
+            .unwrap();
+    }
+    assert_eq!(stream.links(), 1);
+    stream.forget(EntityKind::Device, &EntityId::new("d1").unwrap());
+    assert_eq!(stream.links(), 0);
+}
+
+#[test]
 fn wrong_parameters_are_named() {
     let text = |params: RingStreamParams| params.start().unwrap_err().to_string();
     assert_eq!(
@@ -377,8 +423,8 @@ mod saved {
         }
         let text = refused(&|json| json["uses"][1] = json["uses"][0].clone());
         assert!(text.contains("comes twice"), "{text}");
-        let text = refused(&|json| json["known"] = serde_json::json!([[1, 5]]));
-        assert!(text.contains("known to be fraud"), "{text}");
+        let text = refused(&|json| json["known"] = serde_json::json!([["u1", 5], ["u1", 6]]));
+        assert!(text.contains("known to be fraud twice"), "{text}");
     }
 }
 

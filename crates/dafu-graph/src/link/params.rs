@@ -163,8 +163,8 @@ impl LinkParams {
         let wanted = (threshold / (1.0 - threshold)).ln() - prior;
         #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
         let wanted = wanted as f32;
-        // Sums of weights are rounded.
-        (prior, wanted - 1e-4)
+        // Sums of weights are rounded. Whatever the threshold, who shares nothing has less.
+        (prior, (wanted - 1e-4).max(f32::MIN))
     }
 
     /// Whether all parameters are within their intervals.

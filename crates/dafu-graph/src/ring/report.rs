@@ -6,6 +6,7 @@ use crate::graph::Network;
 use crate::show::kind_words;
 use crate::{NodeId, SkippedEntity};
 use dafu_core::{EntityKey, EntityKind, StableHasher, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::hash::Hasher;
 
@@ -34,7 +35,8 @@ pub struct SharedEntity {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FraudRing {
-    /// Made of its first member, which stays the first when others join: `ring-` and 16 hexadecimal digits.
+    /// Made of its first member, which stays the first when others join: `ring-` and 16 hexadecimal digits. A stream keeps the id
+    /// while members come and go, [`RingReport::keep_ids`] from one report to the next.
     pub id: String,
     /// The users, those seen first first.
     pub members: Vec<EntityKey>,
@@ -95,6 +97,68 @@ impl FraudRing {
 }
 
 impl RingReport {
+    /// Gives rings the ids that they have in an earlier report, so that an id stays with a ring while members come and go: the
+    /// rings that have most members in common first, each id once. Others keep theirs, unless an earlier ring has it now.
+    ///
+    /// ```
+    /// use dafu_graph::detect_fraud_networks;
+    /// use dafu_sim::RingWorldParams;
+    ///
+    /// let world = RingWorldParams::default().users(3_000).rings(4).smallest_ring(8).seed(1).simulate()?;
+    /// let payments: Vec<_> = world.transactions().map(|payment| payment.transaction).collect();
+    /// let before = detect_fraud_networks(&payments[..payments.len() * 9 / 10], 0.8, 3)?;
+    /// // Without one of the users of the first ring, who gave it its name.
+    /// let first = &before.rings[0].members[0];
+    /// let others: Vec<_> = payments.into_iter().filter(|payment| payment.user_id != first.id).collect();
+    /// let mut now = detect_fraud_networks(&others, 0.8, 3)?;
+    /// now.keep_ids(&before);
+    /// assert_eq!(now.rings[0].id, before.rings[0].id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// O(members x log members).
+    pub fn keep_ids(&mut self, before: &Self) {
+        let earlier = before.rings.iter().enumerate();
+        let of_member: BTreeMap<&EntityKey, usize> = earlier
+            .flat_map(|(place, ring)| ring.members.iter().map(move |member| (member, place)))
+            .collect();
+        let mut common: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for (now, ring) in self.rings.iter().enumerate() {
+            for old in ring
+                .members
+                .iter()
+                .filter_map(|member| of_member.get(member))
+            {
+                *common.entry((*old, now)).or_default() += 1;
+            }
+        }
+        let mut common: Vec<((usize, usize), usize)> = common.into_iter().collect();
+        common.sort_by_key(|(pair, members)| (std::cmp::Reverse(*members), *pair));
+        let mut old_of: Vec<Option<usize>> = vec![None; self.rings.len()];
+        let mut taken = vec![false; before.rings.len()];
+        for ((old, now), _) in common {
+            if !taken[old] && old_of[now].is_none() {
+                taken[old] = true;
+                old_of[now] = Some(old);
+            }
+        }
+        let mut ids: BTreeSet<String> = old_of
+            .iter()
+            .flatten()
+            .map(|old| before.rings[*old].id.clone())
+            .collect();
+        for (ring, old) in self.rings.iter_mut().zip(old_of) {
+            if let Some(old) = old {
+                ring.id.clone_from(&before.rings[old].id);
+            } else if !ids.insert(ring.id.clone()) {
+                let fresh = (1..).map(|turn| ring_id(&ring.members[0], turn));
+                let fresh = fresh.into_iter().find(|id| !ids.contains(id));
+                ring.id = fresh.unwrap_or_default();
+                ids.insert(ring.id.clone());
+            }
+        }
+    }
+
     /// Notes which members are known to be fraud. That has no say in what is a ring.
     pub fn mark_known(&mut self, is_fraud: impl Fn(&EntityKey) -> bool) {
         for ring in &mut self.rings {
@@ -112,8 +176,7 @@ pub(super) fn ring(
     let members = &group.members;
     let mut shared: Vec<SharedEntity> = Vec::new();
     let mut degrees = vec![0_usize; members.len()];
-    let mut of_kind: std::collections::BTreeMap<EntityKind, (u64, f64)> =
-        std::collections::BTreeMap::new();
+    let mut of_kind: BTreeMap<EntityKind, (u64, f64)> = BTreeMap::new();
     for (thing, count) in &group.things {
         let mut span: Option<(Timestamp, Timestamp)> = None;
         let mut used_by = Vec::new();
@@ -194,8 +257,7 @@ pub(crate) fn ring_id(first: &EntityKey, turn: u64) -> String {
 
 /// `9 users share 2 cards, 2 devices and 1 postal address; ...`.
 fn explanation(ring: &FraudRing) -> String {
-    let mut counts: std::collections::BTreeMap<EntityKind, usize> =
-        std::collections::BTreeMap::new();
+    let mut counts: BTreeMap<EntityKind, usize> = BTreeMap::new();
     for thing in &ring.shared {
         *counts.entry(thing.entity.kind).or_default() += 1;
     }

@@ -212,6 +212,12 @@ fn json<'a>(
         let (from, to) = link.ends;
         write!(out, r#"{comma}{{"source":{from},"target":{to}"#)?;
         if let Some((count, amount, first, last)) = link.uses {
+            // A sum of many may be infinite, which JSON has not.
+            let amount = if amount.is_finite() {
+                amount.to_string()
+            } else {
+                "null".to_owned()
+            };
             write!(
                 out,
                 r#","count":{count},"amount":{amount},"first_seen":"{first}","last_seen":"{last}""#

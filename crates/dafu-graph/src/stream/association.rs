@@ -48,15 +48,17 @@ struct Company<'a> {
 }
 
 impl RingStream {
-    /// Notes that a user is known to be fraud from a moment on; whether the user is known. That has no say in what is a ring.
+    /// Notes that a user is known to be fraud from a moment on, until the user is [forgotten](Self::forget): also one who comes
+    /// later, or comes back after all events expired. Whether something of the user is kept now. That has no say in what is a ring.
     pub fn mark_fraud(&mut self, user: &EntityId, known_at: Timestamp) -> bool {
-        let Some(node) = self.usage.node(EntityKind::User, user) else {
-            return false;
-        };
         let moment = known_at.as_micros();
-        let known = self.known.entry(node).or_insert(moment);
-        *known = (*known).min(moment);
-        true
+        let since = self.frauds.entry(user.clone()).or_insert(moment);
+        *since = (*since).min(moment);
+        let node = self.usage.node(EntityKind::User, user);
+        if let Some(node) = node {
+            self.known.insert(node, *since);
+        }
+        node.is_some()
     }
 
     /// What the company that an event keeps says about it, before it is observed. Hubs are no company.

@@ -65,7 +65,9 @@ pub struct RingStream {
     changes: Vec<RingChange>,
     /// Ids of rings that stand.
     ids: BTreeSet<String>,
-    /// Users who are known to be fraud, and since when.
+    /// Users who are known to be fraud, and since when, whether anything of them is kept or not.
+    frauds: HashMap<EntityId, i64>,
+    /// Those of them of whom something is kept.
     known: HashMap<NodeId, i64>,
 }
 
@@ -135,9 +137,10 @@ impl RingStream {
         group.rings.iter().find(of).map(|ring| self.report(ring))
     }
 
-    /// Whether a user or a thing is known.
+    /// Whether something of a user or a thing is kept, or a user is known to be fraud.
     pub fn contains(&self, entity: &EntityKey) -> bool {
-        self.usage.node(entity.kind, &entity.id).is_some()
+        let known = entity.kind == EntityKind::User && self.frauds.contains_key(&entity.id);
+        known || self.usage.node(entity.kind, &entity.id).is_some()
     }
 
     /// Users, and things they use, that are known now.
@@ -150,10 +153,12 @@ impl RingStream {
         self.groups.count
     }
 
-    /// Forgets a user or a thing, and all that it did; whether it was known. O(its uses x hub cap).
+    /// Forgets a user or a thing, all that it did, and whether it is known to be fraud; whether there was anything. O(its uses x
+    /// hub cap).
     pub fn forget(&mut self, kind: EntityKind, id: &EntityId) -> bool {
+        let was_fraud = kind == EntityKind::User && self.frauds.remove(id).is_some();
         let Some(node) = self.usage.node(kind, id) else {
-            return false;
+            return was_fraud;
         };
         let others: Vec<NodeId> = self
             .usage
@@ -193,6 +198,11 @@ impl RingStream {
             .usage
             .add_node(EntityKind::User, &transaction.user_id)?;
         self.groups.room(user);
+        if let Some(since) = self.frauds.get(&transaction.user_id)
+            && self.usage.uses(user).is_empty()
+        {
+            self.known.insert(user, *since);
+        }
         let amount = transaction.amount.major();
         for (kind, id) in known {
             let thing = self.usage.add_node(kind, &id)?;

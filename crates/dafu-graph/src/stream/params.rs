@@ -124,6 +124,7 @@ impl RingStreamParams {
             credit: 0,
             changes: Vec::new(),
             ids: BTreeSet::new(),
+            frauds: HashMap::new(),
             known: HashMap::new(),
         })
     }

@@ -2,7 +2,7 @@
 
 use super::{RingStream, RingStreamParams};
 use crate::{GraphError, NodeId};
-use dafu_core::{EntityKey, EntityKind};
+use dafu_core::{EntityId, EntityKey, EntityKind};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
@@ -23,7 +23,7 @@ pub struct RingStreamSnapshot {
     free: Vec<u32>,
     uses: Vec<SavedUse>,
     rings: Vec<(String, Vec<u32>)>,
-    known: Vec<(u32, i64)>,
+    known: Vec<(EntityId, i64)>,
     now: i64,
 }
 
@@ -50,11 +50,9 @@ impl RingStream {
             })
             .collect();
         rings.sort();
-        let mut known: Vec<(u32, i64)> = self
-            .known
-            .iter()
-            .map(|(user, moment)| (user.0, *moment))
-            .collect();
+        let frauds = self.frauds.iter();
+        let mut known: Vec<(EntityId, i64)> =
+            frauds.map(|(user, since)| (user.clone(), *since)).collect();
         known.sort_unstable();
         RingStreamSnapshot {
             nodes,
@@ -116,11 +114,13 @@ impl RingStreamParams {
                 None => {}
             }
         }
-        for (user, moment) in &snapshot.known {
-            if kind(*user) != Some(EntityKind::User) {
-                return Err(wrong("a user known to be fraud"));
+        for (user, since) in &snapshot.known {
+            if stream.frauds.insert(user.clone(), *since).is_some() {
+                return Err(wrong("a user known to be fraud twice"));
             }
-            stream.known.insert(NodeId(*user), *moment);
+            if let Some(node) = stream.usage.node(EntityKind::User, user) {
+                stream.known.insert(node, *since);
+            }
         }
         stream.settle();
         let named = snapshot.rings.iter().map(|(id, members)| {
