@@ -7,8 +7,8 @@
     reason = "tests"
 )]
 
-use dafu_core::{Label, Timestamp, Unit};
-use dafu_rules::optimize::{Goal, Hits, Judged};
+use dafu_core::{EntityId, EntityKey, EntityKind, Label, Timestamp, Unit};
+use dafu_rules::optimize::{Goal, Hits, Judged, WeightParams};
 use dafu_rules::{
     Action, Columns, Combination, Conflict, Moment, Row, Rule, RuleEngine, RuleError, RuleSchema,
     RuleSet, RuleState, Variable,
@@ -547,4 +547,66 @@ fn times_are_taken_from_where_they_are_said() {
             .evaluate_columns(&columns())
             .is_err()
     );
+}
+
+#[test]
+fn sweeps_leave_other_rules_and_their_silence_alone() {
+    let past = Past {
+        numbers: Array2::from_shape_fn((10, 1), |(row, _)| row as f64 / 10.0),
+        labels: (0..10).map(|row| (row > 6).into()).collect(),
+        amounts: vec![1.0; 10],
+        times: vec![Timestamp::EPOCH; 10],
+    };
+    let schema = RuleSchema::new([Variable::number("share", Unit::Share)]).unwrap();
+    let set = RuleSet::new([
+        Rule::new("large", "share > 0.5", 0.5),
+        Rule::new("huge", "share > 0.8", 0.5),
+    ])
+    .suppress("huge", u1(), Timestamp::MAX);
+    let columns = Columns::new(10).number(past.numbers.column(0)).unwrap();
+    let sweep = set.sweep(("large", 0), &schema, &columns, (&past.judged(), None));
+    let sweep = sweep.unwrap();
+    assert_eq!(sweep.current, 0.5);
+    let values: Vec<f64> = sweep.points.iter().map(|point| point.value).collect();
+    assert!(values.contains(&0.3) && values.contains(&0.9), "{values:?}");
+}
+
+#[test]
+fn rules_that_approve_find_no_fraud() {
+    let past = Past {
+        numbers: Array2::from_shape_fn((10, 2), |(row, _)| row as f64),
+        labels: (0..10).map(|row| (row > 6).into()).collect(),
+        amounts: vec![1.0; 10],
+        times: vec![Timestamp::EPOCH; 10],
+    };
+    let set = RuleSet::new([
+        Rule::new("known", "a > 5km", 0.0).action(Action::Approve),
+        Rule::new("live", "a > 6km", 0.5),
+    ]);
+    let engine = set.compile(&schema()).unwrap();
+    let backtest = engine.backtest(&past.columns(), &past.judged()).unwrap();
+    assert_eq!(backtest.rules[0].marginal, Hits::default());
+    assert_eq!(
+        (
+            backtest.rules[1].marginal.true_positives,
+            backtest.all.fired
+        ),
+        (3, 3)
+    );
+    let overlap = engine.overlap(&past.columns()).unwrap();
+    assert!(overlap.never_added.is_empty() && overlap.implied.is_empty());
+    let weights = engine
+        .weights(&past.columns(), &past.judged(), &WeightParams::default())
+        .unwrap();
+    assert!(
+        weights.points[0] == 0 && weights.points[1] > 0,
+        "{weights:?}"
+    );
+}
+
+fn u1() -> EntityKey {
+    EntityKey {
+        kind: EntityKind::User,
+        id: EntityId::new("u1").unwrap(),
+    }
 }

@@ -489,3 +489,26 @@ fn all_that_is_wrong_is_told_at_once() {
     let one = RuleSet::new([Rule::new("b", "amount > 3", 7.0)]).compile(&schema());
     assert!(matches!(one, Err(RuleError::Rule { .. })));
 }
+
+#[test]
+fn usual_names_are_read_in_any_case() {
+    for (name, action) in [
+        ("Block", Action::Decline),
+        ("BLOCKED", Action::Decline),
+        ("rejected", Action::Decline),
+        ("manual-review", Action::Review),
+        ("Step Up", Action::AdditionalVerification),
+        ("allowed", Action::Approve),
+        ("Decline", Action::Decline),
+    ] {
+        assert_eq!(name.parse::<Action>().unwrap(), action, "{name}");
+    }
+    for (name, near) in [
+        ("blok", "block"),
+        ("rejct", "reject"),
+        ("aprove", "approve"),
+    ] {
+        let error = name.parse::<Action>().unwrap_err().to_string();
+        assert!(error.contains(near), "{error}");
+    }
+}

@@ -7,11 +7,11 @@
     reason = "tests"
 )]
 
-use dafu_core::{Label, Timestamp, Unit};
+use dafu_core::{EntityId, EntityKey, EntityKind, Label, Timestamp, Unit};
 use dafu_rules::optimize::{AlertBudget, Judged, SelectParams, Selection, Stability, WhyLeftOut};
 use dafu_rules::{
     Action, Columns, Combination, Conflict, Moment, Row, Rule, RuleError, RuleMatrix, RuleSchema,
-    RuleSet, Variable,
+    RuleSet, RuleState, Variable,
 };
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -346,4 +346,42 @@ fn stability_is_told_by_parts_of_the_time() {
     let judged = Judged::new(&none).times(&times).unwrap();
     let selection = matrix.select(&judged, &SelectParams::default()).unwrap();
     assert_eq!(selection.kept[0].stability.unwrap().folds, 2);
+}
+
+#[test]
+fn rules_without_a_say_stay_what_they_are() {
+    let schema = RuleSchema::new([Variable::number("x", Unit::One)]).unwrap();
+    let rules = RuleSet::new([
+        Rule::new("on_trial", "x > 4", 0.5).state(RuleState::Shadow),
+        Rule::new("live", "x > 6", 0.5),
+        Rule::new("needless", "x > 8", 0.5),
+    ])
+    .suppress("live", u1(), Timestamp::MAX)
+    .suppress("needless", u1(), Timestamp::MAX);
+    let x = Array2::from_shape_fn((10, 1), |(row, _)| row as f64);
+    let columns = Columns::new(10).number(x.column(0)).unwrap();
+    let labels: Vec<Label> = (0..10).map(|row| (row > 4).into()).collect();
+    let engine = rules.compile(&schema).unwrap();
+    let selection = engine
+        .select(&columns, &Judged::new(&labels), &SelectParams::default())
+        .unwrap();
+    assert_eq!(
+        (places(&selection), &selection.without_say),
+        (vec![1], &vec![0])
+    );
+    // Whoever is silenced for a rule that is gone is not silenced any more.
+    let chosen = selection.apply(&rules);
+    assert!(chosen.compile(&schema).is_ok());
+    let ids: Vec<&str> = chosen.rules.iter().map(|rule| &*rule.id).collect();
+    assert_eq!(
+        (ids, chosen.suppressions.len()),
+        (vec!["on_trial", "live"], 1)
+    );
+}
+
+fn u1() -> EntityKey {
+    EntityKey {
+        kind: EntityKind::User,
+        id: EntityId::new("u1").unwrap(),
+    }
 }

@@ -276,3 +276,32 @@ fn findings_are_told_in_words() {
         ]
     );
 }
+
+#[test]
+fn shares_outside_0_to_1_are_no_gap() {
+    let schema = RuleSchema::new([Variable::number("share", dafu_core::Unit::Share)]).unwrap();
+    let table = DecisionTable::new("risk", ["share"], ["points"])
+        .row(TableRow::new(["[0..0.5)"], [1.0]))
+        .row(TableRow::new(["[0.5..1]"], [2.0]));
+    assert_eq!(table.compile(&schema).unwrap().findings(), []);
+    let table = DecisionTable::new("risk", ["share"], ["points"])
+        .row(TableRow::new(["(0..0.5)"], [1.0]))
+        .row(TableRow::new(["(0.5..1)"], [2.0]));
+    let compiled = table.compile(&schema).unwrap();
+    assert!(
+        compiled
+            .findings()
+            .iter()
+            .any(|finding| matches!(finding, TableFinding::Gap { .. }))
+    );
+}
+
+#[test]
+fn hours_of_cells_go_past_midnight() {
+    let schema = RuleSchema::new([Variable::time("at")]).unwrap();
+    let table = DecisionTable::new("night", ["hour(at)"], ["points"])
+        .row(TableRow::new(["[22..5]"], [1.0]))
+        .row(TableRow::new(["[6..21]"], [2.0]));
+    let compiled = table.compile(&schema).unwrap();
+    assert_eq!(compiled.findings(), []);
+}

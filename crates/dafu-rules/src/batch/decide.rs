@@ -68,7 +68,12 @@ impl RuleEngine {
                     if weight > 0.0 { *score / weight } else { 0.0 }
                 }
             };
-            *score = whole.clamp(0.0, 1.0);
+            // Weights may add up beyond all numbers: 0, as for one event.
+            *score = if whole.is_nan() {
+                0.0
+            } else {
+                whole.clamp(0.0, 1.0)
+            };
         }
         scores
     }

@@ -2,12 +2,15 @@
 
 use super::{Checker, Typed};
 use crate::language::{Code, Comparison, Diagnostic, Expr, ExprKind, Span, TextMatch, nearest};
-use crate::program::{Logic, Network, NumberExpr, Pattern, Predicate, TextExpr};
-use regex::RegexBuilder;
+use crate::program::{
+    ALL_PATTERNS, LARGEST_PATTERN, Logic, Network, NumberExpr, Pattern, PatternError, Predicate,
+    TextExpr,
+};
 use std::sync::Arc;
 
-/// Bytes that a compiled regular expression may take.
-const LARGEST_PATTERN: usize = 256 * 1024;
+/// Tests, and what joins them, of two conditions that are compared: both stand twice in what becomes of it, so that nested
+/// comparisons would double again and again.
+const MOST_COMPARED: usize = 256;
 
 /// Two values that can be compared: both of one type.
 enum Pair {
@@ -62,41 +65,51 @@ impl Checker<'_> {
             let diagnostic = Diagnostic::new(Code::Type, span, message);
             checker.report::<Logic>(diagnostic.help("compare them with == or !="))
         };
-        let equal =
-            match self.pair(sides, span)? {
-                Pair::Numbers(left, right) => return Some(self.numbers(left, sign, right, span)),
-                Pair::Texts(..) if !equality => return ordered(self, "texts"),
-                Pair::Addresses(..) | Pair::Network(..) if !equality => {
-                    return ordered(self, "internet addresses");
+        let equal = match self.pair(sides, span)? {
+            Pair::Numbers(left, right) => return Some(self.numbers(left, sign, right, span)),
+            Pair::Texts(..) if !equality => return ordered(self, "texts"),
+            Pair::Addresses(..) | Pair::Network(..) if !equality => {
+                return ordered(self, "internet addresses");
+            }
+            Pair::Logic(..) if !equality => return ordered(self, "conditions"),
+            Pair::Texts(left, right) => self.texts(left, right, span),
+            Pair::Addresses(left, right) => self.test(Predicate::Addresses { left, right }, span),
+            Pair::Network(address, network) => {
+                let networks = vec![network];
+                self.test(Predicate::InNetwork { address, networks }, span)
+            }
+            Pair::Logic(left, right) => {
+                let size = left.size() + right.size();
+                if size > MOST_COMPARED {
+                    let message = format!(
+                        "compared conditions have at most {MOST_COMPARED} tests and joins, these have {size}"
+                    );
+                    let diagnostic = Diagnostic::new(Code::Limit, span, message);
+                    return self
+                        .report(diagnostic.help("write out with and, or, not when they agree"));
                 }
-                Pair::Logic(..) if !equality => return ordered(self, "conditions"),
-                Pair::Texts(left, right) => self.texts(left, right, span),
-                Pair::Addresses(left, right) => {
-                    self.test(Predicate::Addresses { left, right }, span)
-                }
-                Pair::Network(address, network) => {
-                    let networks = vec![network];
-                    self.test(Predicate::InNetwork { address, networks }, span)
-                }
-                Pair::Logic(left, right) => {
-                    let not = |side: Logic| Logic::Not(Box::new(side), span);
-                    match (left, right) {
-                        (Logic::Constant(holds), side) | (side, Logic::Constant(holds)) => {
-                            if holds { side } else { not(side) }
-                        }
-                        (left, right) => {
-                            let neither = vec![not(left.clone()), not(right.clone())];
-                            Logic::Or(
-                                vec![
-                                    Logic::And(vec![left, right], span),
-                                    Logic::And(neither, span),
-                                ],
-                                span,
-                            )
+                let not = |side: Logic| Logic::Not(Box::new(side), span);
+                match (left, right) {
+                    (Logic::Constant(holds), side) | (side, Logic::Constant(holds)) => {
+                        if holds {
+                            side
+                        } else {
+                            not(side)
                         }
                     }
+                    (left, right) => {
+                        let neither = vec![not(left.clone()), not(right.clone())];
+                        Logic::Or(
+                            vec![
+                                Logic::And(vec![left, right], span),
+                                Logic::And(neither, span),
+                            ],
+                            span,
+                        )
+                    }
                 }
-            };
+            }
+        };
         Some(match sign {
             Comparison::Unequal => Logic::Not(Box::new(equal), span),
             _ => equal,
@@ -259,7 +272,8 @@ impl Checker<'_> {
             | (_, Typed::Weekday(low), Typed::Weekday(high)) => falling(low, high),
             // Of hours that no clock has, nothing is meant.
             (Typed::Number(value), Typed::Number(low), Typed::Number(high)) => {
-                let hour = |end: &NumberExpr| end.constant().is_some_and(|end| end < 24.0);
+                let hour =
+                    |end: &NumberExpr| end.constant().is_some_and(|end| (0.0..24.0).contains(&end));
                 let hours = value.expr.is_hour() && hour(&low.expr) && hour(&high.expr);
                 hours && falling(&low.expr, &high.expr)
             }
@@ -403,18 +417,21 @@ impl Checker<'_> {
             let diagnostic = Diagnostic::new(Code::Pattern, span, message);
             return self.report(diagnostic.help("write it as a text, or use `contains`"));
         };
-        let regex = RegexBuilder::new(pattern)
-            .size_limit(LARGEST_PATTERN)
-            .dfa_size_limit(LARGEST_PATTERN)
-            .build();
-        match regex {
+        match self.predicates.pattern(pattern) {
             Ok(regex) => Some(regex),
-            Err(regex::Error::CompiledTooBig(_)) => {
+            Err(PatternError::TooLarge) => {
                 let message = format!("this pattern takes more than {LARGEST_PATTERN} bytes");
                 let diagnostic = Diagnostic::new(Code::Limit, span, message);
                 self.report(diagnostic.help("repeat less"))
             }
-            Err(error) => {
+            Err(PatternError::TooMany) => {
+                let message = format!(
+                    "the patterns of all rules take more than {ALL_PATTERNS} bytes with this one"
+                );
+                let diagnostic = Diagnostic::new(Code::Limit, span, message);
+                self.report(diagnostic.help("repeat less, or use `contains`"))
+            }
+            Err(PatternError::Wrong(error)) => {
                 // The last line of the error says what; the lines before draw it.
                 let text = error.to_string();
                 let why = text

@@ -112,8 +112,10 @@ impl Checker<'_> {
                 if let Some(decides) = known.clone().find(|part| part.holds == or) {
                     return Some(*decides);
                 }
-                if known.count() == parts.len() {
-                    return constant(!or, "", None);
+                if known.clone().count() == parts.len() {
+                    // As little a mistake as the parts of it.
+                    let of_few = known.clone().any(|part| part.of_few);
+                    return constant(!or, "", None).map(|all| Constancy { of_few, ..all });
                 }
                 let mut wanted = Vec::new();
                 for part in parts {

@@ -59,6 +59,9 @@ impl Typed {
     }
 }
 
+/// Tests, and what joins them, of one condition.
+const MOST_TESTS: usize = 4096;
+
 /// Days of the week, from 0.
 pub(crate) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -82,6 +85,7 @@ pub(crate) fn check(
         diagnostics: Vec::new(),
     };
     let logic = checker.logic(expr);
+    let logic = logic.and_then(|logic| checker.small(logic));
     let logic = logic.map(|logic| checker.simplified(logic));
     let diagnostics = checker.diagnostics;
     let wrong = |diagnostic: &Diagnostic| diagnostic.code.severity() == Severity::Error;
@@ -103,6 +107,18 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// The logic, unless it became too much.
+    fn small(&mut self, logic: Logic) -> Option<Logic> {
+        let size = logic.size();
+        if size <= MOST_TESTS {
+            return Some(logic);
+        }
+        let message =
+            format!("a condition has at most {MOST_TESTS} tests and joins, this one {size}");
+        let diagnostic = Diagnostic::new(Code::Limit, self.whole, message);
+        self.report(diagnostic.help("put parts of it into rules of their own"))
+    }
+
     fn report<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
         self.diagnostics.push(diagnostic);
         None

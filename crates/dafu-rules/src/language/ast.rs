@@ -16,7 +16,7 @@ pub(crate) struct Expr {
     /// Where it stands with its parentheses.
     pub(crate) outer: Span,
     /// Nodes on the longest way down, this one included.
-    height: usize,
+    pub(super) height: usize,
 }
 
 impl PartialEq for Expr {

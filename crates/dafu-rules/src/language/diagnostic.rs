@@ -49,9 +49,9 @@ pub enum Code {
     Rate,
     /// `E007`: wrong arguments of a function.
     Arguments,
-    /// `E008`: a pattern that is no regular expression, or takes too much memory.
+    /// `E008`: a pattern that is no regular expression.
     Pattern,
-    /// `E009`: too long, too deep or too many.
+    /// `E009`: too long, too deep, too many, or a pattern that takes too much memory.
     Limit,
     /// `E010`: the whole condition always holds, or never.
     Constant,

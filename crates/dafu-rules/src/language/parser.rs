@@ -52,8 +52,12 @@ impl ParserError<Tokens<'_>> for Failure {
 
 type Parsed<T> = Result<T, Failure>;
 
-/// The tree of a source.
+/// The tree of a source, if it can be read again where it is printed.
 pub(crate) fn parse(source: &str) -> Result<Expr, Diagnostic> {
+    fits(read(source)?, source)
+}
+
+fn read(source: &str) -> Result<Expr, Diagnostic> {
     let whole = Span {
         start: 0,
         end: source.len(),
@@ -76,7 +80,7 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Diagnostic> {
     };
     let expr = either(&mut input);
     let mut diagnostic = match expr {
-        Ok(expr) if input.input.is_empty() => return fits(expr, source),
+        Ok(expr) if input.input.is_empty() => return Ok(expr),
         Ok(_) => unexpected(&input, "an operator, or the end"),
         Err(Failure(Some(diagnostic))) => *diagnostic,
         Err(Failure(None)) => unexpected(&input, "a value"),
@@ -89,16 +93,21 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Diagnostic> {
     Err(diagnostic)
 }
 
-/// The tree, if it can be read again where it is printed: that may be longer than what was written.
+/// The tree, if it can be read again where it is printed: that may be longer, and deeper, than what was written.
 fn fits(expr: Expr, source: &str) -> Result<Expr, Diagnostic> {
-    // No way of writing becomes this many times as long.
+    // No way of writing becomes this many times as long, or as deep.
     const MOST_GROWTH: usize = 8;
-    if source.len() <= LONGEST / MOST_GROWTH {
+    let deep = expr.height > DEEPEST / MOST_GROWTH;
+    if source.len() <= LONGEST / MOST_GROWTH && !deep {
         return Ok(expr);
     }
-    let printed = expr.to_string().len();
+    let text = expr.to_string();
+    let printed = text.len();
     if printed <= LONGEST {
-        return Ok(expr);
+        return match read(&text) {
+            Err(_) if deep => Err(too_deep(expr.span)),
+            _ => Ok(expr),
+        };
     }
     let message =
         format!("written out, a condition has at most {LONGEST} bytes, this one {printed}");

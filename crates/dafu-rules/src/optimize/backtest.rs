@@ -123,9 +123,13 @@ fn backtest(
         let (Some(fired), Some(unknown)) = (matrix.fired(rule), matrix.unknown(rule)) else {
             continue;
         };
-        let mut added = fired.clone();
-        added.remove(&seen);
-        seen.add(fired);
+        let mut added = RowBits::zeros(judged.rows());
+        // What a rule that approves finds is no alert.
+        if !matrix.approves(rule) {
+            added.add(fired);
+            added.remove(&seen);
+            seen.add(fired);
+        }
         let mut of_rule = known.rule(id, fired, judged);
         of_rule.not_evaluated = unknown.count();
         of_rule.marginal = Hits::of(&added, judged);

@@ -29,10 +29,10 @@ pub struct Overlap {
     pub pairs: Vec<Pair>,
     /// Rules that never fired.
     pub never_fired: Vec<usize>,
-    /// Rules that fired, but never alone first: an earlier rule always did, too.
+    /// Rules that fired, but never alone first: an earlier rule always did, too. Rules that approve are left out.
     pub never_added: Vec<usize>,
     /// Rules that fired only where one other rule did: the rule, and that other. Of two rules that always fire together
-    /// the later one is named.
+    /// the later one is named. Both approve, or neither.
     pub implied: Vec<(usize, usize)>,
 }
 
@@ -57,10 +57,12 @@ fn overlap(matrix: &RuleMatrix) -> Overlap {
     let mut never_added = Vec::new();
     let mut seen = RowBits::zeros(matrix.rows());
     for (right, bits) in fired.iter().enumerate() {
-        if counts[right] > 0 && bits.count_both(&seen) == counts[right] {
-            never_added.push(right);
+        if !matrix.approves(right) {
+            if counts[right] > 0 && bits.count_both(&seen) == counts[right] {
+                never_added.push(right);
+            }
+            seen.add(bits);
         }
-        seen.add(bits);
         for left in 0..right {
             if counts[left] == 0 || counts[right] == 0 {
                 continue;
@@ -74,9 +76,11 @@ fn overlap(matrix: &RuleMatrix) -> Overlap {
                 left_in_right: share(both, counts[left]).unwrap_or(0.0),
                 right_in_left: share(both, counts[right]).unwrap_or(0.0),
             };
-            if both == counts[right] {
+            // A rule that approves does not make another needless.
+            let alike = matrix.approves(left) == matrix.approves(right);
+            if alike && both == counts[right] {
                 implied.push((right, left));
-            } else if both == counts[left] {
+            } else if alike && both == counts[left] {
                 implied.push((left, right));
             }
             pairs.push(pair);

@@ -164,6 +164,8 @@ pub struct Selection {
     pub left_out: Vec<(usize, WhyLeftOut)>,
     /// Rules that approve. They make no alerts, so that there is no choice among them: they stay.
     pub approving: Vec<usize>,
+    /// Shadow rules, drafts and what is retired. They make no alerts either: they stay what they are.
+    pub without_say: Vec<usize>,
     /// What those that are kept do together.
     pub all: Hits,
     /// Alerts that there might have been; `None` for any number.
@@ -171,19 +173,26 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The set with only the rules that are kept and those that approve, in the order of the set: under
+    /// The set with only the rules that are kept, those that approve and those without a say, in the order of the set: under
     /// [`Conflict::First`](crate::Conflict::First) it matters.
     pub fn apply(&self, set: &RuleSet) -> RuleSet {
         let mut places: Vec<usize> = self.kept.iter().map(|kept| kept.rule).collect();
-        places.extend(&self.approving);
+        places.extend(self.approving.iter().chain(&self.without_say));
         places.sort_unstable();
         let rules = places
             .into_iter()
             .filter_map(|place| set.rules.get(place).cloned());
-        RuleSet {
+        let mut set = RuleSet {
             rules: rules.collect(),
             ..set.clone()
-        }
+        };
+        let RuleSet {
+            rules,
+            suppressions,
+            ..
+        } = &mut set;
+        suppressions.retain(|suppression| rules.iter().any(|rule| rule.id == suppression.rule));
+        set
     }
 }
 
@@ -285,8 +294,10 @@ impl RuleMatrix {
     ) -> Result<Selection, RuleError> {
         params.check()?;
         judged.check("events", self.rows())?;
+        let (with_say, without_say): (Vec<usize>, Vec<usize>) =
+            (0..self.rules()).partition(|rule| self.has_say(*rule));
         let (approving, others): (Vec<usize>, Vec<usize>) =
-            (0..self.rules()).partition(|rule| self.approves(*rule));
+            with_say.into_iter().partition(|rule| self.approves(*rule));
         let choice = Choice {
             fired: (0..self.rules())
                 .filter_map(|rule| self.fired(rule))
@@ -296,7 +307,7 @@ impl RuleMatrix {
             params,
             budget: params.most_alerts(judged)?,
         };
-        Ok(choice.run(approving))
+        Ok(choice.run(approving, without_say))
     }
 }
 
@@ -328,7 +339,7 @@ fn by_frauds(one: Hits, two: Hits) -> Ordering {
 }
 
 impl Choice<'_> {
-    fn run(&self, approving: Vec<usize>) -> Selection {
+    fn run(&self, approving: Vec<usize>, without_say: Vec<usize>) -> Selection {
         let kept = self.chosen();
         let left_out = self.rules.iter().filter(|rule| !kept.contains(rule));
         let left_out = left_out.map(|rule| (*rule, self.why(*rule, &kept)));
@@ -350,6 +361,7 @@ impl Choice<'_> {
             kept: selected,
             left_out,
             approving,
+            without_say,
             all: Hits::of(&seen, self.judged),
             budget: self.budget,
         }

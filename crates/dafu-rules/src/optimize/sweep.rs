@@ -117,6 +117,8 @@ impl RuleSet {
         let current = current.ok_or_else(|| wrong("the condition has no such number"))?;
         let alone = |condition: String| {
             let mut set = self.clone();
+            set.suppressions
+                .retain(|suppression| suppression.rule == rule);
             set.rules = vec![crate::Rule {
                 condition,
                 state: crate::RuleState::Active,
@@ -225,7 +227,12 @@ fn compared(
     };
     let current = condition.literals().get(literal)?.value;
     let (slot, now) = number(condition)?;
-    let (_, one) = number(&condition.with_literal(literal, 1.0)?)?;
+    // With some numbers the comparison always holds, or never: a share is never above 1.
+    let (probe, there) = [1.0, current / 2.0, 0.25].into_iter().find_map(|probe| {
+        let (_, there) = number(&condition.with_literal(literal, probe)?)?;
+        (probe != 0.0).then_some((probe, there))
+    })?;
+    let one = there / probe;
     let multiple = one != 0.0 && (now - one * current).abs() <= 1e-9 * now.abs();
     multiple.then_some((slot, one))
 }

@@ -317,7 +317,9 @@ struct Group {
 fn groups(matrix: &RuleMatrix, judged: &Judged<'_>) -> Vec<Group> {
     let mut of_row: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     // What has no say is in no score either.
-    for rule in (0..matrix.rules()).filter(|rule| matrix.has_say(*rule)) {
+    // Rules that approve speak for an event, which no weight from 0 on can say.
+    let counts = |rule: &usize| matrix.has_say(*rule) && !matrix.approves(*rule);
+    for rule in (0..matrix.rules()).filter(counts) {
         for row in matrix
             .fired(rule)
             .into_iter()

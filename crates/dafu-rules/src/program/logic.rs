@@ -107,6 +107,15 @@ impl Logic {
         }
     }
 
+    /// Tests, and what joins them. O(size).
+    pub(crate) fn size(&self) -> usize {
+        1 + match self {
+            Self::Constant(_) | Self::Test(..) => 0,
+            Self::Not(inner, _) => inner.size(),
+            Self::And(parts, _) | Self::Or(parts, _) => parts.iter().map(Self::size).sum(),
+        }
+    }
+
     /// The part of the source that it stands for.
     pub(crate) const fn span(&self) -> Option<Span> {
         match self {

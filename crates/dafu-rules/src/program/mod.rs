@@ -2,6 +2,7 @@
 
 mod logic;
 mod number;
+mod patterns;
 mod predicate;
 mod steps;
 mod table;
@@ -10,6 +11,7 @@ mod text;
 pub(crate) use logic::Logic;
 pub use logic::Truth;
 pub(crate) use number::NumberExpr;
+pub(crate) use patterns::{ALL_PATTERNS, LARGEST_PATTERN, PatternError};
 pub(crate) use predicate::{Membership, Network, NoLists, Predicate, Predicates};
 use steps::Steps;
 pub(crate) use table::{Undecided, Ways};

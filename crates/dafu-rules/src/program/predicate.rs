@@ -1,5 +1,6 @@
 //! Tests of an event that hold, do not, or cannot be made.
 
+use super::patterns::{PatternError, Patterns};
 use super::{NumberExpr, Pattern, Row, TextExpr, Truth};
 use crate::Slot;
 use crate::language::Comparison;
@@ -327,6 +328,7 @@ pub(crate) struct Predicates {
     places: HashMap<Key, usize>,
     windows: Vec<WindowRequest>,
     window_places: HashMap<WindowRequest, usize>,
+    patterns: Patterns,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -353,6 +355,11 @@ impl Predicates {
             self.all.push(predicate);
         }
         place
+    }
+
+    /// A regular expression.
+    pub(crate) fn pattern(&mut self, source: &str) -> Result<regex::Regex, PatternError> {
+        self.patterns.get(source)
     }
 
     /// The number of a window.

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 /// What to do with an event, from mild to strict: the order of the variants, and of names among custom ones.
 ///
-/// Where it is read from text, also in files, other usual names mean the same; it is always written by its own name:
+/// Where it is read from text, also in files, other usual names mean the same, in any case and with `-` or a blank for `_`; it is
+/// always written by its own name:
 ///
 /// | read | means |
 /// |---|---|
-/// | `allow`, `accept` | `approve` |
+/// | `allow`, `accept`, also `allowed`, ... | `approve` |
 /// | `flag` | `flag_for_review` |
 /// | `step_up` | `additional_verification` |
 /// | `manual_review` | `review` |
-/// | `block`, `deny`, `reject` | `decline` |
+/// | `block`, `deny`, `reject`, also `blocked`, ... | `decline` |
 ///
 /// ```
 /// use dafu_rules::Action;
@@ -50,15 +51,21 @@ pub enum Action {
 }
 
 /// Other names that are read.
-const ALIASES: [(&str, Action); 8] = [
+const ALIASES: [(&str, Action); 14] = [
     ("allow", Action::Approve),
+    ("allowed", Action::Approve),
     ("accept", Action::Approve),
+    ("accepted", Action::Approve),
+    ("approved", Action::Approve),
     ("flag", Action::FlagForReview),
     ("step_up", Action::AdditionalVerification),
     ("manual_review", Action::Review),
     ("block", Action::Decline),
     ("deny", Action::Decline),
     ("reject", Action::Decline),
+    ("blocked", Action::Decline),
+    ("denied", Action::Decline),
+    ("rejected", Action::Decline),
 ];
 
 impl Action {
@@ -115,14 +122,16 @@ impl FromStr for Action {
     /// [`RuleError::Action`] for an empty name, and for one that is nearly that of an action: custom ones have names of
     /// their own.
     fn from_str(name: &str) -> Result<Self, RuleError> {
-        if let Some(action) = Self::ALL.into_iter().find(|action| action.name() == name) {
+        let plain = name.trim().to_ascii_lowercase().replace(['-', ' '], "_");
+        if let Some(action) = Self::ALL.into_iter().find(|action| action.name() == plain) {
             return Ok(action);
         }
-        if let Some((_, action)) = ALIASES.into_iter().find(|(alias, _)| *alias == name) {
+        if let Some((_, action)) = ALIASES.into_iter().find(|(alias, _)| *alias == plain) {
             return Ok(action);
         }
         let known = Self::ALL;
-        let near = nearest(name, known.iter().map(Self::name));
+        let names = known.iter().map(Self::name);
+        let near = nearest(&plain, names.chain(ALIASES.iter().map(|(alias, _)| *alias)));
         if name.is_empty() || near.is_some() {
             return Err(RuleError::Action {
                 got: name.into(),

@@ -1,7 +1,9 @@
 //! From a cell to the condition that it stands for.
 
 use crate::check::WEEKDAYS;
-use crate::language::{Code, ConditionError, Diagnostic, Span, Token, TokenKind, tokens};
+use crate::language::{
+    Code, ConditionError, Diagnostic, NumberLiteral, Span, Token, TokenKind, tokens,
+};
 
 /// How a value that stands alone is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,10 +125,15 @@ impl<'a> Writer<'a> {
         let from = if open { ">=" } else { ">" };
         let to = if close { "<=" } else { "<" };
         let join = match (low, high) {
-            // Times of day go past midnight, days past the end of the week.
+            // Times of day and hours go past midnight, days past the end of the week.
             ([low], [high]) => match (&low.kind, &high.kind) {
                 (TokenKind::Clock(low), TokenKind::Clock(high)) if low > high => "or",
                 (TokenKind::Name(low), TokenKind::Name(high)) if past_sunday(low, high) => "or",
+                (TokenKind::Number(low), TokenKind::Number(high))
+                    if subject.starts_with("hour(") && past_midnight(low, high) =>
+                {
+                    "or"
+                }
                 _ => "and",
             },
             _ => "and",
@@ -151,6 +158,13 @@ fn past_sunday(low: &str, high: &str) -> bool {
     place(low)
         .zip(place(high))
         .is_some_and(|(low, high)| low > high)
+}
+
+/// From an hour of the evening to one of the morning.
+fn past_midnight(low: &NumberLiteral, high: &NumberLiteral) -> bool {
+    let hour =
+        |number: &NumberLiteral| number.unit.is_none() && (0.0..24.0).contains(&number.value);
+    hour(low) && hour(high) && low.value > high.value
 }
 
 fn is(word: &Token, symbol: &'static str) -> bool {

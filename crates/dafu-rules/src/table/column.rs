@@ -264,12 +264,11 @@ impl Column {
     /// A number of a segment.
     fn inside(&self, bounds: &[f64], segment: usize) -> Option<f64> {
         let at = segment / 2;
+        let (least, most) = self.ends();
         if segment % 2 == 1 {
             let bound = bounds.get(at).copied()?;
-            let known = self
-                .whole()
-                .is_none_or(|most| bound.fract() == 0.0 && (0.0..=most).contains(&bound));
-            return known.then_some(bound);
+            let whole = self.whole().is_none() || bound.fract() == 0.0;
+            return (whole && (least..=most).contains(&bound)).then_some(bound);
         }
         let low = at
             .checked_sub(1)
@@ -277,12 +276,32 @@ impl Column {
             .copied();
         let high = bounds.get(at).copied();
         match self.whole() {
-            None => between(low, high),
+            None if low.is_none_or(|low| low < least) && high.is_none_or(|high| least < high) => {
+                // Without a least value any below will do.
+                Some(least)
+                    .filter(|least| least.is_finite())
+                    .or(between(low, high))
+            }
+            None if high.is_none_or(|high| high > most) && low.is_none_or(|low| most > low) => {
+                Some(most)
+                    .filter(|most| most.is_finite())
+                    .or(between(low, high))
+            }
+            None => between(low, high).filter(|value| (least..=most).contains(value)),
             Some(most) => {
                 let first = low.map_or(0.0, |low| low.floor() + 1.0).max(0.0);
                 let below = high.is_none_or(|high| first < high);
                 (below && first <= most).then_some(first)
             }
+        }
+    }
+
+    /// The least and the largest value.
+    fn ends(&self) -> (f64, f64) {
+        match (self.whole(), &self.variable.variable_type) {
+            (Some(most), _) => (0.0, most),
+            (None, VariableType::Number(dafu_core::Unit::Share)) => (0.0, 1.0),
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
         }
     }
 
