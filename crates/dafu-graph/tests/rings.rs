@@ -6,7 +6,9 @@
     reason = "tests"
 )]
 
-use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp, Transaction};
+use dafu_core::{
+    Currency, EntityId, EntityKey, EntityKind, Money, Timestamp, Transaction, TransactionId, Value,
+};
 use dafu_graph::{EntityGraph, EntityGraphBuilder, RingParams, RingReport, detect_fraud_networks};
 use dafu_sim::{GroupKind, RingWorld, RingWorldParams};
 use std::collections::BTreeSet;
@@ -319,5 +321,63 @@ fn known_fraud_is_noted_and_has_no_say() {
         );
         assert!(other.known_fraud.is_empty() && !other.explanation.contains("known"));
         assert!((ring.p_value - other.p_value).abs() < 1e-300);
+    }
+}
+
+/// Payments of people who share devices and internet addresses, all of them within a few hours of a day, week after week.
+fn regulars(people: u32, (devices, lines): (u32, u32), weeks: i64) -> Vec<Transaction> {
+    let id = |text: String| EntityId::new(text).unwrap();
+    let mut payments = Vec::new();
+    for week in 0..weeks {
+        for person in 0..people {
+            let at = week * 7 * 86_400 + i64::from(person) * 600;
+            let mut payment = Transaction::new(
+                TransactionId::new(format!("{week}-{person}")).unwrap(),
+                id(format!("u{person}")),
+                Money::from_minor(2_500, Currency::NONE),
+                id("shop".into()),
+                Timestamp::from_seconds(at).unwrap(),
+            );
+            let turn = u32::try_from(week).unwrap() + person;
+            payment.device = Some(id(format!("d{}", turn % devices)));
+            payment.ip = Some(std::net::IpAddr::from([
+                10,
+                0,
+                0,
+                u8::try_from(turn % lines).unwrap(),
+            ]));
+            let address = Value::Text(id("address".into()));
+            payment.extras.insert("address".into(), address);
+            payments.push(payment);
+        }
+    }
+    payments
+}
+
+#[test]
+fn habits_of_families_and_colleagues_make_no_ring() {
+    for (people, things) in [
+        (3, (1, 1)),
+        (5, (1, 1)),
+        (4, (2, 1)),
+        (12, (1, 1)),
+        (12, (2, 1)),
+        (20, (2, 1)),
+        (30, (2, 2)),
+        (45, (3, 1)),
+    ] {
+        let others = (0..200).map(|user| {
+            let mut payment = regulars(1, (1, 1), 1).remove(0);
+            payment.user_id = EntityId::new(format!("other{user}")).unwrap();
+            payment.device = Some(EntityId::new(format!("other{user}")).unwrap());
+            payment.ip = None;
+            payment.extras.clear();
+            payment
+        });
+        let mut payments = regulars(people, things, 10);
+        payments.extend(others);
+        let report = detect_fraud_networks(&payments, 0.8, 3).unwrap();
+        let told: Vec<&str> = report.rings.iter().map(|ring| &*ring.explanation).collect();
+        assert!(told.is_empty(), "{people} {things:?}: {told:?}");
     }
 }

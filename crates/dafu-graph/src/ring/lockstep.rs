@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 /// Payments by day are not spread evenly: chance brings so many times as many of them together.
 const CROWDING: f64 = 2.0;
+/// The most that acting together says, a factor of 100: families shop on Saturdays, and colleagues order lunch together. Who
+/// shares no more than they do is no ring, whatever the clock says.
+const MOST: f64 = 4.605_170_185_988_091;
 
 /// What members do together at a thing: events that count, and how many would by chance.
 ///
@@ -19,7 +22,7 @@ pub(super) struct Together {
     by_chance: f64,
 }
 
-/// What that says against chance: logarithm of a probability, turned. Things of one kind are added up; of the kinds, which see
+/// What that says against chance: logarithm of a probability, turned, up to [`MOST`]. Things of one kind are added up; of the kinds, which see
 /// the same events, the clearest counts.
 pub(super) fn excess_of(things: impl Iterator<Item = (EntityKind, Together)>) -> f64 {
     let mut of_kind: BTreeMap<EntityKind, Together> = BTreeMap::new();
@@ -36,7 +39,7 @@ pub(super) fn excess_of(things: impl Iterator<Item = (EntityKind, Together)>) ->
             excess(sums.found, sums.by_chance.max(0.05))
         }
     });
-    clearest.fold(0.0, f64::max)
+    clearest.fold(0.0, f64::max).min(MOST)
 }
 
 /// What members do together at a thing. O(e log e) for its e events.

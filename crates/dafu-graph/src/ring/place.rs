@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 /// What people of one place share.
 ///
 /// For a group of n people, a thing that d of them use counts as d - 1 links of n - 1 that one thing of all would give. People
-/// of one place have about one internet address, one postal address and one device that all share; few share a card.
+/// of one home have about one internet address, one postal address and one device that all share, those of a place of work up to
+/// three of each; few share a card.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -37,7 +38,7 @@ impl Default for PlaceParams {
         };
         Self {
             home: rates(1.0, 0.2),
-            work: rates(1.0, 0.05),
+            work: rates(3.0, 0.05),
             home_sizes: vec![1.0, 0.5, 0.25, 0.08, 0.03, 0.012, 0.005, 0.002, 0.001],
         }
     }
