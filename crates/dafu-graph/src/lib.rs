@@ -64,7 +64,8 @@ pub use rating::{
     GiverRisk, OwnRating, RatingEvidence, RatingNetwork, Rev2, Rev2Params, Rev2Prior,
 };
 pub use ring::{
-    FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, detect_fraud_networks,
+    FraudRing, PlaceParams, RingParams, RingReport, SharedEntity, SkippedThing,
+    detect_fraud_networks,
 };
 pub use risk::{
     AssociationKind, AssociationParams, KnownAt, KnownFraud, NodeFeatureParams, NodeFeatures,

@@ -1,7 +1,7 @@
 //! Communities against brute force, and what Leiden promises.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use dafu_graph::LeidenParams;
+use dafu_graph::{GraphError, LeidenParams};
 use proptest::prelude::*;
 
 type Edges = Vec<(u32, u32, f64)>;
@@ -175,4 +175,10 @@ fn modularity_is_not_below_that_of_louvain() {
             graph["name"]
         );
     }
+}
+
+#[test]
+fn more_nodes_than_numbers_are_an_error() {
+    let error = LeidenParams::default().run(usize::MAX, &[]);
+    assert!(matches!(error, Err(GraphError::TooMany { .. })));
 }

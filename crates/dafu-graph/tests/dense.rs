@@ -1,7 +1,7 @@
 //! Dense blocks against peeling by hand and against the best of all blocks.
 #![allow(clippy::float_cmp, clippy::unwrap_used, reason = "tests")]
 
-use dafu_graph::DenseParams;
+use dafu_graph::{DenseParams, GraphError};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -131,4 +131,10 @@ fn odd_input_is_fine_or_named() {
     );
     let wrong = params.column_constant(1.0).check().unwrap_err().to_string();
     assert_eq!(wrong, "`column_constant` must be above 1, got 1");
+}
+
+#[test]
+fn more_nodes_than_numbers_are_an_error() {
+    let error = DenseParams::default().run(usize::MAX, 1, &[(0, 0)]);
+    assert!(matches!(error, Err(GraphError::TooMany { .. })));
 }

@@ -381,3 +381,24 @@ fn habits_of_families_and_colleagues_make_no_ring() {
         assert!(told.is_empty(), "{people} {things:?}: {told:?}");
     }
 }
+
+#[test]
+fn hubs_are_named_in_the_report() {
+    let mut payments = Vec::new();
+    for user in 0..60 {
+        let mut payment = regulars(1, (1, 1), 1).remove(0);
+        payment.user_id = EntityId::new(format!("u{user}")).unwrap();
+        payments.push(payment);
+    }
+    let report = detect_fraud_networks(&payments, 0.8, 3).unwrap();
+    let names: Vec<(&str, usize)> = report
+        .skipped
+        .iter()
+        .map(|hub| (hub.entity.id.as_str(), hub.users))
+        .collect();
+    assert_eq!(names.len(), 3);
+    assert!(
+        names.contains(&("d0", 60)) && !report.approximate,
+        "{names:?}"
+    );
+}

@@ -16,6 +16,10 @@ pub(super) struct WeightedGraph {
 
 impl WeightedGraph {
     pub(super) fn new(nodes: usize, edges: &[(u32, u32, f64)]) -> Result<Self, GraphError> {
+        let max = u32::MAX - 1;
+        if nodes > max as usize {
+            return Err(GraphError::TooMany { what: "nodes", max });
+        }
         for (one, other, weight) in edges {
             let last = (*one).max(*other);
             parameter(

@@ -6,6 +6,10 @@ use crate::GraphError;
 use crate::error::parameter;
 use heap::Heap;
 
+/// Weights are multiples of 1 / 2^34: sums up to half a million of them are exact in whatever order they are added and taken away,
+/// so that ties are ties.
+const GRID: f64 = 17_179_869_184.0;
+
 /// Parameters of the search for dense blocks: [`DenseParams::run`].
 ///
 /// ```
@@ -86,7 +90,7 @@ impl DenseParams {
     ///
     /// # Errors
     ///
-    /// [`GraphError::Parameter`], also for an edge to a user or an object that there is not.
+    /// [`GraphError::Parameter`], also for an edge to a user or an object that there is not; [`GraphError::TooMany`].
     ///
     /// # Complexity
     ///
@@ -98,6 +102,11 @@ impl DenseParams {
         edges: &[(u32, u32)],
     ) -> Result<Vec<DenseBlock>, GraphError> {
         self.check()?;
+        let max = u32::MAX - 1;
+        if users.saturating_add(objects) > max as usize {
+            let what = "users and objects";
+            return Err(GraphError::TooMany { what, max });
+        }
         for (user, object) in edges {
             let good = (*user as usize) < users && (*object as usize) < objects;
             parameter(
@@ -174,9 +183,11 @@ fn densest(
     tie: f64,
 ) -> DenseBlock {
     let sides = Sides::new((users, objects), edges);
-    let weights: Vec<f64> = (users..users + objects)
-        .map(|object| 1.0 / (sides.of(object).len() as f64 + params.column_constant).ln())
-        .collect();
+    let weight = |object: usize| {
+        let users = sides.of(object).len() as f64;
+        (GRID / (users + params.column_constant).ln()).round() / GRID
+    };
+    let weights: Vec<f64> = (users..users + objects).map(weight).collect();
     let of_user = |user: usize| -> f64 {
         let objects = sides.of(user).iter();
         objects

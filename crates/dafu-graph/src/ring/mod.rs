@@ -16,7 +16,7 @@ pub(crate) use group::may_split;
 pub use params::RingParams;
 pub use place::PlaceParams;
 pub(crate) use report::ring_id;
-pub use report::{FraudRing, RingReport, SharedEntity};
+pub use report::{FraudRing, RingReport, SharedEntity, SkippedThing};
 use std::collections::HashSet;
 
 /// Finds rings in transactions: [`RingParams::detect`] on their graph, with these two parameters and the default of all others.
@@ -105,7 +105,16 @@ impl RingParams {
             groups: candidates,
             links: links.links.len(),
             pairs: links.pairs,
-            skipped: links.skipped,
+            skipped: links
+                .skipped
+                .iter()
+                .map(|skipped| SkippedThing {
+                    entity: graph.key(skipped.node).clone(),
+                    users: skipped.users,
+                    over_budget: skipped.over_budget,
+                })
+                .collect(),
+            approximate: links.approximate,
         })
     }
 }

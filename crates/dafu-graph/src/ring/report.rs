@@ -2,9 +2,9 @@
 
 use super::group::Group;
 use super::params::RingParams;
+use crate::NodeId;
 use crate::graph::Network;
 use crate::show::kind_words;
-use crate::{NodeId, SkippedEntity};
 use dafu_core::{EntityKey, EntityKind, StableHasher, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -77,8 +77,21 @@ pub struct RingReport {
     pub links: usize,
     /// Pairs of users with a thing in common that were looked at.
     pub pairs: u64,
-    /// Things that linked nobody since too many users have them.
-    pub skipped: Vec<SkippedEntity>,
+    /// Things that linked nobody since too many users have them, those with most users first.
+    pub skipped: Vec<SkippedThing>,
+    /// Links may be missing: there were more pairs than the budget ([`MinHashParams`](crate::MinHashParams)).
+    pub approximate: bool,
+}
+
+/// A thing that linked nobody, though users share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedThing {
+    /// The thing.
+    pub entity: EntityKey,
+    /// Its users.
+    pub users: usize,
+    /// It is no hub, but there were too many pairs.
+    pub over_budget: bool,
 }
 
 impl FraudRing {
@@ -179,13 +192,17 @@ pub(super) fn ring(
     let mut of_kind: BTreeMap<EntityKind, (u64, f64)> = BTreeMap::new();
     for (thing, count) in &group.things {
         let mut span: Option<(Timestamp, Timestamp)> = None;
-        let mut used_by = Vec::new();
-        for (place, member) in members.iter().enumerate() {
-            let Some((edge, _)) = graph.usage(*thing, *member) else {
+        // Users of a thing are few, members may be many.
+        let users_of = graph.moments(*thing);
+        let mut used_by: Vec<usize> = users_of
+            .filter_map(|(user, _)| super::place(members, user))
+            .collect();
+        used_by.sort_unstable();
+        for place in &used_by {
+            let Some((edge, _)) = graph.usage(*thing, members[*place]) else {
                 continue;
             };
-            used_by.push(place);
-            degrees[place] += count - 1;
+            degrees[*place] += count - 1;
             let (first, last) = span.unwrap_or((edge.first_seen, edge.last_seen));
             span = Some((first.min(edge.first_seen), last.max(edge.last_seen)));
             let sums = of_kind.entry(graph.kind(*thing)).or_default();

@@ -13,7 +13,7 @@ pub enum GraphFormat {
     Dot,
     /// `GraphML`, as networkx, Gephi and yEd read it.
     GraphMl,
-    /// A JSON object with `nodes` and `links`, as networkx (`node_link_graph`) and D3 read it.
+    /// A JSON object with `nodes` and `links`, as networkx (`node_link_graph(data, edges="links")`) and D3 read it.
     Json,
 }
 
