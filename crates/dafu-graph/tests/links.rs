@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
-use dafu_graph::{EntityGraph, EntityGraphBuilder, LinkParams, MinHashParams, NodeId};
+use dafu_graph::{EntityGraph, EntityGraphBuilder, LinkParams, MinHashParams, NodeId, RingParams};
 use dafu_sim::RingWorldParams;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -212,6 +212,43 @@ fn most_links_are_found_without_looking_at_all_pairs() {
         wrong.check().unwrap_err().to_string(),
         "`rows` must be at least 1 and at most 16, got 0"
     );
+}
+
+#[test]
+fn a_ring_of_more_users_than_a_bucket_pairs_stays_one() {
+    let things = (0..5).flat_map(|thing| (0..201).map(move |user| (user, 0, thing)));
+    let graph = graph(&things.collect::<Vec<_>>());
+    let params = LinkParams::default()
+        .kind(EntityKind::Device, 0.5, 1_000)
+        .population(1_000_000);
+    let exact = params.link(&graph, 0.8).unwrap();
+    assert_eq!((exact.links.len(), exact.left_out), (20_100, 0));
+    // Room for all that is looked at, for some of it, and just for what holds them together.
+    for (budget, pairs) in [(50_000, 15_150), (1_000, 1_000), (200, 200)] {
+        let params = params.clone().pair_budget(budget);
+        let params = params.min_hash(MinHashParams::default());
+        let found = params.link(&graph, 0.8).unwrap();
+        assert_eq!((found.pairs, found.links.len() as u64), (pairs, pairs));
+        assert!(found.approximate && found.skipped.is_empty());
+        assert_eq!(found.left_out, 20_100 - pairs);
+        let mut group = BTreeSet::from([found.links[0].one]);
+        for _ in 0..2 {
+            for link in &found.links {
+                if group.contains(&link.one) || group.contains(&link.other) {
+                    group.extend([link.one, link.other]);
+                }
+            }
+        }
+        assert_eq!(group.len(), 201);
+    }
+    let rings = RingParams {
+        links: params
+            .pair_budget(50_000)
+            .min_hash(MinHashParams::default()),
+        ..RingParams::default()
+    };
+    let report = rings.detect(&graph).unwrap();
+    assert_eq!((report.groups, report.left_out), (1, 4_950));
 }
 
 #[test]

@@ -1,16 +1,28 @@
 //! Pairs with much in common, without looking at all pairs.
 
-use super::sharing::Sharing;
+use super::sharing::{Sharing, pairs_of};
 use crate::GraphError;
 use crate::error::parameter;
 
-/// Users of one bucket that are paired with each other, at most: more collide by the hub that they share.
+/// Users of one bucket that are all paired with each other, at most. Of more, each is paired with half as many, which is as much
+/// work for a user.
 const MOST_IN_BUCKET: usize = 200;
+
+/// Pairs to look at.
+pub(super) struct Candidates {
+    /// Each once and in order, the smaller number first.
+    pub(super) pairs: Vec<(u32, u32)>,
+    /// Pairs that collide and are not among them, in the band with most of those.
+    pub(super) left_out: u64,
+}
 
 /// `MinHash` with bands, for when there are more pairs than the budget.
 ///
 /// Two users whose things have the Jaccard index j become a pair with a probability of 1 - (1 - j^r)^b, for b bands of r rows:
 /// with the defaults 0.66 for two things of 12, 0.94 for three of 11, and all but certainly for five of ten.
+///
+/// Of more than 200 users who collide, each is paired with a hundred, and what the budget has no room for is not paired:
+/// [`Links::left_out`](crate::Links::left_out) counts both.
 ///
 /// Source: Broder, "On the resemblance and containment of documents" (1997); Leskovec, Rajaraman and Ullman, "Mining of Massive
 /// Datasets" (2014), section 3.4.
@@ -44,10 +56,11 @@ impl MinHashParams {
         parameter("rows", self.rows, "at least 1 and at most 16", good)
     }
 
-    /// Pairs that collide in a band, each once and in order; no more than so many in a band.
-    pub(super) fn candidates(self, sharing: &Sharing, budget: u64) -> Vec<(u32, u32)> {
+    /// Pairs that collide in a band, no more than the budget.
+    pub(super) fn candidates(self, sharing: &Sharing, budget: u64) -> Candidates {
         let uses = sharing.uses();
         let mut pairs: Vec<(u32, u32)> = Vec::new();
+        let mut left_out = 0;
         let most = usize::try_from(budget).unwrap_or(usize::MAX);
         for band in 0..self.bands {
             let mut buckets: Vec<(u64, u32)> = Vec::new();
@@ -68,24 +81,45 @@ impl MinHashParams {
                 buckets.push((bucket, u32::try_from(user).unwrap_or(u32::MAX)));
             }
             buckets.sort_unstable();
-            let mut left = most;
+            let mut fresh: Vec<(u32, u32)> = Vec::new();
+            let (mut left, mut passed) = (most, 0);
             for bucket in buckets.chunk_by(|one, two| one.0 == two.0) {
-                if bucket.len() > MOST_IN_BUCKET {
-                    continue;
+                let mut seen = 0;
+                for (one, other) in within(bucket.len()).take(left) {
+                    seen += 1;
+                    let pair = (bucket[one].1, bucket[other].1);
+                    // Bands find many pairs again.
+                    if pairs.binary_search(&pair).is_ok() {
+                        continue;
+                    }
+                    // What was found before stays: every band has its part, and not the users with the smallest numbers all.
+                    if pairs.len() + fresh.len() < most {
+                        fresh.push(pair);
+                    } else {
+                        passed += 1;
+                    }
                 }
-                for (place, (_, one)) in bucket.iter().enumerate() {
-                    let others = bucket[place + 1..].iter().take(left);
-                    left -= others.len();
-                    pairs.extend(others.map(|(_, other)| (*one, *other)));
-                }
+                left -= seen;
+                passed += pairs_of(bucket.len()) - seen as u64;
             }
-            // Bands find many pairs again.
+            pairs.append(&mut fresh);
             pairs.sort_unstable();
-            pairs.dedup();
-            pairs.truncate(most);
+            left_out = left_out.max(passed);
         }
-        pairs
+        Candidates { pairs, left_out }
     }
+}
+
+/// Pairs of the places in a bucket. Where there are too many, all have the first ones in common, and a chain goes through the
+/// others: a group stays one, also where the budget ends after the first.
+fn within(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let centres = if count > MOST_IN_BUCKET {
+        MOST_IN_BUCKET / 2
+    } else {
+        count
+    };
+    let stars = (0..centres).flat_map(move |one| (one + 1..count).map(move |other| (one, other)));
+    stars.chain((centres..count).zip(centres + 1..count))
 }
 
 /// The finaliser of `SplitMix64`.

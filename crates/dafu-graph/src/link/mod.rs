@@ -45,6 +45,9 @@ pub struct Links {
     pub pairs: u64,
     /// Pairs were more than the budget, and those with most in common were looked for by [`MinHashParams`]: links may be missing.
     pub approximate: bool,
+    /// Pairs that seemed to have much in common and were not looked at, in the band of [`MinHashParams`] with most of those. 0 where
+    /// the links are not approximate.
+    pub left_out: u64,
 }
 
 impl LinkParams {
@@ -74,11 +77,13 @@ impl LinkParams {
         )?;
         let mut sharing = Sharing::new(self, graph);
         let approximate = sharing.pairs > self.pair_budget && self.min_hash.is_some();
+        let mut left_out = 0;
         let links = match &self.min_hash {
             Some(min_hash) if approximate => {
-                let pairs = min_hash.candidates(&sharing, self.pair_budget);
-                sharing.pairs = pairs.len() as u64;
-                join::of_pairs(self, &sharing, &pairs, threshold)
+                let found = min_hash.candidates(&sharing, self.pair_budget);
+                sharing.pairs = found.pairs.len() as u64;
+                left_out = found.left_out;
+                join::of_pairs(self, &sharing, &found.pairs, threshold)
             }
             _ => {
                 sharing.keep_to(self.pair_budget);
@@ -90,6 +95,7 @@ impl LinkParams {
             skipped: sharing.skipped,
             pairs: sharing.pairs,
             approximate,
+            left_out,
         })
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Uses {
     pub(super) entities: Vec<(u32, u32)>,
 }
 
-const fn pairs_of(count: usize) -> u64 {
+pub(super) const fn pairs_of(count: usize) -> u64 {
     (count as u64) * (count as u64).saturating_sub(1) / 2
 }
 

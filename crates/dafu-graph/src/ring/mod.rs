@@ -115,6 +115,7 @@ impl RingParams {
                 })
                 .collect(),
             approximate: links.approximate,
+            left_out: links.left_out,
         })
     }
 }

@@ -81,6 +81,8 @@ pub struct RingReport {
     pub skipped: Vec<SkippedThing>,
     /// Links may be missing: there were more pairs than the budget ([`MinHashParams`](crate::MinHashParams)).
     pub approximate: bool,
+    /// Pairs that seemed to have much in common and were not looked at: see [`Links::left_out`](crate::Links::left_out).
+    pub left_out: u64,
 }
 
 /// A thing that linked nobody, though users share it.
