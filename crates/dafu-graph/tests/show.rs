@@ -5,7 +5,9 @@ use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
 use dafu_graph::{EntityGraph, EntityGraphBuilder, FraudRing, GraphFormat, detect_fraud_networks};
 use dafu_sim::RingWorldParams;
 
-const NASTY: &str = "a<b>&\"c\\d'";
+const NASTY: &str = "a<b>&\"c\\d'\u{fffe}\u{ffff}";
+/// The same where XML is read, which has no such characters as the last two.
+const NASTY_XML: &str = "a<b>&\"c\\d'\u{fffd}\u{fffd}";
 
 fn graph() -> EntityGraph {
     let key = |kind, id: &str| EntityKey {
@@ -81,22 +83,30 @@ fn json_is_read_back() {
 }
 
 #[test]
-fn sums_without_end_are_json_too() {
+fn sums_without_end_are_what_each_format_has() {
     let key = |kind, id: &str| EntityKey {
         kind,
         id: EntityId::new(id).unwrap(),
     };
     let (user, card) = (key(EntityKind::User, "u"), key(EntityKind::Card, "c"));
     let mut builder = EntityGraphBuilder::new();
+    let less = key(EntityKind::Card, "less");
     for _ in 0..2 {
-        builder
-            .pair(&user, &card, Timestamp::EPOCH, f64::MAX)
-            .unwrap();
+        for (thing, amount) in [(&card, f64::MAX), (&less, f64::MIN)] {
+            builder
+                .pair(&user, thing, Timestamp::EPOCH, amount)
+                .unwrap();
+        }
     }
     let graph = builder.build();
     let text = written(|out| graph.write(GraphFormat::Json, out));
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(json["links"][0]["amount"].is_null());
+    let text = written(|out| graph.write(GraphFormat::GraphMl, out));
+    for amount in ["INF", "-INF"] {
+        let data = format!(r#"<data key="amount">{amount}</data>"#);
+        assert!(text.contains(&data), "{text}");
+    }
 }
 
 #[test]
@@ -117,7 +127,8 @@ fn graph_ml_is_read_back() {
         .children()
         .find(|node| node.attribute("key") == Some("id"))
         .unwrap();
-    assert_eq!(id.text(), Some(NASTY));
+    assert_eq!(id.text(), Some(NASTY_XML));
+    assert!(!text.contains(['\u{fffe}', '\u{ffff}']));
     let ring = ring();
     let text = written(|out| ring.write(GraphFormat::GraphMl, out));
     let xml = roxmltree::Document::parse(&text).unwrap();
@@ -143,7 +154,10 @@ fn dot_has_a_line_for_each_node_and_edge() {
         (lines[0], lines[lines.len() - 1], lines.len()),
         ("graph {", "}", 9)
     );
-    assert_eq!(lines[1], r#"  n0 [label="a<b>&\"c\\d'", tooltip="user"];"#);
+    assert_eq!(
+        lines[1],
+        "  n0 [label=\"a<b>&\\\"c\\\\d'\u{fffe}\u{ffff}\", tooltip=\"user\"];"
+    );
     assert_eq!(lines.iter().filter(|line| line.contains(" -- ")).count(), 3);
 }
 
@@ -181,4 +195,14 @@ fn pictures_show_every_member_and_every_use() {
             }
         }
     }
+}
+
+#[test]
+fn pictures_are_xml_whatever_an_id_has() {
+    let mut ring = ring();
+    ring.members[0].id = EntityId::new(NASTY).unwrap();
+    let svg = ring.to_svg();
+    assert!(!svg.contains(['\u{fffe}', '\u{ffff}']));
+    let xml = roxmltree::Document::parse(&svg).unwrap();
+    assert!(xml.descendants().any(|node| node.text() == Some(NASTY_XML)));
 }

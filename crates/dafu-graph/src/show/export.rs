@@ -155,10 +155,7 @@ fn graph_ml<'a>(
     writeln!(out, r#"  <graph edgedefault="undirected">"#)?;
     for (place, node) in nodes.enumerate() {
         let (kind, ..) = kind_words(node.key.kind);
-        let id = escaped(
-            node.key.id.as_str(),
-            &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")],
-        );
+        let id = xml(node.key.id.as_str());
         write!(
             out,
             r#"    <node id="n{place}"><data key="id">{id}</data><data key="kind">{kind}</data>"#
@@ -172,6 +169,12 @@ fn graph_ml<'a>(
         let (from, to) = link.ends;
         write!(out, r#"    <edge source="n{from}" target="n{to}">"#)?;
         if let Some((count, amount, first, last)) = link.uses {
+            // As XML Schema spells what is not finite.
+            let amount = if amount.is_infinite() {
+                if amount > 0.0 { "INF" } else { "-INF" }.to_owned()
+            } else {
+                amount.to_string()
+            };
             write!(
                 out,
                 r#"<data key="count">{count}</data><data key="amount">{amount}</data>"#
@@ -228,8 +231,22 @@ fn json<'a>(
     writeln!(out, "]}}")
 }
 
+/// A text within XML. Ids may have two characters that XML 1.0 has not: they become the one for what is unknown.
+pub(super) fn xml(text: &str) -> String {
+    escaped(
+        text,
+        &[
+            ('&', "&amp;"),
+            ('<', "&lt;"),
+            ('>', "&gt;"),
+            ('\u{fffe}', "\u{fffd}"),
+            ('\u{ffff}', "\u{fffd}"),
+        ],
+    )
+}
+
 /// A text with characters that mean something written as others.
-pub(super) fn escaped(text: &str, with: &[(char, &str)]) -> String {
+fn escaped(text: &str, with: &[(char, &str)]) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match with.iter().find(|(found, _)| *found == character) {

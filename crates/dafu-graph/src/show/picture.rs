@@ -1,6 +1,6 @@
 //! A ring as a picture.
 
-use super::export::escaped;
+use super::export::xml;
 use super::kind_words;
 use crate::FraudRing;
 use dafu_core::EntityKind;
@@ -235,10 +235,6 @@ fn words(svg: &mut String, at: (f64, f64), (size, colour): (f64, &str), anchor: 
         at.1,
         xml(text)
     );
-}
-
-fn xml(text: &str) -> String {
-    escaped(text, &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")])
 }
 
 /// The beginning of a long id.
