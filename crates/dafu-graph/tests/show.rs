@@ -206,3 +206,34 @@ fn pictures_are_xml_whatever_an_id_has() {
     let xml = roxmltree::Document::parse(&svg).unwrap();
     assert!(xml.descendants().any(|node| node.text() == Some(NASTY_XML)));
 }
+
+#[test]
+fn long_names_stay_within_the_picture() {
+    let mut ring = ring();
+    let long = |number: usize| EntityId::new(format!("{number:036}")).unwrap();
+    for (number, member) in ring.members.iter_mut().enumerate() {
+        member.id = long(number);
+    }
+    for (number, thing) in ring.shared.iter_mut().enumerate() {
+        thing.entity.id = long(number);
+    }
+    let svg = ring.to_svg();
+    let xml = roxmltree::Document::parse(&svg).unwrap();
+    let texts = xml.descendants().filter(|node| node.has_tag_name("text"));
+    for node in texts {
+        let number = |name: &str| -> f64 { node.attribute(name).unwrap().parse().unwrap() };
+        // Digits of the usual fonts are not wider.
+        let text = node.text().unwrap();
+        let width = text.chars().count() as f64 * number("font-size") * 0.6;
+        let left = number("x")
+            - match node.attribute("text-anchor") {
+                Some("end") => width,
+                Some("middle") => width / 2.0,
+                _ => 0.0,
+            };
+        assert!(
+            left >= 0.0 && left + width <= 760.0,
+            "{left} {width} {text}"
+        );
+    }
+}

@@ -14,6 +14,8 @@ const INNER: f64 = 92.0;
 /// Things that a picture names at its side, and members whose names fit around the circle, at most.
 const NAMED: usize = 24;
 const NAMED_MEMBERS: usize = 40;
+/// Characters of a member's name: between the circle and the left border is room for ten of the usual width.
+const NAME: usize = 10;
 const TEXT: &str = "#24292f";
 const FAINT: &str = "#57606a";
 const FRAUD: &str = "#d55e00";
@@ -62,7 +64,7 @@ impl FraudRing {
         let _ = writeln!(
             svg,
             "<title>Ring {}: {}</title>",
-            self.id,
+            xml(&self.id),
             xml(&self.explanation)
         );
         let _ = writeln!(
@@ -156,7 +158,7 @@ impl FraudRing {
                 (at.0 + shift, at.1 + down + 4.0),
                 (11.0, TEXT),
                 anchor,
-                &short(key.id.as_str(), 14),
+                &short(key.id.as_str(), NAME),
             );
         }
     }
