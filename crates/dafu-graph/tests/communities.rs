@@ -118,6 +118,35 @@ fn odd_graphs_have_communities() {
     );
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_unit_of_weights_does_not_matter((nodes, edges) in graphs(), power in -1_000..1_000_i32) {
+        let found = LeidenParams::default().run(nodes, &edges).unwrap();
+        let unit = 2.0_f64.powi(power);
+        let scaled: Edges = edges.iter().map(|edge| (edge.0, edge.1, edge.2 * unit)).collect();
+        prop_assert_eq!(LeidenParams::default().run(nodes, &scaled).unwrap(), found);
+    }
+}
+
+#[test]
+fn tiny_and_huge_weights_are_weights() {
+    let ends = [(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3), (2, 3)];
+    for weight in [5e-324, 1e-308, 1e-12, 0.3, 1.0, 7.0, 1e12, 6e307, f64::MAX] {
+        let edges = ends.map(|(one, other)| (one, other, weight));
+        let found = LeidenParams::default().run(6, &edges).unwrap();
+        assert_eq!(found.of_node, [0, 0, 0, 1, 1, 1], "{weight}");
+        assert!((found.modularity - 5.0 / 14.0).abs() < 1e-12, "{weight}");
+    }
+    // The one that is nothing beside the others is nothing, whatever the unit.
+    let edges = [(0, 1, f64::MAX), (2, 3, f64::MAX), (1, 2, 5e-324)];
+    let found = LeidenParams::default().run(4, &edges).unwrap();
+    assert_eq!(
+        (&found.of_node[..], found.modularity),
+        (&[0, 0, 1, 1][..], 0.5)
+    );
+}
+
 #[test]
 fn wrong_input_is_named() {
     let text = |edges: &[(u32, u32, f64)]| {

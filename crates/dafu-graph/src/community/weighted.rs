@@ -31,7 +31,23 @@ impl WeightedGraph {
             let good = *weight > 0.0 && weight.is_finite();
             parameter("edges", weight, "of weights above 0", good)?;
         }
-        Ok(Self::packed(nodes, edges, vec![0.0; nodes]))
+        let largest = edges.iter().map(|edge| edge.2).fold(0.0, f64::max);
+        let loops = vec![0.0; nodes];
+        match doublings(largest) {
+            0 => Ok(Self::packed(nodes, edges, loops)),
+            doublings => {
+                // In two steps: both factors are finite and exact.
+                let (one, two) = (doublings / 2, doublings - doublings / 2);
+                let (one, two) = (2.0_f64.powi(one), 2.0_f64.powi(two));
+                // What is too small for a number beside the largest still connects.
+                let scaled = |weight: f64| (weight * one * two).max(f64::MIN_POSITIVE);
+                let edges: Vec<(u32, u32, f64)> = edges
+                    .iter()
+                    .map(|edge| (edge.0, edge.1, scaled(edge.2)))
+                    .collect();
+                Ok(Self::packed(nodes, &edges, loops))
+            }
+        }
     }
 
     fn packed(nodes: usize, edges: &[(u32, u32, f64)], mut loops: Vec<f64>) -> Self {
@@ -155,4 +171,19 @@ impl WeightedGraph {
         };
         inside.iter().zip(&strengths).map(of).sum()
     }
+}
+
+/// How often a weight is doubled until it is above a half and at most 1; halved, where that is negative. Communities must not
+/// depend on the unit of weights, but what counts as a tie does, and large weights would have no sum. No bits are lost that way.
+fn doublings(mut largest: f64) -> i32 {
+    let mut doublings = 0;
+    while largest > 1.0 {
+        largest /= 2.0;
+        doublings -= 1;
+    }
+    while largest > 0.0 && largest <= 0.5 {
+        largest *= 2.0;
+        doublings += 1;
+    }
+    doublings
 }
