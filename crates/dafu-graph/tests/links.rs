@@ -168,12 +168,41 @@ fn who_shares_at_other_times_or_long_ago_shares_less() {
             "{expected}"
         );
     }
+    // 0 and 1 had it in turns, and never within an hour.
+    let days = build(&[(0, 0, 0), (0, 0, 24_000), (1, 0, 12_000)]);
+    let found = params().max_gap(hours(1)).link(&days, 0.0).unwrap();
+    assert!(found.links.is_empty());
     let wrong = params()
         .half_life(Duration::ZERO)
         .link(&graph, 0.5)
         .unwrap_err()
         .to_string();
     assert_eq!(wrong, "`half_life` must be above 0, got 0ns");
+}
+
+proptest! {
+    #[test]
+    fn a_gap_is_between_the_nearest_moments(
+        one in proptest::collection::vec(0..400_i64, 1..12),
+        other in proptest::collection::vec(0..400_i64, 1..12),
+        gap in 0..60_i64,
+    ) {
+        let mut builder = EntityGraphBuilder::new();
+        for (user, seconds) in [(0, &one), (1, &other)] {
+            for second in seconds {
+                let at = Timestamp::from_seconds(*second).unwrap();
+                let (user, thing) = (key(EntityKind::User, user), key(EntityKind::Device, 0));
+                builder.pair(&user, &thing, at, 1.0).unwrap();
+            }
+        }
+        let graph = builder.build();
+        let nearest = one.iter().flat_map(|one| other.iter().map(move |other| (one - other).abs()));
+        let expected = usize::from(nearest.min().unwrap() <= gap);
+        let params = LinkParams::default().max_gap(Duration::from_secs(gap.unsigned_abs()));
+        prop_assert_eq!(params.link(&graph, 0.0).unwrap().links.len(), expected);
+        let half_life = params.half_life(Duration::from_secs(1_000_000_000));
+        prop_assert_eq!(half_life.link(&graph, 0.0).unwrap().links.len(), expected);
+    }
 }
 
 /// What the docs of the parameters say of pairs that share two of twelve, and more; measured on simulated users.

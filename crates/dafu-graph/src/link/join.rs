@@ -1,25 +1,29 @@
 //! Odds of pairs.
 
-use super::sharing::{Sharing, Uses};
+use super::sharing::{Sharing, Span, Uses};
 use super::{Link, LinkParams, probability};
+use crate::EntityGraph;
 
 /// How much less it counts what was shared at other times, or long ago.
-struct Fading {
-    max_gap: i64,
+struct Fading<'a> {
+    graph: &'a EntityGraph,
+    /// In microseconds.
+    max_gap: Option<i64>,
     /// In microseconds; infinite for none.
     half_life: f64,
     newest: i64,
 }
 
-impl Fading {
-    fn new(params: &LinkParams, sharing: &Sharing) -> Option<Self> {
+impl<'a> Fading<'a> {
+    fn new(params: &LinkParams, graph: &'a EntityGraph, sharing: &Sharing) -> Option<Self> {
         if sharing.spans.is_empty() {
             return None;
         }
         let micros =
             |time: std::time::Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         Some(Self {
-            max_gap: params.max_gap.map_or(i64::MAX, micros),
+            graph,
+            max_gap: params.max_gap.map(micros),
             half_life: params
                 .half_life
                 .map_or(f64::INFINITY, |time| time.as_secs_f64() * 1e6),
@@ -29,17 +33,49 @@ impl Fading {
 
     /// The part that is left of a weight; `None` for what was not shared.
     #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-    fn of(&self, one: (i64, i64), other: (i64, i64)) -> Option<f32> {
-        let gap = one.0.max(other.0).saturating_sub(one.1.min(other.1));
-        let age = self.newest.saturating_sub(one.1.min(other.1)) as f64;
-        (gap <= self.max_gap).then(|| (-age / self.half_life).exp2() as f32)
+    fn of(&self, one: Span, other: Span) -> Option<f32> {
+        if let Some(max_gap) = self.max_gap {
+            let gap = one
+                .first
+                .max(other.first)
+                .saturating_sub(one.last.min(other.last));
+            // Where one began after the other ended, nothing is nearer than that. Else the moments decide, also for a single one
+            // within the time of the other.
+            let moments = || [one, other].map(|span| self.graph.events_of(span.edge));
+            if gap > max_gap || (gap <= 0 && !near(moments(), max_gap)) {
+                return None;
+            }
+        }
+        let age = self.newest.saturating_sub(one.last.min(other.last)) as f64;
+        Some((-age / self.half_life).exp2() as f32)
     }
 }
 
+/// Whether a moment of one is within that of a moment of the other; both rise.
+fn near([mut one, mut other]: [&[i64]; 2], max_gap: i64) -> bool {
+    while let (Some(first), Some(second)) = (one.first(), other.first()) {
+        if first.abs_diff(*second) <= max_gap.unsigned_abs() {
+            return true;
+        }
+        if first > second {
+            (one, other) = (other, one);
+            continue;
+        }
+        // Skips what is too early for all that is left of the other.
+        let early = second.saturating_sub(max_gap);
+        one = &one[one.partition_point(|moment| *moment < early)..];
+    }
+    false
+}
+
 /// All pairs that have something in common.
-pub(super) fn exact(params: &LinkParams, sharing: &Sharing, threshold: f64) -> Vec<Link> {
+pub(super) fn exact(
+    params: &LinkParams,
+    (graph, sharing): (&EntityGraph, &Sharing),
+    threshold: f64,
+) -> Vec<Link> {
     let uses = sharing.uses();
-    let fading = Fading::new(params, sharing);
+    let fading = Fading::new(params, graph, sharing);
     let users = sharing.users.len();
     let (prior, wanted) = params.wanted(threshold, params.strangers(users));
     let mut odds = vec![0.0_f32; users];
@@ -87,12 +123,12 @@ pub(super) fn exact(params: &LinkParams, sharing: &Sharing, threshold: f64) -> V
 /// Only these pairs, the smaller number first, in their order.
 pub(super) fn of_pairs(
     params: &LinkParams,
-    sharing: &Sharing,
+    (graph, sharing): (&EntityGraph, &Sharing),
     pairs: &[(u32, u32)],
     threshold: f64,
 ) -> Vec<Link> {
     let uses = sharing.uses();
-    let fading = Fading::new(params, sharing);
+    let fading = Fading::new(params, graph, sharing);
     let (prior, wanted) = params.wanted(threshold, params.strangers(sharing.users.len()));
     let mut links = Vec::new();
     for (one, other) in pairs {
@@ -111,7 +147,7 @@ pub(super) fn of_pairs(
 
 fn odds(
     sharing: &Sharing,
-    (uses, fading): (&Uses, &Option<Fading>),
+    (uses, fading): (&Uses, &Option<Fading<'_>>),
     (one, other): (usize, usize),
 ) -> (f32, u32) {
     let (mut mine, mut theirs) = (uses.of(one), uses.of(other));

@@ -66,7 +66,8 @@ impl LinkParams {
     /// # Complexity
     ///
     /// O(edges + pairs), of which there are at most `pair_budget`; memory O(edges + links). With [`MinHashParams`] above that: O(edges
-    /// x hashes + pairs that collide).
+    /// x hashes + pairs that collide). With `max_gap` a pair also costs up to the events of both, where they used a thing over the
+    /// same time.
     pub fn link(&self, graph: &EntityGraph, threshold: f64) -> Result<Links, GraphError> {
         self.check()?;
         crate::error::parameter(
@@ -83,11 +84,11 @@ impl LinkParams {
                 let found = min_hash.candidates(&sharing, self.pair_budget);
                 sharing.pairs = found.pairs.len() as u64;
                 left_out = found.left_out;
-                join::of_pairs(self, &sharing, &found.pairs, threshold)
+                join::of_pairs(self, (graph, &sharing), &found.pairs, threshold)
             }
             _ => {
                 sharing.keep_to(self.pair_budget);
-                join::exact(self, &sharing, threshold)
+                join::exact(self, (graph, &sharing), threshold)
             }
         };
         Ok(Links {

@@ -29,8 +29,8 @@ pub struct LinkParams {
     /// Users of whom those of the graph are some: strangers share less by chance, the more there are. Those of the graph by
     /// default.
     pub population: Option<u64>,
-    /// Users share what they used within that time of each other: a device that was sold links nobody then. None by default:
-    /// whenever they used it.
+    /// Users share what they used within that time of each other, once at least: a device that was sold links nobody then. None by
+    /// default: whenever they used it.
     pub max_gap: Option<Duration>,
     /// What a shared entity adds to the logarithm of the odds halves in that time before the last event of the graph, from when
     /// the first of both used it last. None by default.

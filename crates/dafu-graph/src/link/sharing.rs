@@ -5,6 +5,15 @@ use crate::graph::Network;
 use crate::{EntityGraph, NodeId};
 use dafu_core::EntityKind;
 
+/// When a user used an entity.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// The place of the edge, which has all moments.
+    pub(super) edge: u32,
+}
+
 /// Entities that link, and the users of each.
 pub(super) struct Sharing {
     pub(super) users: Vec<NodeId>,
@@ -12,8 +21,8 @@ pub(super) struct Sharing {
     pub(super) starts: Vec<u32>,
     /// Users by their number, rising for each entity.
     pub(super) members: Vec<u32>,
-    /// When each member used the entity first and last, where that matters.
-    pub(super) spans: Vec<(i64, i64)>,
+    /// When each member used the entity, where that matters.
+    pub(super) spans: Vec<Span>,
     /// What each entity adds to the logarithm of the odds.
     pub(super) weights: Vec<f32>,
     nodes: Vec<NodeId>,
@@ -67,16 +76,19 @@ impl Sharing {
                 sharing.skip(node, count, false);
                 continue;
             };
-            for (other, edge) in graph.adjacent(node) {
+            for (other, place) in graph.adjacent(node) {
                 let number = numbers[other.index()];
                 if number == u32::MAX {
                     continue;
                 }
                 sharing.members.push(number);
                 if timed {
-                    let edge = &graph.edges()[*edge as usize];
-                    let span = (edge.first_seen.as_micros(), edge.last_seen.as_micros());
-                    sharing.spans.push(span);
+                    let edge = &graph.edges()[*place as usize];
+                    sharing.spans.push(Span {
+                        first: edge.first_seen.as_micros(),
+                        last: edge.last_seen.as_micros(),
+                        edge: *place,
+                    });
                 }
             }
             sharing.pairs += pairs_of(count);
