@@ -62,7 +62,8 @@ impl Default for GraphSpec {
 }
 
 impl GraphSpec {
-    /// Rings with these parameters. The population of their links is the number of users of the history, where none is given.
+    /// Rings with these parameters. The population of their links is the number of users of the history, where none is given. With
+    /// `max_gap` or `half_life` among those of links fitting fails: links would fade without an event.
     pub const fn new(rings: RingParams) -> Self {
         Self {
             rings,
@@ -375,19 +376,23 @@ impl StageState for GraphState {
     }
 
     fn forget(&mut self, entity: &EntityKey) -> bool {
-        let user = entity.kind == EntityKind::User;
-        if !self.memory.stream.contains(entity) {
+        // The graph need not know who paid: what they used expired, or there was nothing but a merchant.
+        let paid = entity.kind == EntityKind::User
+            && self.memory.users.values().any(|user| *user == entity.id);
+        let shares = self.memory.stream.contains(entity);
+        if !paid && !shares {
             return false;
         }
         let memory = Arc::make_mut(&mut self.memory);
-        if user {
+        if paid {
             memory.users.retain(|_, user| *user != entity.id);
             let users = &memory.users;
             memory
                 .order
                 .retain(|transaction| users.contains_key(transaction));
         }
-        memory.stream.forget(entity.kind, &entity.id)
+        let shared = shares && memory.stream.forget(entity.kind, &entity.id);
+        paid || shared
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, StageError> {

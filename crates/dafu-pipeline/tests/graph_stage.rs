@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::model::Limits;
-use dafu_core::{EntityKey, EntityKind, Feedback, Label, Timestamp, Transaction};
+use dafu_core::{
+    EntityId, EntityKey, EntityKind, Feedback, Label, Timestamp, Transaction, TransactionId,
+};
 use dafu_pipeline::{Detector, GraphSpec, stage_registry};
 use dafu_sim::{RingTransaction, RingWorldParams};
 use std::collections::BTreeSet;
@@ -125,4 +127,29 @@ fn known_fraud_speaks_against_neighbours_from_when_it_is_known() {
     };
     assert!(detector.forget(&user));
     assert!(!says(&detector, after));
+}
+
+#[test]
+fn who_shares_nothing_is_forgotten_too() {
+    let payments = unlabelled(&world());
+    let mut detector = detector(&payments);
+    let name = "shares-nothing-at-all";
+    let mut bare = payments.last().unwrap().clone();
+    bare.transaction_id = TransactionId::new("bare").unwrap();
+    bare.user_id = EntityId::new(name).unwrap();
+    (bare.device, bare.card, bare.ip, bare.email) = (None, None, None, None);
+    bare.extras.clear();
+    detector.score(&bare).unwrap();
+    let kept = |detector: &Detector| {
+        let snapshot = detector.snapshot().unwrap();
+        let mut parts = snapshot.windows(name.len());
+        parts.any(|part| part == name.as_bytes())
+    };
+    assert!(kept(&detector));
+    let user = EntityKey {
+        kind: EntityKind::User,
+        id: bare.user_id.clone(),
+    };
+    assert!(detector.forget(&user));
+    assert!(!kept(&detector) && !detector.forget(&user));
 }
