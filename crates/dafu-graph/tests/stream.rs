@@ -300,6 +300,97 @@ fn who_shares_nothing_any_more_is_not_linked_whatever_the_threshold() {
     assert_eq!(stream.links(), 0);
 }
 
+/// Twelve users with three devices and cards, two of each, hour after hour.
+fn ring_of_12(stream: &mut RingStream, start: i64) {
+    for user in 0..12_u8 {
+        for turn in 0..2 {
+            let thing = (user + turn) % 3;
+            let at = Timestamp::from_seconds((start + i64::from(user)) * 3_600).unwrap();
+            let number = usize::from(user * 2 + turn);
+            let mut payment = payment(number, (user, thing, thing), 0, at);
+            payment.ip = None;
+            stream.observe(&payment).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_expires_at_a_hub_does_not_stop_everything_else() {
+    let mut stream = RingStreamParams::new(50_000)
+        .keep(Duration::from_secs(86_400))
+        .start()
+        .unwrap();
+    for number in 0..12_000_i64 {
+        let mut payment = payment(
+            0,
+            (0, 0, 0),
+            1,
+            Timestamp::from_seconds(number * 30).unwrap(),
+        );
+        payment.user_id = EntityId::new(format!("passer{number}")).unwrap();
+        payment.device = None;
+        payment.card = None;
+        stream.observe(&payment).unwrap();
+        if number == 9_000 {
+            ring_of_12(&mut stream, 9_000 * 30 / 3_600 - 12);
+        }
+        if number == 9_001 {
+            assert_eq!(stream.rings().len(), 1);
+        }
+    }
+    // A day of them, and the network.
+    assert!(stream.entities() < 2_900, "{}", stream.entities());
+    assert!(stream.pending() <= 1, "{}", stream.pending());
+}
+
+#[test]
+fn what_is_left_of_a_ring_is_right_at_once() {
+    let mut params = RingStreamParams::new(1_000);
+    params.rings.lockstep_window = Duration::ZERO;
+    let mut stream = params.start().unwrap();
+    ring_of_12(&mut stream, 0);
+    assert_eq!(stream.rings()[0].members.len(), 12);
+    for user in 0..12_u8 {
+        assert!(stream.forget(
+            EntityKind::User,
+            &EntityId::new(format!("u{user}")).unwrap()
+        ));
+        for ring in stream.rings() {
+            assert!(ring.members.len() >= 3 && ring.density <= 1.0, "{ring:?}");
+        }
+        let last = payment(99, (11, 0, 0), 0, Timestamp::EPOCH);
+        let tie = stream.associate(&last).ring;
+        assert!(tie.is_none_or(|tie| tie.members >= 3));
+    }
+    assert_eq!((stream.entities(), stream.links()), (0, 0));
+}
+
+#[test]
+fn events_that_come_too_late_are_counted() {
+    let mut stream = RingStreamParams::new(100)
+        .keep(Duration::from_secs(86_400))
+        .start()
+        .unwrap();
+    for day in [0, 9, 3, 9] {
+        let at = Timestamp::from_seconds(day * 86_400).unwrap();
+        stream.observe(&payment(1, (1, 1, 1), 1, at)).unwrap();
+    }
+    assert_eq!(stream.ignored(), 1);
+}
+
+#[test]
+fn a_name_is_free_when_its_ring_is_gone() {
+    let mut params = RingStreamParams::new(1_000).keep(Duration::from_secs(86_400));
+    params.rings.lockstep_window = Duration::ZERO;
+    let mut stream = params.start().unwrap();
+    let mut names = BTreeSet::new();
+    for turn in 0..3 {
+        ring_of_12(&mut stream, turn * 1_000);
+        names.insert(stream.rings()[0].id.clone());
+    }
+    assert_eq!(names.len(), 1);
+}
+
 #[test]
 fn wrong_parameters_are_named() {
     let text = |params: RingStreamParams| params.start().unwrap_err().to_string();
@@ -425,6 +516,47 @@ mod saved {
         assert!(text.contains("comes twice"), "{text}");
         let text = refused(&|json| json["known"] = serde_json::json!([["u1", 5], ["u1", 6]]));
         assert!(text.contains("known to be fraud twice"), "{text}");
+        for now in [i64::MAX, -1] {
+            let text = refused(&|json| json["now"] = serde_json::json!(now));
+            assert!(text.contains("a time"), "{text}");
+        }
+        for rings in [
+            serde_json::json!([["a", [0]], ["a", [0]]]),
+            serde_json::json!([["a", [99]]]),
+            serde_json::json!([["a", [1]]]),
+        ] {
+            let text = refused(&|json| json["rings"] = rings.clone());
+            assert!(text.contains("a ring"), "{text}");
+        }
+        let text = refused(&|json| json["uses"] = serde_json::json!([]));
+        assert!(text.contains("uses nothing"), "{text}");
+    }
+
+    #[test]
+    fn names_stay_where_something_waited() {
+        let mut params = RingStreamParams::new(1_000).work(100);
+        params.rings.lockstep_window = Duration::ZERO;
+        let mut stream = params.clone().start().unwrap();
+        ring_of_12(&mut stream, 0);
+        stream.settle();
+        stream.forget(EntityKind::User, &EntityId::new("u0").unwrap());
+        let name = stream.rings()[0].id.clone();
+        // Somebody joins, and waits.
+        let joins = |user: u8, device: u8| {
+            let mut payment = payment(user.into(), (user, device, device), 0, Timestamp::EPOCH);
+            payment.ip = None;
+            payment
+        };
+        for device in 0..2 {
+            stream.observe(&joins(20, device)).unwrap();
+        }
+        let resumed = params.resume(&stream.snapshot()).unwrap();
+        stream.settle();
+        assert_eq!(stream.rings()[0].members.len(), 12);
+        assert_eq!(
+            (&stream.rings()[0].id, &resumed.rings()[0].id),
+            (&name, &name)
+        );
     }
 }
 

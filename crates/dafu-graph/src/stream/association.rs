@@ -165,7 +165,9 @@ impl RingStream {
 
     fn standing(&self, user: NodeId) -> Option<&StandingRing> {
         let group = self.groups.group(self.groups.of_user(user)?);
-        let of = |ring: &&StandingRing| ring.members.binary_search(&user).is_ok();
+        let of = |ring: &&StandingRing| {
+            ring.members.len() > 1 && ring.members.binary_search(&user).is_ok()
+        };
         group.rings.iter().find(of)
     }
 }

@@ -254,9 +254,13 @@ impl Groups {
         self.of_user[user.index()] = NONE;
         let found = &mut self.slots[group as usize];
         found.members.retain(|member| *member != user);
-        for ring in &mut found.rings {
+        let mut rings = std::mem::take(&mut found.rings);
+        for ring in &mut rings {
             ring.members.retain(|member| *member != user);
+            ring.links = self.inside(&ring.members);
         }
+        let found = &mut self.slots[group as usize];
+        found.rings = rings;
         // Its place may be another's soon.
         found.candidates.clear();
         found.loosened = true;

@@ -6,6 +6,7 @@ mod groups;
 mod params;
 #[cfg(feature = "serde")]
 mod snapshot;
+mod thinned;
 mod usage;
 
 use crate::graph::Network;
@@ -19,7 +20,8 @@ pub use params::{RingChange, RingStreamParams};
 #[cfg(feature = "serde")]
 pub use snapshot::RingStreamSnapshot;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use thinned::Thinned;
 use usage::Usage;
 
 /// Rings as events arrive: the same that [`RingParams::detect`](crate::RingParams::detect) finds among the events that are kept.
@@ -59,7 +61,9 @@ pub struct RingStream {
     /// Moments, and the uses that they belong to: some may have gone.
     expiries: BinaryHeap<Reverse<(i64, u32)>>,
     /// Things with fewer users than before: links may have come.
-    thinned: VecDeque<NodeId>,
+    thinned: Thinned,
+    /// Events that came too late.
+    ignored: u64,
     now: i64,
     credit: u64,
     changes: Vec<RingChange>,
@@ -87,6 +91,8 @@ impl RingStream {
         self.now = self.now.max(moment);
         if moment >= self.oldest() {
             self.take_in(transaction, moment)?;
+        } else {
+            self.ignored += 1;
         }
         self.credit = self.credit.saturating_add(self.params.work);
         self.work();
@@ -99,6 +105,12 @@ impl RingStream {
         self.work();
         self.credit = 0;
         std::mem::take(&mut self.changes)
+    }
+
+    /// Events that came later than what is kept, and changed nothing, since the stream was started or resumed. One event with a wrong
+    /// clock, far ahead, makes all others late: check clocks before.
+    pub const fn ignored(&self) -> u64 {
+        self.ignored
     }
 
     /// Groups and things that wait to be looked at, and events to be forgotten.
@@ -153,8 +165,8 @@ impl RingStream {
         self.groups.count
     }
 
-    /// Forgets a user or a thing, all that it did, and whether it is known to be fraud; whether there was anything. O(its uses x
-    /// hub cap).
+    /// Forgets a user or a thing, all that it did, and whether it is known to be fraud; whether there was anything. Nothing waits
+    /// then; what changed is told with the next event. O(its uses x hub cap, and what waits).
     pub fn forget(&mut self, kind: EntityKind, id: &EntityId) -> bool {
         let was_fraud = kind == EntityKind::User && self.frauds.remove(id).is_some();
         let Some(node) = self.usage.node(kind, id) else {
@@ -174,7 +186,9 @@ impl RingStream {
             };
             self.remove(ends);
         }
-        // The last of its uses took it along, unless it had none.
+        self.credit = u64::MAX;
+        self.work();
+        // The last of its uses took it along.
         true
     }
 
@@ -221,7 +235,8 @@ impl RingStream {
     fn joined(&mut self, user: NodeId, thing: NodeId) {
         let users = self.usage.users(thing);
         let cap = self.hub_cap(thing);
-        if users > cap + 1 {
+        // Alone, or a hub before and after.
+        if users < 2 || users > cap + 1 {
             return;
         }
         let users_of = self.usage.uses(thing).iter();
@@ -344,20 +359,23 @@ impl RingStream {
         for other in linked {
             self.weigh(user, other);
         }
-        let of_user = self.groups.of_user(user);
-        let mut left = self.usage.uses(thing).iter();
-        if let Some(group) = of_user
-            && left.any(|(other, _)| self.groups.of_user(*other) == of_user)
-        {
-            self.groups.share(group, thing);
-        }
         let users = self.usage.users(thing);
-        if users > 1 && users <= self.hub_cap(thing) {
-            self.thinned.push_back(thing);
+        // A hub had no say in any group.
+        if users <= self.hub_cap(thing) {
+            let of_user = self.groups.of_user(user);
+            let mut left = self.usage.uses(thing).iter();
+            if let Some(group) = of_user
+                && left.any(|(other, _)| self.groups.of_user(*other) == of_user)
+            {
+                self.groups.share(group, thing);
+            }
+            if users > 1 {
+                self.thinned.push(thing);
+            }
         }
         for node in [user, thing] {
             if self.usage.uses(node).is_empty() {
-                self.thinned.retain(|other| *other != node);
+                self.thinned.drop_node(node);
                 self.groups.leave(node);
                 self.known.remove(&node);
                 self.usage.drop_node(node);
@@ -374,14 +392,16 @@ impl RingStream {
                 self.expiries.pop();
                 self.credit -= 1;
                 if let Some(ends) = self.usage.expire(number, oldest) {
-                    self.credit = self.credit.saturating_sub(self.usage.users(ends.1) as u64);
+                    // Nobody looks at the users of hubs.
+                    let users = self.usage.users(ends.1).min(self.hub_cap(ends.1) + 1);
+                    self.credit = self.credit.saturating_sub(users as u64);
                     self.remove(ends);
                 } else if let Some((user, thing)) = self.usage.ends(number) {
                     self.acted(user, thing);
                 }
                 continue;
             }
-            if let Some(thing) = self.thinned.pop_front() {
+            if let Some(thing) = self.thinned.pop() {
                 self.relink(thing);
                 continue;
             }
@@ -537,19 +557,22 @@ impl RingStream {
 
     /// Gives rings the ids of those that they were: the one with most members in common.
     fn follow(&mut self, before: Vec<StandingRing>, now: Vec<(u32, StandingRing)>) {
-        let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
+        let mut old_of: Vec<(NodeId, usize)> = Vec::new();
         for (old, was) in before.iter().enumerate() {
-            for (new, (_, is)) in now.iter().enumerate() {
-                let both = was
-                    .members
-                    .iter()
-                    .filter(|user| is.members.binary_search(user).is_ok());
-                let both = both.count();
-                if both > 0 {
-                    pairs.push((both, old, new));
+            old_of.extend(was.members.iter().map(|user| (*user, old)));
+        }
+        old_of.sort_unstable();
+        let mut both: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for (new, (_, is)) in now.iter().enumerate() {
+            for user in &is.members {
+                if let Ok(at) = old_of.binary_search_by_key(user, |found| found.0) {
+                    *both.entry((old_of[at].1, new)).or_default() += 1;
                 }
             }
         }
+        let pairs = both.into_iter();
+        let mut pairs: Vec<(usize, usize, usize)> =
+            pairs.map(|((old, new), both)| (both, old, new)).collect();
         pairs.sort_by_key(|(both, old, new)| (Reverse(*both), *old, *new));
         let (mut old_taken, mut new_taken) = (BTreeSet::new(), BTreeSet::new());
         let mut now = now;
@@ -572,6 +595,7 @@ impl RingStream {
                 continue;
             }
             let ring = was.id;
+            self.ids.remove(&ring);
             self.changes
                 .push(match pairs.iter().find(|pair| pair.1 == old) {
                     Some((_, _, new)) => RingChange::Merged {
@@ -598,18 +622,16 @@ impl RingStream {
         }
     }
 
-    /// Gives rings with these members these ids.
+    /// Gives rings the ids of saved ones with which they have most members in common.
     #[cfg(feature = "serde")]
-    fn rename(&mut self, names: &std::collections::BTreeMap<Vec<NodeId>, String>) {
-        for group in self.groups.all_mut() {
-            for ring in &mut group.rings {
-                if let Some(name) = names.get(&ring.members) {
-                    ring.id.clone_from(name);
-                }
-            }
+    fn rename(&mut self, saved: Vec<StandingRing>) {
+        let mut now: Vec<(u32, StandingRing)> = Vec::new();
+        for (group, found) in (0..).zip(self.groups.all_mut()) {
+            now.extend(found.rings.drain(..).map(|ring| (group, ring)));
         }
-        let standing = self.groups.all().flat_map(|group| &group.rings);
-        self.ids = standing.map(|ring| ring.id.clone()).collect();
+        self.ids = saved.iter().map(|ring| ring.id.clone()).collect();
+        self.follow(saved, now);
+        self.changes.clear();
     }
 
     /// The time of the newest event.

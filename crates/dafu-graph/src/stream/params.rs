@@ -2,10 +2,11 @@
 
 use super::RingStream;
 use super::groups::Groups;
+use super::thinned::Thinned;
 use super::usage::Usage;
 use crate::GraphError;
 use crate::ring::RingParams;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::time::Duration;
 
 /// Users of a thing that links, at most: each event looks at all of them.
@@ -119,7 +120,8 @@ impl RingStreamParams {
             usage: Usage::default(),
             groups: Groups::default(),
             expiries: BinaryHeap::new(),
-            thinned: VecDeque::new(),
+            thinned: Thinned::default(),
+            ignored: 0,
             now: i64::MIN,
             credit: 0,
             changes: Vec::new(),

@@ -1,10 +1,12 @@
 //! A stream as a value that can be saved.
 
+use super::groups::StandingRing;
 use super::{RingStream, RingStreamParams};
 use crate::{GraphError, NodeId};
-use dafu_core::{EntityId, EntityKey, EntityKind};
+use dafu_core::{EntityId, EntityKey, EntityKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// A user's use of a thing: places of both, moments and amounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +95,7 @@ impl RingStreamParams {
                 && saved
                     .moments
                     .iter()
-                    .all(|moment| dafu_core::Timestamp::from_micros(*moment).is_ok());
+                    .all(|moment| Timestamp::from_micros(*moment).is_ok());
             if !sound {
                 return Err(wrong("a use of a thing"));
             }
@@ -110,7 +112,7 @@ impl RingStreamParams {
         for place in (0..).take(snapshot.nodes.len()) {
             match kind(place) {
                 Some(EntityKind::User) => stream.groups.room(NodeId(place)),
-                Some(_) => stream.thinned.push_back(NodeId(place)),
+                Some(_) => stream.thinned.push(NodeId(place)),
                 None => {}
             }
         }
@@ -122,12 +124,44 @@ impl RingStreamParams {
                 stream.known.insert(node, *since);
             }
         }
+        let newest = snapshot
+            .uses
+            .iter()
+            .filter_map(|saved| saved.moments.last())
+            .max();
+        let sound = match newest {
+            Some(newest) => snapshot.now >= *newest && Timestamp::from_micros(snapshot.now).is_ok(),
+            None => snapshot.now == i64::MIN || Timestamp::from_micros(snapshot.now).is_ok(),
+        };
+        if !sound {
+            return Err(wrong("a time"));
+        }
+        for place in (0..).take(snapshot.nodes.len()) {
+            if kind(place).is_some() && stream.usage.uses(NodeId(place)).is_empty() {
+                return Err(wrong("somebody who uses nothing"));
+            }
+        }
+        let mut ids = BTreeSet::new();
+        let mut rings = Vec::with_capacity(snapshot.rings.len());
+        let mut of_rings = BTreeSet::new();
+        for (id, members) in &snapshot.rings {
+            let good = |member: &u32| kind(*member) == Some(EntityKind::User);
+            if !ids.insert(id)
+                || !members
+                    .iter()
+                    .all(|member| good(member) && of_rings.insert(*member))
+            {
+                return Err(wrong("a ring"));
+            }
+            rings.push(StandingRing {
+                id: id.clone(),
+                members: members.iter().map(|member| NodeId(*member)).collect(),
+                p_value: 1.0,
+                links: 0,
+            });
+        }
         stream.settle();
-        let named = snapshot.rings.iter().map(|(id, members)| {
-            let members: Vec<NodeId> = members.iter().map(|member| NodeId(*member)).collect();
-            (members, id.clone())
-        });
-        stream.rename(&named.collect());
+        stream.rename(rings);
         Ok(stream)
     }
 }

@@ -88,6 +88,11 @@ impl Usage {
         if let Some(places) = self.places.get_mut(&key.kind)
             && places.remove(&key.id).is_some()
         {
+            // What is forgotten is not kept until the place is another's.
+            if let Ok(id) = EntityId::new("free") {
+                let kind = EntityKind::Tenant;
+                self.nodes[node.index()].key = EntityKey { kind, id };
+            }
             self.free_nodes.push(node);
         }
     }
