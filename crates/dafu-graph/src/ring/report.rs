@@ -42,7 +42,8 @@ pub struct FraudRing {
     pub members: Vec<EntityKey>,
     /// 0 to 1: 0.5 for the largest p-value that a ring may have, 1 for none.
     pub score: f64,
-    /// How likely people of one home or one place of work share that much: an upper bound.
+    /// How likely people of one home or one place of work share that much and act together that often: an upper bound where they
+    /// come to their things one by one ([`PlaceParams`](crate::PlaceParams)), for this group alone, however many were looked at.
     pub p_value: f64,
     /// What they share, what most members use first.
     pub shared: Vec<SharedEntity>,
@@ -301,8 +302,8 @@ fn explanation(ring: &FraudRing) -> String {
     // Writing to a string does not fail.
     let _ = write!(
         text,
-        " from {} to {}; {} payments of {:.2} together; people of one home or place of work would share as much with a \
-         probability of at most {:.1e}",
+        " from {} to {}; {} payments of {:.2} together; people of one home or place of work would share and act \
+         together as much with a probability of at most {:.1e}",
         ring.first_seen.date(),
         ring.last_seen.date(),
         ring.payments,
