@@ -6,10 +6,6 @@ use crate::GraphError;
 use crate::error::parameter;
 use heap::Heap;
 
-/// Weights are multiples of 1 / 2^34: sums up to half a million of them are exact in whatever order they are added and taken away,
-/// so that ties are ties.
-const GRID: f64 = 17_179_869_184.0;
-
 /// Parameters of the search for dense blocks: [`DenseParams::run`].
 ///
 /// ```
@@ -183,11 +179,9 @@ fn densest(
     tie: f64,
 ) -> DenseBlock {
     let sides = Sides::new((users, objects), edges);
-    let weight = |object: usize| {
-        let users = sides.of(object).len() as f64;
-        (GRID / (users + params.column_constant).ln()).round() / GRID
-    };
-    let weights: Vec<f64> = (users..users + objects).map(weight).collect();
+    let weights: Vec<f64> = (users..users + objects)
+        .map(|object| 1.0 / (sides.of(object).len() as f64 + params.column_constant).ln())
+        .collect();
     let of_user = |user: usize| -> f64 {
         let objects = sides.of(user).iter();
         objects
