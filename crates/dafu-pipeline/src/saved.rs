@@ -269,7 +269,7 @@ impl DetectorModel {
     fn saved_policy_rules(&self) -> Result<Option<SavedPolicyRules>, PipelineError> {
         let save = |rules: &crate::rules::PolicyRules| {
             let (set, windows) = rules.parts();
-            Ok::<_, PipelineError>((set.to_json()?, windows.clone()))
+            Ok::<_, PipelineError>((set.to_saved()?, windows.clone()))
         };
         self.policy_rules.as_ref().map(save).transpose()
     }
@@ -284,7 +284,7 @@ fn policy_rules(
     let Some((set, windows)) = saved else {
         return Ok(None);
     };
-    let set = dafu_rules::RuleSet::from_json(&set)?;
+    let set = dafu_rules::RuleSet::from_saved(&set)?;
     let stages = stages.iter().map(|stage| stage.name());
     Ok(Some(crate::rules::PolicyRules::new(
         set,

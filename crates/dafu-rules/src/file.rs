@@ -10,6 +10,11 @@ const LARGEST: usize = 4 * 1024 * 1024;
 /// Reads JSON.
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, RuleError> {
     check_size(text)?;
+    read_json(text)
+}
+
+/// Reads JSON of any length, of which the caller knows that it is not too long.
+pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, RuleError> {
     serde_json::from_str(text).map_err(|error| RuleError::File {
         place: format!("line {}, column {}", error.line(), error.column()),
         why: without_place(&error.to_string()),
@@ -36,14 +41,21 @@ pub(crate) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, RuleError>
     })
 }
 
-/// Writes JSON.
+/// Writes JSON that can be read back.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, RuleError> {
-    serde_json::to_string_pretty(value).map_err(|error| written(error.to_string()))
+    let text = serde_json::to_string_pretty(value).map_err(|error| written(error.to_string()))?;
+    check_size(&text).map(|()| text)
 }
 
-/// Writes TOML.
+/// Writes JSON without blanks, of any length.
+pub(crate) fn write_json(value: &impl Serialize) -> Result<String, RuleError> {
+    serde_json::to_string(value).map_err(|error| written(error.to_string()))
+}
+
+/// Writes TOML that can be read back.
 pub(crate) fn to_toml(value: &impl Serialize) -> Result<String, RuleError> {
-    toml::to_string_pretty(value).map_err(|error| written(error.to_string()))
+    let text = toml::to_string_pretty(value).map_err(|error| written(error.to_string()))?;
+    check_size(&text).map(|()| text)
 }
 
 /// What is wrong where something is written.

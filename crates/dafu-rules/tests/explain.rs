@@ -12,8 +12,11 @@
 
 mod support;
 
-use dafu_core::{ReasonValue, Timestamp};
-use dafu_rules::{Row, Rule, RuleExplanation, RuleSet, Truth};
+use dafu_core::{ReasonValue, RuleOutcome, Timestamp, Unit};
+use dafu_rules::{
+    MarginKind, Moment, OnMissing, Row, Rule, RuleExplanation, RuleSchema, RuleSet, RuleState,
+    Truth, Variable,
+};
 use support::{NUMBERS, TEXTS, schema};
 
 fn explain(condition: &str, numbers: &[f64]) -> RuleExplanation {
@@ -287,4 +290,121 @@ fn missing_names_what_is_to_blame() {
     };
     let missing = engine.missing("r", row, Timestamp::EPOCH).unwrap();
     assert_eq!(missing[0].to_string(), "ip is no internet address");
+}
+
+#[test]
+fn words_say_what_became_of_a_rule() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let schema =
+        RuleSchema::new([Variable::number("distance", Unit::Kilometre).nullable()]).unwrap();
+    let rule = |id: &str| Rule::new(id, "distance > 10km", 0.5);
+    let set = RuleSet::new([
+        rule("fire").on_missing(OnMissing::Fire),
+        rule("skip"),
+        rule("draft").state(RuleState::Draft),
+        rule("shadow").state(RuleState::Shadow),
+        Rule {
+            effective_until: Some(at("2026-01-01T00:00:00Z")),
+            ..rule("over")
+        },
+    ]);
+    let engine = set.compile(&schema).unwrap();
+    let now = at("2026-03-01T00:00:00Z");
+    for (number, id, outcome, words) in [
+        (
+            f64::NAN,
+            "fire",
+            RuleOutcome::Fired,
+            "fire fired, as it does where values are missing: distance is missing",
+        ),
+        (
+            f64::NAN,
+            "skip",
+            RuleOutcome::NotEvaluated,
+            "skip was not evaluated: distance is missing",
+        ),
+        (
+            20.0,
+            "draft",
+            RuleOutcome::Inactive,
+            "draft is not in force",
+        ),
+        (
+            20.0,
+            "shadow",
+            RuleOutcome::Shadow,
+            "shadow fired without a say",
+        ),
+        (20.0, "over", RuleOutcome::Inactive, "over is not in force"),
+        (
+            5.0,
+            "skip",
+            RuleOutcome::NotFired,
+            "skip did not fire, since",
+        ),
+    ] {
+        let row = Row {
+            numbers: &[number],
+            texts: &[],
+        };
+        let explanation = engine.explain(id, row, now).unwrap();
+        let report = engine.evaluate(row, &Moment::at(now)).unwrap();
+        let place = set.rules.iter().position(|rule| rule.id == id).unwrap();
+        assert_eq!(explanation.outcome, report.outcomes[place], "{id}");
+        assert_eq!(explanation.outcome, outcome, "{id}");
+        assert!(explanation.to_string().starts_with(words), "{explanation}");
+    }
+    let row = Row {
+        numbers: &[f64::NAN],
+        texts: &[],
+    };
+    let report = engine.evaluate(row, &Moment::at(now)).unwrap();
+    let reasons = engine.reasons(row, &report);
+    assert!(
+        reasons[0]
+            .text
+            .ends_with("(not known: distance is missing)"),
+        "{}",
+        reasons[0].text
+    );
+}
+
+#[test]
+fn times_and_durations_are_told_as_such() {
+    let schema = RuleSchema::new([
+        Variable::time("at"),
+        Variable::time("seen"),
+        Variable::number("share", Unit::Share),
+    ])
+    .unwrap();
+    let seconds = |text: &str| text.parse::<Timestamp>().unwrap().as_micros() as f64;
+    let numbers = [
+        seconds("2026-02-01T12:00:00Z"),
+        seconds("2026-02-01T11:30:00Z"),
+        2e-6,
+    ];
+    let told = |condition: &str| {
+        let set = RuleSet::new([Rule::new("r", condition, 0.5)]);
+        let engine = set.compile(&schema).unwrap();
+        let row = Row {
+            numbers: &numbers,
+            texts: &[],
+        };
+        let explanation = engine.explain("r", row, Timestamp::EPOCH).unwrap();
+        let margin = explanation.condition.margin.unwrap();
+        (margin.kind, explanation.to_string())
+    };
+    let (kind, text) = told("at - seen > 1h");
+    assert_eq!(kind, MarginKind::Duration);
+    assert!(text.contains("(30min, 30min below 1h)"), "{text}");
+    for condition in ["at + 1h > '2026-03-01'", "at < seen"] {
+        let (kind, text) = told(condition);
+        assert_eq!(kind, MarginKind::Time, "{condition}");
+        assert!(
+            text.contains("2026-02-01") && !text.contains("000000"),
+            "{text}"
+        );
+    }
+    let (_, text) = told("share > 0.00001");
+    assert!(text.contains("(2e-6, 8e-6 below 1e-5)"), "{text}");
 }

@@ -226,3 +226,45 @@ fn what_cannot_be_used_is_neither_read_nor_written() {
     let set = RuleSet::new([custom("call_the_customer")]);
     assert_eq!(RuleSet::from_json(&set.to_json().unwrap()).unwrap(), set);
 }
+
+#[test]
+fn programs_read_back_what_is_too_long_for_a_file() {
+    let mut list = RuleList::new("blocked", ListKind::Block);
+    for number in 0..60_000 {
+        list = list.entry(format!("merchant {number}"), None);
+    }
+    let set = RuleSet::new([Rule::new("a", "amount > 3", 0.5)]).list(list);
+    let error = set.to_json().unwrap_err().to_string();
+    assert!(error.contains("at most 4194304 bytes"), "{error}");
+    assert_eq!(RuleSet::from_saved(&set.to_saved().unwrap()).unwrap(), set);
+    let short = RuleSet::new([Rule::new("a", "amount > 3", 0.5)]);
+    assert_eq!(
+        RuleSet::from_saved(&short.to_json().unwrap()).unwrap(),
+        short
+    );
+}
+
+#[test]
+fn every_field_alone_makes_a_set() {
+    for text in [
+        r#"{"version": 1}"#,
+        r#"{"bands": [0.2, 0.5, 0.9]}"#,
+        r#"{"currency": "EUR", "rates": {"USD": 0.9}}"#,
+        r#"{"rates": {"USD": 0.9}}"#,
+        r#"{"rules": []}"#,
+    ] {
+        let set = RuleSet::from_json(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(set.rules.is_empty());
+    }
+    let other = RuleSet {
+        version: 2,
+        ..RuleSet::default()
+    };
+    assert!(
+        other
+            .to_json()
+            .unwrap_err()
+            .to_string()
+            .contains("only version 1")
+    );
+}

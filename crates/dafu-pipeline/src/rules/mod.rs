@@ -83,6 +83,12 @@ impl RuleRows {
         let records = names_records(set);
         let mut schema = RuleSchema::from_features(features)?;
         for name in further {
+            if schema.find(name).is_some() {
+                return Err(RuleError::Variable {
+                    name: name.as_str().into(),
+                    why: "a column has the name of a score of the detector, which rules of policy read: rename the column",
+                });
+            }
             schema = schema.variable(Variable::number(name.as_str(), Unit::Share))?;
         }
         let (mut numbers, mut texts) = (Vec::new(), Vec::new());

@@ -103,7 +103,7 @@ impl RuleStage {
             envelope.decode()
         };
         let saved = read().map_err(|error| StageError::new(NAME, error))?;
-        let set = RuleSet::from_json(&saved.set).map_err(|error| StageError::new(NAME, error))?;
+        let set = RuleSet::from_saved(&saved.set).map_err(|error| StageError::new(NAME, error))?;
         Ok(Box::new(Self::new(set, &saved.schema, saved.windows)?))
     }
 
@@ -168,7 +168,7 @@ impl Stage for RuleStage {
     fn save(&self) -> Result<Vec<u8>, StageError> {
         let set = self
             .set
-            .to_json()
+            .to_saved()
             .map_err(|error| StageError::new(NAME, error))?;
         let saved = SavedRules {
             set,

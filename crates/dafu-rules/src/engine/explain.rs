@@ -5,7 +5,7 @@ use crate::RuleError;
 use crate::program::{Logic, NumberExpr, Predicate, Row, Truth};
 use crate::ruleset::{ListsAt, short, time};
 use crate::schema::Slot;
-use dafu_core::{EntityId, ReasonValue, Timestamp};
+use dafu_core::{EntityId, ReasonValue, RuleOutcome, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub enum MarginKind {
     TimeOfDay,
     /// Microseconds since 1970 in UTC.
     Time,
+    /// Microseconds from one time to another.
+    Duration,
 }
 
 /// How far a number is from where a comparison changes.
@@ -47,6 +49,12 @@ impl Margin {
                 format!("{hours:02}:{minutes:02}:{:02}", number % 60.0)
             }
             MarginKind::Time => time(number).unwrap_or_else(|| short(number)),
+            MarginKind::Duration => {
+                let units = [(86_400e6, "d"), (3600e6, "h"), (60e6, "min"), (1e6, "s")];
+                let fits = |(size, _): &(f64, &str)| number.abs() >= *size;
+                let (size, unit) = units.into_iter().find(fits).unwrap_or((1e6, "s"));
+                format!("{}{unit}", short(number / size))
+            }
         }
     }
 
@@ -102,6 +110,8 @@ pub struct ConditionPart {
 pub struct RuleExplanation {
     /// The rule.
     pub rule: EntityId,
+    /// What became of it, by its state, its dates and what it does where a value is missing. Who it is silenced for is not asked.
+    pub outcome: RuleOutcome,
     /// Whether its condition holds, whatever its state.
     pub truth: Truth,
     /// The condition, part by part.
@@ -150,7 +160,8 @@ impl RuleEngine {
         at: Timestamp,
     ) -> Result<RuleExplanation, RuleError> {
         row.check(self.slots)?;
-        let compiled = &self.rules[self.place(id)?];
+        let place = self.place(id)?;
+        let compiled = &self.rules[place];
         let explaining = Explaining {
             engine: self,
             compiled,
@@ -164,6 +175,7 @@ impl RuleEngine {
         };
         Ok(RuleExplanation {
             rule: compiled.name.clone(),
+            outcome: self.running[place].outcome(condition.truth, at),
             truth: condition.truth,
             condition,
             nearest,
@@ -268,11 +280,40 @@ impl Explaining<'_> {
                     (NumberExpr::Clock(..), _) | (_, NumberExpr::Clock(..)) => {
                         MarginKind::TimeOfDay
                     }
-                    _ => MarginKind::Number,
+                    _ => match self.times(left).or_else(|| self.times(right)) {
+                        Some(0) => MarginKind::Duration,
+                        Some(1) => MarginKind::Time,
+                        _ => MarginKind::Number,
+                    },
                 },
                 value: left.value(self.row),
                 limit: right.value(self.row),
             }),
+            _ => None,
+        }
+    }
+
+    /// How many times are added up, less those that are taken away; `None` where there is none, or it is another number by now.
+    fn times(&self, number: &NumberExpr) -> Option<i32> {
+        match number {
+            NumberExpr::Slot(slot) => {
+                let place = Slot::Number(*slot);
+                let shown = self.engine.shown.iter().find(|shown| shown.slot() == place);
+                shown.filter(|shown| shown.is_time()).map(|_| 1)
+            }
+            NumberExpr::Negate(inner) => self.times(inner).map(|times| -times),
+            NumberExpr::Absolute(inner) => self.times(inner),
+            NumberExpr::Sum(first, rest) => {
+                let rest = rest.iter().map(|(away, part)| {
+                    let times = self.times(part)?;
+                    Some(if *away { -times } else { times })
+                });
+                let parts = std::iter::once(self.times(first)).chain(rest);
+                parts.flatten().reduce(|sum, part| sum + part)
+            }
+            NumberExpr::Least(parts)
+            | NumberExpr::Greatest(parts)
+            | NumberExpr::FirstKnown(parts) => parts.iter().find_map(|part| self.times(part)),
             _ => None,
         }
     }
@@ -310,12 +351,30 @@ fn nearest(part: &ConditionPart, truth: Truth) -> Option<(f64, &ConditionPart)> 
 
 impl fmt::Display for RuleExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing = || {
+            let missing: Vec<String> = self.missing.iter().map(ToString::to_string).collect();
+            missing.join("; ")
+        };
+        let fired = if self.outcome == RuleOutcome::Shadow {
+            "fired without a say"
+        } else {
+            "fired"
+        };
         match (self.truth, &self.nearest) {
-            (Truth::True, _) => write!(f, "{} fired", self.rule)?,
+            _ if self.outcome == RuleOutcome::Inactive => {
+                write!(f, "{} is not in force", self.rule)?;
+            }
+            (Truth::True, _) => write!(f, "{} {fired}", self.rule)?,
+            (Truth::Unknown, _) if self.outcome != RuleOutcome::NotEvaluated => {
+                write!(
+                    f,
+                    "{} {fired}, as it does where values are missing: {}",
+                    self.rule,
+                    missing()
+                )?;
+            }
             (Truth::Unknown, _) => {
-                let missing: Vec<String> = self.missing.iter().map(ToString::to_string).collect();
-                let missing = missing.join("; ");
-                write!(f, "{} was not evaluated: {missing}", self.rule)?;
+                write!(f, "{} was not evaluated: {}", self.rule, missing())?;
             }
             (_, Some(test)) => {
                 write!(f, "{} did not fire, since this does not hold: ", self.rule)?;
@@ -356,8 +415,9 @@ impl ConditionPart {
             };
             let (value, limit) = (margin.words(margin.value), margin.words(margin.limit));
             return match margin.kind {
-                MarginKind::Number => {
-                    write!(f, " ({value}, {} {side} {limit})", short(difference.abs()))
+                MarginKind::Number | MarginKind::Duration => {
+                    let difference = margin.words(difference.abs());
+                    write!(f, " ({value}, {difference} {side} {limit})")
                 }
                 MarginKind::TimeOfDay | MarginKind::Time => {
                     let side = if difference > 0.0 { "after" } else { "before" };

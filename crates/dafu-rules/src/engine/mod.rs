@@ -90,6 +90,19 @@ struct Running {
     weight: f64,
 }
 
+impl Running {
+    /// What becomes of it where its condition says that.
+    fn outcome(&self, truth: Truth, at: Timestamp) -> RuleOutcome {
+        let fires = match (truth, self.on_missing) {
+            _ if at < self.from || self.last < at => return RuleOutcome::Inactive,
+            (Truth::Unknown, OnMissing::Fire) | (Truth::True, _) => true,
+            (Truth::Unknown, _) => return RuleOutcome::NotEvaluated,
+            (Truth::False, _) => false,
+        };
+        self.outcomes[usize::from(fires)]
+    }
+}
+
 /// The first and the last moment in which a rule is in force.
 fn in_force(rule: &Rule) -> (Timestamp, Timestamp) {
     let never = (Timestamp::MAX, Timestamp::MIN);

@@ -1,9 +1,9 @@
 //! What rules said about an event.
 
 use super::{Compiled, RuleEngine};
-use crate::Action;
-use crate::program::{Predicate, Row};
+use crate::program::{Predicate, Row, Truth};
 use crate::ruleset::ListsAt;
+use crate::{Action, OnMissing};
 use dafu_core::{
     EntityId, Reason, ReasonValue, RiskBand, RuleOutcome, RuleRecord, Score, Timestamp,
 };
@@ -104,9 +104,19 @@ impl RuleEngine {
                 values.filter_map(|shown| Some((shown.name.to_string(), shown.value(row)?)));
             let mut values: Vec<(String, ReasonValue)> = known.collect();
             values.extend(self.list_reasons(compiled, row, report.at));
+            let mut text = compiled.reason.text(row);
+            // A rule may fire because nobody knows whether it holds.
+            let lists = ListsAt(&self.lists, report.at);
+            if compiled.rule.on_missing == OnMissing::Fire
+                && self.logic_truth(&compiled.logic, row, &lists) == Truth::Unknown
+            {
+                let missing = self.missing_of(compiled, row, report.at);
+                let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                text = format!("{text} (not known: {})", names.join("; "));
+            }
             Reason {
                 code: compiled.code.clone(),
-                text: compiled.reason.text(row),
+                text,
                 values,
                 group: compiled.rule.group,
                 contribution: if whole > 0.0 {

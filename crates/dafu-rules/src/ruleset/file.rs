@@ -1,7 +1,7 @@
 //! Rule sets as files.
 
 use super::{Action, MOST_RULES, Rule, RuleSet};
-use crate::file::{check_version, from_json, from_toml, to_json, to_toml};
+use crate::file::{check_version, from_json, from_toml, read_json, to_json, to_toml, write_json};
 use crate::{RuleError, RuleSchema};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -64,7 +64,9 @@ struct Kind {
     version: Option<Value>,
     combination: Option<Value>,
     conflict: Option<Value>,
+    bands: Option<Value>,
     currency: Option<Value>,
+    rates: Option<Value>,
     rules: Option<Value>,
     lists: Option<Value>,
     suppressions: Option<Value>,
@@ -76,12 +78,16 @@ impl Kind {
             &self.version,
             &self.combination,
             &self.conflict,
+            &self.bands,
             &self.currency,
             &self.rules,
             &self.lists,
             &self.suppressions,
         ];
-        values.into_iter().flatten().any(|value| !value.is_object())
+        // Rates are an object, too, but of numbers.
+        let rates = self.rates.as_ref().and_then(Value::as_object);
+        rates.is_some_and(|rates| rates.values().all(Value::is_number))
+            || values.into_iter().flatten().any(|value| !value.is_object())
     }
 }
 
@@ -172,7 +178,7 @@ impl RuleSet {
     /// # Errors
     ///
     /// As [`from_json`](Self::from_json), for what could not be read back: a score of NaN, a custom action called like
-    /// another.
+    /// another, more than 4 MiB.
     pub fn to_json(&self) -> Result<String, RuleError> {
         self.check()?;
         to_json(self)
@@ -188,8 +194,29 @@ impl RuleSet {
         to_toml(self)
     }
 
+    /// Writes the set for programs: JSON without blanks, of any length, that [`from_saved`](Self::from_saved) reads back.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_json`](Self::to_json), but for the length.
+    pub fn to_saved(&self) -> Result<String, RuleError> {
+        self.check()?;
+        write_json(self)
+    }
+
+    /// Reads what [`to_saved`](Self::to_saved) or [`to_json`](Self::to_json) gave. O(length): who takes text from elsewhere limits
+    /// that before.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json), but for the length.
+    pub fn from_saved(text: &str) -> Result<Self, RuleError> {
+        read_json(text).and_then(checked)
+    }
+
     /// Everything but the conditions: what files are checked against when they are read and written.
     fn check(&self) -> Result<(), RuleError> {
+        check_version(self.version)?;
         let rules = self.rules.iter().map(|rule| rule.check().err());
         let rates = self.rates.iter();
         let rates = rates.map(|(currency, worth)| RuleSchema::default().rate(*currency, *worth));

@@ -110,6 +110,18 @@ pub(crate) fn time(micros: f64) -> Option<String> {
 
 /// A number with up to four digits behind the point.
 pub(crate) fn short(number: f64) -> String {
+    let size = number.abs();
+    if size >= 1e15 || (size > 0.0 && size < 1e-3) {
+        // Four digits, where four decimals would hide it or print all of it.
+        let text = format!("{number:.3e}");
+        return match text.split_once('e') {
+            Some((digits, power)) if digits.contains('.') => {
+                let digits = digits.trim_end_matches('0').trim_end_matches('.');
+                format!("{digits}e{power}")
+            }
+            _ => text,
+        };
+    }
     let text = format!("{number:.4}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').into()
