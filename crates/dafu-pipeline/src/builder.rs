@@ -3,7 +3,11 @@
 mod models;
 
 use crate::features::{Features, reads_labels};
+#[cfg(feature = "rules")]
+use crate::rules::{NamedWindow, RuleWindows, windows_of};
 use crate::{ModelsFile, PipelineError, Trainer};
+#[cfg(feature = "rules")]
+use dafu_core::TableSource;
 use dafu_core::metrics::{Costs, ThresholdGoal};
 use dafu_core::{Bands, Role, StageSpec};
 use dafu_features::{FeatureSet, Labels, PreprocessorParams, Span};
@@ -17,6 +21,10 @@ const BOOSTED_TREES: &str = "boosted_trees";
 /// Name of the stage that the block `lstm` asks for.
 #[cfg(feature = "sequence")]
 const SEQUENCE: &str = "sequence";
+
+/// Rules, and the features that hold the windows that they may ask for.
+#[cfg(feature = "rules")]
+type WindowedRules = (dafu_rules::RuleSet, Vec<NamedWindow>);
 
 /// How a detector learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -138,7 +146,9 @@ pub(crate) struct Settings {
     pub(crate) preprocessor: PreprocessorParams,
     pub(crate) stages: Vec<Box<dyn StageSpec>>,
     #[cfg(feature = "rules")]
-    pub(crate) policy_rules: Option<(dafu_rules::RuleSet, Vec<crate::rules::NamedWindow>)>,
+    pub(crate) windows: RuleWindows,
+    #[cfg(feature = "rules")]
+    pub(crate) policy_rules: Option<WindowedRules>,
     pub(crate) bands: Bands,
     pub(crate) label_delay: Option<Span>,
     #[cfg(feature = "ensemble")]
@@ -317,7 +327,7 @@ impl DetectorBuilder {
     /// Conditions name features of the detector, and what a transaction says of itself
     /// ([`RuleSchema::transaction`](dafu_rules::RuleSchema::transaction)). Windows in them
     /// (`count(tx, by=card, within=1h) > 5`) join the set of [features](Self::features); so does `transactions_per_hour`,
-    /// where no feature of the set is called like that.
+    /// where no feature of the set and no column of numbers is called like that.
     #[cfg(feature = "rules")]
     #[must_use]
     pub fn rules(mut self, set: dafu_rules::RuleSet) -> Self {
@@ -496,10 +506,10 @@ impl DetectorBuilder {
         }
         self.preprocessor.check()?;
         #[cfg(feature = "rules")]
-        let policy_rules = self.add_rules()?;
+        let (windows, policy_rules) = self.add_rules()?;
         let features = self.features.take();
         let features = features
-            .map(|set| Features::new(&self.adapted(set)))
+            .map(|set| Features::new(&adapted(set, self.mode, self.remembered)))
             .transpose()?;
         #[cfg(any(feature = "iforest", feature = "ensemble", feature = "sequence"))]
         self.add_stages(file.as_ref())?;
@@ -527,6 +537,8 @@ impl DetectorBuilder {
             preprocessor: self.preprocessor,
             stages: self.stages,
             #[cfg(feature = "rules")]
+            windows,
+            #[cfg(feature = "rules")]
             policy_rules,
             bands: self.bands,
             label_delay: self.label_delay,
@@ -543,51 +555,22 @@ impl DetectorBuilder {
 
     /// Adds the windows of rules to the set of features, and the stage of rules; gives the policy.
     #[cfg(feature = "rules")]
-    fn add_rules(
-        &mut self,
-    ) -> Result<Option<(dafu_rules::RuleSet, Vec<crate::rules::NamedWindow>)>, PipelineError> {
+    fn add_rules(&mut self) -> Result<(RuleWindows, Option<WindowedRules>), PipelineError> {
         let (rules, policy) = (self.rules.take(), self.policy_rules.take());
-        let mut named = |set: Option<dafu_rules::RuleSet>| -> Result<_, PipelineError> {
-            let Some(set) = set else {
-                return Ok(None);
-            };
-            let mut windows = Vec::new();
-            let features = self.features.as_ref().map(|set| set.features.clone());
-            let features = features.unwrap_or_default();
-            let is_feature = |name: &str| features.iter().any(|one| one.full_name() == name);
-            for request in crate::rules::windows(&set, &is_feature) {
-                let name = self.window_feature(&request)?;
-                windows.push((request, name));
-            }
-            Ok(Some((set, windows)))
+        let sets = rules.iter().chain(&policy);
+        let windows = RuleWindows::new(self.features.take(), sets);
+        let (features, named) = windows.joined()?;
+        self.features = features;
+        let windowed = |set| {
+            let windows = windows_of(&set, &named);
+            (set, windows)
         };
-        let (rules, policy) = (named(rules)?, named(policy)?);
-        if let Some((set, windows)) = rules {
+        if let Some((set, windows)) = rules.map(windowed) {
             let spec = crate::RuleSpec::new(set).with_windows(windows);
             self.stages.push(Box::new(spec));
         }
-        Ok(policy)
-    }
-
-    /// The name of the feature that answers a request; it joins the set where no feature does.
-    #[cfg(feature = "rules")]
-    fn window_feature(
-        &mut self,
-        request: &dafu_core::WindowRequest,
-    ) -> Result<String, PipelineError> {
-        use dafu_features::{FeatureEngine, RecordKind};
-        let window = dafu_features::Window::try_from(request)?;
-        let set = self.features.take();
-        let set = set.unwrap_or_else(|| FeatureSet::new(RecordKind::Transaction).feature(window));
-        let mut engine = FeatureEngine::new(&set)?;
-        let slot = dafu_core::WindowProvider::prepare(&mut engine, request)?;
-        let set = engine.set().clone();
-        let name = set
-            .features
-            .get(slot)
-            .map(dafu_features::Feature::full_name);
-        self.features = Some(set);
-        Ok(name.unwrap_or_default())
+        let policy = policy.map(windowed);
+        Ok((windows, policy))
     }
 
     /// The stages that a `models.json` asks for; for a detector that names none, those that it has then.
@@ -651,15 +634,28 @@ impl DetectorBuilder {
         }
         Ok(())
     }
+}
 
-    /// The set as the mode and the memory want it.
-    fn adapted(&self, mut set: FeatureSet) -> FeatureSet {
-        if self.mode == Mode::Unsupervised || set.labels == Labels::Events {
-            return set.without_labels().labels(Labels::Events);
-        }
-        if set.limits.remembered_transactions == 0 && reads_labels(&set) {
-            set.limits.remembered_transactions = u32::try_from(self.remembered).unwrap_or(u32::MAX);
-        }
-        set
+impl Settings {
+    /// The set of features for a history.
+    #[cfg(feature = "rules")]
+    pub(crate) fn features_of(
+        &self,
+        history: &dyn TableSource,
+    ) -> Result<Option<Features>, PipelineError> {
+        let set = self.windows.of_history(history)?;
+        let adapted = set.map(|set| adapted(set, self.mode, self.remembered));
+        Ok(adapted.as_ref().map(Features::new).transpose()?)
     }
+}
+
+/// The set as the mode and the memory want it.
+fn adapted(mut set: FeatureSet, mode: Mode, remembered: usize) -> FeatureSet {
+    if mode == Mode::Unsupervised || set.labels == Labels::Events {
+        return set.without_labels().labels(Labels::Events);
+    }
+    if set.limits.remembered_transactions == 0 && reads_labels(&set) {
+        set.limits.remembered_transactions = u32::try_from(remembered).unwrap_or(u32::MAX);
+    }
+    set
 }

@@ -79,6 +79,9 @@ impl Trainer {
             without_labels: settings.mode == Mode::Unsupervised,
             labelled: Cell::default(),
         };
+        #[cfg(feature = "rules")]
+        let mut features = settings.features_of(&tagged)?;
+        #[cfg(not(feature = "rules"))]
         let mut features = settings.features.clone();
         let mut warm_up = WarmUp::default();
         let sorted;

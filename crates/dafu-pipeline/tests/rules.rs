@@ -3,8 +3,10 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, reason = "tests")]
 
 use dafu_core::model::Limits;
+use dafu_core::table::ColumnData;
 use dafu_core::{
-    Assessment, Currency, Decision, EntityKey, EntityKind, Money, RuleOutcome, Transaction,
+    Assessment, Column, Currency, Decision, EntityKey, EntityKind, Money, Role, RuleOutcome, Table,
+    Transaction,
 };
 use dafu_features::{FeatureSet, RecordKind};
 use dafu_pipeline::{Detector, DetectorBuilder, PipelineError, stage_registry};
@@ -178,7 +180,7 @@ fn tables_say_the_same_as_single_payments() {
     let payments = payments();
     let (past, new) = payments.split_at(payments.len() - 30);
     let mut detector = detector(past);
-    let table = dafu_core::Table::from_transactions(new);
+    let table = Table::from_transactions(new);
     let rows: Vec<usize> = (0..new.len()).collect();
     let together = detector.assess_table(&table, &rows).unwrap();
     for (payment, together) in new.iter().zip(together) {
@@ -389,4 +391,81 @@ fn rules_of_the_platform_work_in_a_detector() {
         fired += usize::from(often);
     }
     assert!(fired > 0);
+}
+
+/// A table as platforms export it, without times and ids: one row in ten is far and often.
+fn exported(third: &str) -> Table {
+    let column = |name: &str, role, value: fn(usize) -> f64| Column {
+        name: name.into(),
+        role,
+        data: ColumnData::Number((0..200).map(value).collect()),
+    };
+    let columns = vec![
+        column("amount", Role::Amount, |row| 5.0 + (row % 17) as f64),
+        column("transactions_per_hour", Role::Numeric, |row| {
+            if row % 10 == 0 { 12.0 } else { 1.0 }
+        }),
+        column(third, Role::Numeric, |row| (row % 7) as f64 * 0.1),
+    ];
+    Table::new(columns, (1..=200).collect()).unwrap()
+}
+
+#[test]
+fn a_column_called_like_a_window_is_meant_by_the_name() {
+    let table = exported("distance_from_home");
+    let often = || RuleSet::new([Rule::new("often", "transactions_per_hour > 10", 0.9)]);
+    let both = builder().default_stages().rules(often());
+    for builder in [
+        builder().default_stages().rules(often()),
+        builder().default_stages().policy_rules(often()),
+        both.policy_rules(often()),
+    ] {
+        let detector = builder.build().unwrap().fit(&table).unwrap();
+        assert!(detector.model().features().is_none());
+        let bytes = detector.to_bytes().unwrap();
+        let registry = stage_registry(Limits::default());
+        for detector in [detector, Detector::load(&bytes, &registry).unwrap()] {
+            let rows: Vec<usize> = (0..20).collect();
+            let answers = detector.assess_table(&table, &rows).unwrap();
+            for (row, answer) in answers.iter().enumerate() {
+                let fired = outcome(answer, "often") == Some(RuleOutcome::Fired);
+                assert_eq!(fired, row % 10 == 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn windows_join_beside_a_column_called_like_another() {
+    let payments = payments();
+    let table = Table::from_transactions(&payments);
+    let mut columns = table.columns().to_vec();
+    columns.push(Column {
+        name: "transactions_per_hour".into(),
+        role: Role::Numeric,
+        data: ColumnData::Number((0..table.rows()).map(|row| (row % 3) as f64).collect()),
+    });
+    let table = Table::new(columns, table.row_numbers().to_vec()).unwrap();
+    let set = RuleSet::new([
+        Rule::new("often", "transactions_per_hour > 1", 0.5),
+        Rule::new("many", "count(tx, by=card, within=24h) >= 1", 0.5),
+    ]);
+    let with = |builder: DetectorBuilder| {
+        let trainer = builder.rules(set.clone()).build().unwrap();
+        trainer.fit(&table).unwrap()
+    };
+    let width = |detector: &Detector| detector.model().features().unwrap().features.len();
+    let detector = with(builder().default_stages());
+    assert_eq!(width(&detector), 1);
+    let rows: Vec<usize> = (table.rows() - 6..table.rows()).collect();
+    let answers = detector.assess_table(&table, &rows).unwrap();
+    for (row, answer) in rows.iter().zip(&answers) {
+        let fired = outcome(answer, "often") == Some(RuleOutcome::Fired);
+        assert_eq!(fired, row % 3 == 2);
+    }
+    // A column that is left out means nothing.
+    let left_out = builder()
+        .default_stages()
+        .role("transactions_per_hour", Role::Ignore);
+    assert_eq!(width(&with(left_out)), 2);
 }

@@ -2,9 +2,11 @@
 
 mod policy;
 mod stage;
+mod windows;
 
 pub(crate) use policy::PolicyRules;
 pub use stage::{RuleSpec, RuleStage};
+pub(crate) use windows::{RuleWindows, windows_of};
 
 use dafu_core::{Schema, Timestamp, Transaction, Unit, WindowRequest};
 use dafu_rules::{
@@ -14,20 +16,6 @@ use dafu_rules::{
 
 /// A window that rules ask for, and the feature that holds it.
 pub(crate) type NamedWindow = (WindowRequest, String);
-
-/// The windows that the rules of a set ask for, each once; a name that stands for one does so unless a feature has it.
-/// Conditions that cannot be read ask for none.
-pub(crate) fn windows(set: &RuleSet, is_feature: &dyn Fn(&str) -> bool) -> Vec<WindowRequest> {
-    let mut windows = Vec::new();
-    for condition in conditions(set) {
-        for window in condition.windows(is_feature) {
-            if !windows.contains(&window) {
-                windows.push(window);
-            }
-        }
-    }
-    windows
-}
 
 fn conditions(set: &RuleSet) -> impl Iterator<Item = Condition> {
     let sources = set
