@@ -337,7 +337,8 @@ impl DetectorBuilder {
 
     /// Sets rules that decide about what the stages found out; those that only add to the risk are
     /// [`rules`](Self::rules). They may name `risk_score`, the score of each stage
-    /// (`isolation_forest_score`), and whatever [`rules`](Self::rules) may. The strictest of the threshold's decision and
+    /// (`isolation_forest_score`), and whatever [`rules`](Self::rules) may. A name is that of a score before that of a column;
+    /// the column is then called `` `risk_score (column)` ``, with the backquotes. The strictest of the threshold's decision and
     /// those of the rules that fire counts; a set with [`Conflict::First`](dafu_rules::Conflict::First) or
     /// [`Conflict::ApproveOverrides`](dafu_rules::Conflict::ApproveOverrides) may also be milder.
     ///

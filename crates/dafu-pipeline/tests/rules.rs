@@ -469,3 +469,31 @@ fn windows_join_beside_a_column_called_like_another() {
         .role("transactions_per_hour", Role::Ignore);
     assert_eq!(width(&with(left_out)), 2);
 }
+
+#[test]
+fn a_score_is_meant_before_a_column_of_its_name() {
+    let table = exported("risk_score");
+    let policy = RuleSet::new([
+        Rule::new("any", "risk_score >= 0", 0.1),
+        Rule::new("risky", "risk_score > 0.5", 0.5),
+        Rule::new("told", "`risk_score (column)` > 0.35", 0.5),
+    ]);
+    let builder = builder().default_stages().contamination([0.3]);
+    let trainer = builder.policy_rules(policy).build().unwrap();
+    let detector = trainer.fit(&table).unwrap();
+    let bytes = detector.to_bytes().unwrap();
+    let registry = stage_registry(Limits::default());
+    let rows: Vec<usize> = (0..table.rows()).collect();
+    for detector in [detector, Detector::load(&bytes, &registry).unwrap()] {
+        let answers = detector.assess_table(&table, &rows).unwrap();
+        let mut risky = 0;
+        for (row, answer) in answers.iter().enumerate() {
+            let fired = |name: &str| outcome(answer, name) == Some(RuleOutcome::Fired);
+            assert!(fired("any"));
+            assert_eq!(fired("risky"), answer.risk_score.get() > 0.5);
+            assert_eq!(fired("told"), row % 7 > 3);
+            risky += usize::from(fired("risky") && !fired("told"));
+        }
+        assert!(risky > 3, "{risky}");
+    }
+}

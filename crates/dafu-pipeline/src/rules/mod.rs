@@ -46,6 +46,19 @@ pub(crate) fn names_records(set: &RuleSet) -> bool {
 
 const AMOUNT: &str = "amount";
 
+/// The features as variables. One called like a score gives its name up to it, and keeps its place in the row.
+fn beside_scores(features: &Schema, scores: &[String]) -> Result<RuleSchema, RuleError> {
+    let schema = RuleSchema::from_features(features)?;
+    let variables = schema.variables().iter().map(|variable| {
+        let mut variable = variable.clone();
+        if scores.iter().any(|score| **score == *variable.name) {
+            variable.name = format!("{} (column)", variable.name).into();
+        }
+        variable
+    });
+    RuleSchema::new(variables)
+}
+
 /// A set of rules over rows of features, further numbers, and records.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleRows {
@@ -69,14 +82,8 @@ impl RuleRows {
         named: &[NamedWindow],
     ) -> Result<Self, RuleError> {
         let records = names_records(set);
-        let mut schema = RuleSchema::from_features(features)?;
+        let mut schema = beside_scores(features, further)?;
         for name in further {
-            if schema.find(name).is_some() {
-                return Err(RuleError::Variable {
-                    name: name.as_str().into(),
-                    why: "a column has the name of a score of the detector, which rules of policy read: rename the column",
-                });
-            }
             schema = schema.variable(Variable::number(name.as_str(), Unit::Share))?;
         }
         let (mut numbers, mut texts) = (Vec::new(), Vec::new());
