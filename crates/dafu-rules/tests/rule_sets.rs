@@ -512,3 +512,10 @@ fn usual_names_are_read_in_any_case() {
         assert!(error.contains(near), "{error}");
     }
 }
+
+#[test]
+fn words_of_other_beginnings_are_custom_actions() {
+    for name in ["log", "tag", "lock", "slack", "delay", "slow"] {
+        assert_eq!(name.parse::<Action>().unwrap(), Action::Custom(name.into()));
+    }
+}

@@ -305,3 +305,18 @@ fn hours_of_cells_go_past_midnight() {
     let compiled = table.compile(&schema).unwrap();
     assert_eq!(compiled.findings(), []);
 }
+
+#[test]
+fn what_rounding_makes_of_a_share_is_told_as_conditions_tell_it() {
+    let schema = RuleSchema::new([Variable::number("share", dafu_core::Unit::Share)]).unwrap();
+    let table = DecisionTable::new("risk", ["share"], ["points"])
+        .row(TableRow::new([">= 1"], [7.0]))
+        .row(TableRow::new(["< 1"], [2.0]));
+    let compiled = table.compile(&schema).unwrap();
+    let row = Row {
+        numbers: &[1.0 + f64::EPSILON],
+        texts: &[],
+    };
+    let answer = compiled.decide(row).unwrap();
+    assert_eq!(answer.rows(), [0]);
+}

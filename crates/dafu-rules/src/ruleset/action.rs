@@ -131,7 +131,10 @@ impl FromStr for Action {
         }
         let known = Self::ALL;
         let names = known.iter().map(Self::name);
-        let near = nearest(&plain, names.chain(ALIASES.iter().map(|(alias, _)| *alias)));
+        // Of short names, and of other beginnings, too many words are near.
+        let alike = |alias: &&str| alias.len() > 4 && alias.chars().next() == plain.chars().next();
+        let aliases = ALIASES.iter().map(|(alias, _)| *alias).filter(alike);
+        let near = nearest(&plain, names.chain(aliases));
         if name.is_empty() || near.is_some() {
             return Err(RuleError::Action {
                 got: name.into(),

@@ -263,8 +263,18 @@ impl Column {
 
     /// A number of a segment.
     fn inside(&self, bounds: &[f64], segment: usize) -> Option<f64> {
+        // Rounding makes shares just above 1, too: tables answer as conditions do.
+        let ends = match self.whole() {
+            Some(most) => (0.0, most),
+            None => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        self.within(bounds, segment, ends)
+    }
+
+    /// The same, where numbers lie between these ends.
+    fn within(&self, bounds: &[f64], segment: usize, ends: (f64, f64)) -> Option<f64> {
         let at = segment / 2;
-        let (least, most) = self.ends();
+        let (least, most) = ends;
         if segment % 2 == 1 {
             let bound = bounds.get(at).copied()?;
             let whole = self.whole().is_none() || bound.fract() == 0.0;
@@ -324,7 +334,13 @@ impl Column {
             }
             let junk =
                 matches!(&self.domain, Domain::Address { starts } if *segment == starts.len());
-            !junk && self.place(*segment, &mut scratch)
+            let expected = match &self.domain {
+                Domain::Number { bounds, .. } => {
+                    self.within(bounds, *segment, self.ends()).is_some()
+                }
+                _ => true,
+            };
+            !junk && expected && self.place(*segment, &mut scratch)
         };
         (0..self.segments())
             .filter(|segment| possible(segment))
