@@ -198,7 +198,8 @@ impl FlowParams {
     /// at most that for bipartite patterns and stacks, O(passes) for scatter-gather; cycles and chains may be exponential in
     /// `max_length`. Each pattern takes at most `work_limit` steps: half of them go to the accounts, or stretches of time, that need
     /// most, at most an eighth of what is left of them to one, and half evenly to all; so one hub does not use up all.
-    /// [`FlowReport::cut`] says what was left out. Memory is O(n + `work_limit` / 16), 8 bytes each, beside what is reported.
+    /// [`FlowReport::cut`] says what was left out. Memory is O(n + `work_limit`), up to about 5 bytes a
+    /// step for scatter-gather and half a byte for others, beside what is reported.
     pub fn detect(&self, graph: &TransferGraph) -> Result<FlowReport, GraphError> {
         self.check()?;
         let minor = self.min_amount * graph.currency().minor_per_major() as f64;
@@ -231,8 +232,8 @@ impl FlowParams {
     }
 
     /// All cycles in the order of time, whatever their amounts: each transfer is later than the one before, the last within
-    /// `window` of the first, at most `max_length` transfers, and no account twice. Parallel transfers make different cycles. Uses
-    /// no other parameter but `work_limit`.
+    /// `window` of the first, at most `max_length` transfers, and no account twice. Parallel transfers make different cycles. Of
+    /// all other parameters only `work_limit` has a say, but all must be within their intervals.
     ///
     /// ```
     /// use dafu_graph::{FlowParams, TransferGraph};

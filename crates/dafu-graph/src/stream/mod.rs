@@ -85,7 +85,7 @@ impl RingStream {
     ///
     /// # Complexity
     ///
-    /// O(users of each thing that is new to the user, up to the hub cap) and `work`; memory O(events that are kept).
+    /// O(users^2 of each thing that is new to the user, up to the hub cap, x their things), and `work` in the mean; memory O(events that are kept).
     pub fn observe(&mut self, transaction: &Transaction) -> Result<Vec<RingChange>, GraphError> {
         let moment = transaction.timestamp.as_micros();
         self.now = self.now.max(moment);

@@ -49,8 +49,9 @@ pub struct RingStreamParams {
     pub rings: RingParams,
     /// How long an event is kept, in event time. Default 90 days.
     pub keep: Duration,
-    /// Steps of work for each event: a step looks at one use of a thing by a user. What costs more waits for the next events.
-    /// At least 100, default 2,000.
+    /// Steps of work for each event in the mean: a step looks at one use of a thing by a user. A group that costs more waits until
+    /// enough is saved, and is then looked at in one event; users who are new to a thing are linked at once, O(users^2) of it. At
+    /// least 100, default 2,000.
     pub work: u64,
 }
 
